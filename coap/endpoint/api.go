@@ -1,0 +1,120 @@
+package endpoint
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+
+	"github.com/coapgw/coapgw/coap/link"
+	"github.com/coapgw/coapgw/coap/trace"
+)
+
+// Request is a request of either role. The message layer adds and removes the
+// options it owns (Observe, Block1, Block2, Size1, Size2 and, when a transfer
+// needs one, Request-Tag); all others are the caller's.
+type Request struct {
+	Code    Code
+	Options Options
+	// Body is the request payload; nil means none. A body that does not fit one
+	// datagram travels block-wise (RFC 7959) while it is read. On a request that
+	// arrived, reading fetches the next block; it fails with a *BlockError when
+	// the peer abandoned or spoiled the transfer.
+	Body io.Reader
+	// Size is the length of Body in bytes, -1 when it is not known.
+	Size int64
+
+	// Set on requests that arrived:
+
+	// Conn is the session on which the request arrived.
+	Conn *Conn
+	// Confirmable is false for a request that arrived in a NON message.
+	Confirmable bool
+	// Observe says what the Observe option of the request asked (RFC 7641 §2).
+	Observe ObserveAction
+	observer *Observer
+}
+
+// ObserveAction is the meaning of the Observe option in a request (RFC 7641 §2).
+type ObserveAction uint8
+
+// Values of Request.Observe.
+const (
+	ObserveNone ObserveAction = iota
+	ObserveRegister
+	ObserveDeregister
+)
+
+// Response is a response of either role. Options are as in Request.
+type Response struct {
+	Code    Code
+	Options Options
+	// Body is the response payload; nil means none. On a response that arrived,
+	// reading fetches further blocks. When it is an io.Closer it is closed after
+	// the last use, also when the exchange fails.
+	Body io.Reader
+	// Size is the length of Body in bytes, -1 when it is not known.
+	Size int64
+}
+
+// Handler answers requests that arrive on a Conn.
+type Handler interface {
+	// Admit is called for each request that is no duplicate, in the order of
+	// arrival, on the goroutine that reads the connection: it must not block. The
+	// function it returns runs on a goroutine of its own and makes the response;
+	// its context ends when the Conn closes or the exchange is abandoned. A nil
+	// function rejects the message with a Reset.
+	Admit(r *Request) func(ctx context.Context) *Response
+}
+
+// HandlerFunc is a Handler that needs nothing done in order of arrival.
+type HandlerFunc func(ctx context.Context, r *Request) *Response
+
+// Admit implements Handler.
+func (f HandlerFunc) Admit(r *Request) func(context.Context) *Response {
+	return func(ctx context.Context) *Response { return f(ctx, r) }
+}
+
+// Config is how a Conn behaves. The zero value of every field but Profile is
+// usable.
+type Config struct {
+	Profile link.Profile
+	// Handler answers requests; nil answers 5.01.
+	Handler Handler
+	// KnownCritical reports whether the handler understands a critical option
+	// beyond those the message layer knows; other critical options are answered
+	// 4.02 (RFC 7252 §5.4.1). Nil knows none.
+	KnownCritical func(OptionNumber) bool
+	// Overhead is what the layer below adds to each datagram, in bytes, counted
+	// against Profile.MTU (a DTLS record: 29 to 37).
+	Overhead int
+	// MaxBody bounds each body that arrives, in bytes; more is answered 4.13.
+	// 0 means 64 MiB.
+	MaxBody int64
+	// MaxRequests bounds the requests being served at once; more are answered
+	// 5.03. 0 means 64.
+	MaxRequests int
+	// Log receives what an operator should know; nil discards it.
+	Log *slog.Logger
+	// Recorder receives every event of the session; nil discards them.
+	Recorder trace.Recorder
+}
+
+// Errors of Conn. Further ones are *ResetError, *BlockError and what the
+// context or the net.Conn returned.
+var (
+	// ErrClosed: the session is over; open another.
+	ErrClosed = errors.New("coap: session closed")
+	// ErrTimeout: MAX_RETRANSMIT was exhausted without an acknowledgement
+	// (RFC 7252 §4.2), or an acknowledged request got no response in time. The
+	// request may or may not have been executed.
+	ErrTimeout = errors.New("coap: no answer from peer")
+)
+
+// Conn is one session with one peer.
+type Conn struct{ impl }
+
+// New starts a session over c, which keeps datagram boundaries, and takes it
+// over: Close closes it.
+func New(c net.Conn, cfg Config) *Conn { return newConn(c, cfg) }
