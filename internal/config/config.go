@@ -1,0 +1,139 @@
+// Package config is the one configuration of coapgw: every option with its
+// default, its unit and its rules. A file, the environment and flags fill it; the
+// rest of the program only reads it.
+//
+// The struct tags hold what the command line shows of a field: its help and, where
+// it differs from the field's name, its flag. They are the only description of an
+// option that a user sees.
+package config
+
+import "time"
+
+// Config is everything that can be configured. Start from Default.
+type Config struct {
+	Serve   Serve
+	Connect Connect
+	Link    Link
+	Limits  Limits
+	Log     Log
+}
+
+// Serve is the homeserver's side of the pair.
+type Serve struct {
+	// Listen is the UDP address, host:port; an empty host is every address of the
+	// machine, port 0 a free port.
+	Listen string `help:"UDP address to listen on." placeholder:"HOST:PORT"`
+	// Homeserver is the base URL of the homeserver, http or https.
+	Homeserver string `help:"Base URL of the homeserver (http or https)." placeholder:"URL"`
+	// PSKFile names the file of pre-shared keys, one identity a line.
+	PSKFile string `name:"psk-file" help:"File of pre-shared keys, as keygen psk writes it." placeholder:"FILE" type:"path"`
+	// Cert and Key name the PEM files of the server's certificate and its key.
+	Cert string `help:"Certificate (PEM) to show to peers that ask for one." placeholder:"FILE" type:"path"`
+	Key  string `help:"Key (PEM) of --cert." placeholder:"FILE" type:"path"`
+	// ClientCA names the PEM file of the authorities whose certificates a client
+	// must show; empty asks clients for none.
+	ClientCA string `name:"client-ca" help:"Authorities (PEM) that must have signed a client's certificate." placeholder:"FILE" type:"path"`
+	// Advertise is the URL that clients shall use instead of the homeserver's own:
+	// it replaces base_url in discovery answers. Empty leaves them alone.
+	Advertise string `help:"URL to put in place of the homeserver's own in discovery and login answers." placeholder:"URL"`
+	// PlainInsecure serves coap:// without DTLS: no secrecy, no authentication.
+	PlainInsecure bool `help:"Serve coap:// WITHOUT encryption: anyone on the path reads every message and access token, and can act as any user."`
+	// ConnectTimeout bounds the opening of a connection to the homeserver, TLS
+	// included.
+	ConnectTimeout time.Duration `help:"How long to wait for a connection to the homeserver."`
+	// ResponseTimeout bounds the wait for the homeserver's response header. A
+	// long-poll or a first sync takes minutes.
+	ResponseTimeout time.Duration `help:"How long to wait for an answer of the homeserver; a first sync may take minutes."`
+}
+
+// Peer is how the client's side reaches a server.
+type Peer struct {
+	// Server is the server's address, coaps://host[:port] or coap://host[:port].
+	Server string `help:"Server to connect to; its name is looked up again whenever a session is opened." placeholder:"coaps://HOST:PORT"`
+	// Pairing is a pairing line or, after "@", the name of a file that holds one.
+	Pairing string `help:"Pairing line that keygen printed, or @FILE to read it from a file. Holds a secret: prefer @FILE or the environment." placeholder:"LINE|@FILE"`
+	// PSKIdentity and PSKKeyFile are a pre-shared key: its name, and the file that
+	// holds it in hexadecimal.
+	PSKIdentity string `name:"psk-identity" help:"Identity of the pre-shared key; it travels in clear." placeholder:"NAME"`
+	PSKKeyFile  string `name:"psk-key-file" help:"File with the pre-shared key in hexadecimal." placeholder:"FILE" type:"path"`
+	// Cert and Key name the PEM files of a client certificate and its key.
+	Cert string `help:"Certificate (PEM) to show to a server that asks for one." placeholder:"FILE" type:"path"`
+	Key  string `help:"Key (PEM) of --cert." placeholder:"FILE" type:"path"`
+	// CA names the PEM file of the authorities that may have signed the server's
+	// certificate.
+	CA string `name:"ca" help:"Authorities (PEM) that may have signed the server's certificate." placeholder:"FILE" type:"path"`
+	// Fingerprint is the SHA-256 of the server's self-signed certificate, in
+	// hexadecimal.
+	Fingerprint string `help:"SHA-256 of the server's certificate (hexadecimal), instead of an authority." placeholder:"HEX"`
+	// PlainInsecure permits coap:// without DTLS: no secrecy, no authentication.
+	PlainInsecure bool `help:"Permit a coap:// server, WITHOUT encryption: anyone on the path reads every message and access token, and can act as the user."`
+	// FoldV3 sends /v3/ paths as their r0 twins to a server that is no coapgw.
+	FoldV3 bool `name:"fold-v3" help:"Shorten /v3/ paths to their r0 twins towards a server that is no coapgw. Saves up to 35 bytes a request; right only if its homeserver treats both alike."`
+}
+
+// Connect is the client's side of the pair.
+type Connect struct {
+	Peer
+	// Listen is the TCP address of plain HTTP, host:port, on a loopback interface;
+	// empty turns it off.
+	Listen string `help:"TCP address for plain HTTP; loopback only, unless --listen-insecure." placeholder:"HOST:PORT"`
+	// ListenInsecure permits plain HTTP on an address that others can reach.
+	ListenInsecure bool `help:"Permit plain HTTP on an address that is not loopback: everyone on that network can read passwords and access tokens."`
+	// HTTPSListen is the TCP address of HTTPS, host:port; empty turns it off.
+	HTTPSListen string `name:"https-listen" help:"TCP address for HTTPS." placeholder:"HOST:PORT"`
+	// TLSCert and TLSKey name the PEM files of the HTTPS certificate and its key.
+	TLSCert string `name:"tls-cert" help:"Certificate (PEM) for HTTPS; keygen ca and keygen cert make one for a household." placeholder:"FILE" type:"path"`
+	TLSKey  string `name:"tls-key" help:"Key (PEM) of --tls-cert." placeholder:"FILE" type:"path"`
+	// Advertise is the URL at which clients reach this program: it replaces
+	// base_url in discovery and login answers, which would otherwise send clients
+	// past the link. Empty leaves them alone.
+	Advertise string `help:"URL at which clients reach this program. Without it, a login answer may send clients past the link." placeholder:"URL"`
+}
+
+// Link says what is known of the constrained link.
+type Link struct {
+	// Name is a link profile: "default" or "geo-vsat".
+	Name string `name:"link" help:"Kind of link, which sets every timer and size: default or geo-vsat." placeholder:"NAME"`
+}
+
+// Limits bound what peers and clients can make the program hold.
+type Limits struct {
+	// MaxBody bounds each request and response body, in bytes.
+	MaxBody int64 `help:"Largest body in either direction, in bytes." placeholder:"BYTES"`
+	// MaxSessions bounds the sessions a server holds at once.
+	MaxSessions int `help:"Most sessions held at once." placeholder:"N"`
+	// StopTimeout is how long requests that are being served may take to finish
+	// when the program is told to stop.
+	StopTimeout time.Duration `help:"How long running requests may take to finish when told to stop."`
+}
+
+// Log is what is written to standard error. Bodies, queries and credentials never
+// are.
+type Log struct {
+	// Level is debug, info, warn or error.
+	Level string `name:"log-level" help:"Least level that is logged: debug, info, warn or error." placeholder:"LEVEL"`
+	// Format is text or json.
+	Format string `name:"log-format" help:"Format of the log: text or json." placeholder:"FORMAT"`
+}
+
+// Default returns the configuration that holds where nothing else is said. It is
+// not complete: Serve needs a homeserver and a key, Connect a server and a key.
+func Default() Config {
+	return Config{
+		Serve: Serve{
+			Listen:          ":5684",
+			ConnectTimeout:  10 * time.Second,
+			ResponseTimeout: 10 * time.Minute,
+		},
+		Connect: Connect{
+			Listen: "127.0.0.1:8008",
+		},
+		Link: Link{Name: "default"},
+		Limits: Limits{
+			MaxBody:     64 << 20,
+			MaxSessions: 10000,
+			StopTimeout: 10 * time.Second,
+		},
+		Log: Log{Level: "info", Format: "text"},
+	}
+}

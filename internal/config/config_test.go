@@ -1,0 +1,152 @@
+package config_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/coapgw/coapgw/internal/config"
+)
+
+func validServe() config.Serve {
+	s := config.Default().Serve
+	s.Homeserver = "http://127.0.0.1:8008"
+	s.PSKFile = "keys"
+	return s
+}
+
+func validConnect() config.Connect {
+	c := config.Default().Connect
+	c.Server = "coaps://gw.example:5684"
+	c.PSKIdentity, c.PSKKeyFile = "boat", "boat.key"
+	return c
+}
+
+// check demands that err is absent where option is empty, and otherwise one line
+// that names the option.
+func check(t *testing.T, err error, option string) {
+	t.Helper()
+	if option == "" {
+		require.NoError(t, err)
+		return
+	}
+	var e *config.Error
+	require.ErrorAs(t, err, &e)
+	assert.Equal(t, option, e.Option)
+	assert.NotContains(t, err.Error(), "\n")
+	assert.True(t, strings.HasPrefix(err.Error(), "--"+option+": "))
+}
+
+func TestServeValidate(t *testing.T) {
+	tests := []struct {
+		name   string
+		change func(*config.Serve)
+		option string
+	}{
+		{"as is", func(*config.Serve) {}, ""},
+		{"base path", func(s *config.Serve) { s.Homeserver = "https://h/base" }, ""},
+		{"certificate", func(s *config.Serve) { s.PSKFile, s.Cert, s.Key = "", "c", "k" }, ""},
+		{"no homeserver", func(s *config.Serve) { s.Homeserver = "" }, "homeserver"},
+		{"homeserver without scheme", func(s *config.Serve) { s.Homeserver = "localhost:8008" }, "homeserver"},
+		{"homeserver with password", func(s *config.Serve) { s.Homeserver = "http://u:p@h" }, "homeserver"},
+		{"homeserver with query", func(s *config.Serve) { s.Homeserver = "http://h/?" }, "homeserver"},
+		{"listen without port", func(s *config.Serve) { s.Listen = "localhost" }, "listen"},
+		{"listen on a named port", func(s *config.Serve) { s.Listen = ":coaps" }, "listen"},
+		{"port too large", func(s *config.Serve) { s.Listen = ":65536" }, "listen"},
+		{"no key", func(s *config.Serve) { s.PSKFile = "" }, "psk-file"},
+		{"cert without key", func(s *config.Serve) { s.Cert = "c" }, "key"},
+		{"key without cert", func(s *config.Serve) { s.Key = "k" }, "cert"},
+		{"client CA without cert", func(s *config.Serve) { s.ClientCA = "ca" }, "client-ca"},
+		{"plain", func(s *config.Serve) { s.PlainInsecure, s.PSKFile = true, "" }, ""},
+		{"plain with keys", func(s *config.Serve) { s.PlainInsecure = true }, "plain-insecure"},
+		{"advertise", func(s *config.Serve) { s.Advertise = "coaps://gw" }, "advertise"},
+		{"no connect timeout", func(s *config.Serve) { s.ConnectTimeout = 0 }, "connect-timeout"},
+		{"negative response timeout", func(s *config.Serve) { s.ResponseTimeout = -1 }, "response-timeout"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s := validServe()
+			tt.change(&s)
+			check(t, s.Validate(), tt.option)
+		})
+	}
+}
+
+func TestConnectValidate(t *testing.T) {
+	noKey := func(c *config.Connect) { c.PSKIdentity, c.PSKKeyFile = "", "" }
+	tests := []struct {
+		name   string
+		change func(*config.Connect)
+		option string
+	}{
+		{"as is", func(*config.Connect) {}, ""},
+		{"pairing alone", func(c *config.Connect) { noKey(c); c.Server, c.Pairing = "", "line" }, ""},
+		{"pairing with another server", func(c *config.Connect) { noKey(c); c.Pairing = "line" }, ""},
+		{"fingerprint", func(c *config.Connect) { noKey(c); c.Fingerprint = "00" }, ""},
+		{"authority and client certificate", func(c *config.Connect) { noKey(c); c.CA, c.Cert, c.Key = "ca", "c", "k" }, ""},
+		{"no server", func(c *config.Connect) { c.Server = "" }, "server"},
+		{"no scheme", func(c *config.Connect) { c.Server = "gw:5684" }, "server"},
+		{"http", func(c *config.Connect) { c.Server = "http://gw" }, "server"},
+		{"path", func(c *config.Connect) { c.Server = "coaps://gw/x" }, "server"},
+		{"plain", func(c *config.Connect) { noKey(c); c.Server = "coap://gw" }, "server"},
+		{"plain accepted", func(c *config.Connect) { noKey(c); c.Server, c.PlainInsecure = "coap://gw", true }, ""},
+		{"plain with keys", func(c *config.Connect) { c.Server, c.PlainInsecure = "coap://gw", true }, "server"},
+		{"plain without cause", func(c *config.Connect) { c.PlainInsecure = true }, "plain-insecure"},
+		{"no key", noKey, "pairing"},
+		{"pairing and key", func(c *config.Connect) { c.Pairing = "line" }, "pairing"},
+		{"key and authority", func(c *config.Connect) { c.CA = "ca" }, "psk-identity"},
+		{"authority and fingerprint", func(c *config.Connect) { noKey(c); c.CA, c.Fingerprint = "ca", "00" }, "fingerprint"},
+		{"identity without key", func(c *config.Connect) { c.PSKKeyFile = "" }, "psk-key-file"},
+		{"client certificate without key", func(c *config.Connect) { noKey(c); c.CA, c.Cert = "ca", "c" }, "key"},
+		{"nothing to listen on", func(c *config.Connect) { c.Listen = "" }, "listen"},
+		{"listen without port", func(c *config.Connect) { c.Listen = "127.0.0.1" }, "listen"},
+		{"HTTPS", func(c *config.Connect) { c.HTTPSListen, c.TLSCert, c.TLSKey = ":8448", "c", "k" }, ""},
+		{"HTTPS alone", func(c *config.Connect) { c.Listen, c.HTTPSListen, c.TLSCert, c.TLSKey = "", ":8448", "c", "k" }, ""},
+		{"HTTPS without certificate", func(c *config.Connect) { c.HTTPSListen = ":8448" }, "tls-cert"},
+		{"HTTPS certificate without address", func(c *config.Connect) { c.TLSCert, c.TLSKey = "c", "k" }, "https-listen"},
+		{"HTTPS without port", func(c *config.Connect) { c.HTTPSListen, c.TLSCert, c.TLSKey = "host", "c", "k" }, "https-listen"},
+		{"advertise", func(c *config.Connect) { c.Advertise = "//gw" }, "advertise"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			c := validConnect()
+			tt.change(&c)
+			check(t, c.Validate(), tt.option)
+		})
+	}
+}
+
+func TestLimitsValidate(t *testing.T) {
+	check(t, config.Default().Limits.Validate(), "")
+	for option, change := range map[string]func(*config.Limits){
+		"max-body":     func(l *config.Limits) { l.MaxBody = 0 },
+		"max-sessions": func(l *config.Limits) { l.MaxSessions = -1 },
+		"stop-timeout": func(l *config.Limits) { l.StopTimeout = 0 },
+	} {
+		l := config.Default().Limits
+		change(&l)
+		check(t, l.Validate(), option)
+	}
+}
+
+func TestLinkProfile(t *testing.T) {
+	for _, name := range []string{config.Default().Link.Name, "geo-vsat"} {
+		p, err := config.Link{Name: name}.Profile()
+		require.NoError(t, err)
+		assert.Equal(t, name, p.Name)
+	}
+	_, err := config.Link{Name: "pigeon"}.Profile()
+	check(t, err, "link")
+}
+
+func TestLogThreshold(t *testing.T) {
+	level, err := config.Default().Log.Threshold()
+	require.NoError(t, err)
+	assert.Equal(t, "INFO", level.String())
+	_, err = config.Log{Level: "loud", Format: "text"}.Threshold()
+	check(t, err, "log-level")
+	_, err = config.Log{Level: "warn", Format: "xml"}.Threshold()
+	check(t, err, "log-format")
+}

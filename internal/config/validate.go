@@ -1,0 +1,209 @@
+package config
+
+import (
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"strconv"
+
+	"github.com/coapgw/coapgw/coap/link"
+)
+
+// Error is one thing wrong with the configuration. It fits one line and says what
+// to do.
+type Error struct {
+	// Option is the flag without its dashes.
+	Option string
+	// Problem says what is wrong and what would be right.
+	Problem string
+}
+
+func (e *Error) Error() string { return "--" + e.Option + ": " + e.Problem }
+
+func fail(option, format string, args ...any) error {
+	return &Error{Option: option, Problem: fmt.Sprintf(format, args...)}
+}
+
+// first returns the first error of the checks.
+func first(checks ...error) error {
+	for _, err := range checks {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Validate reports the first thing wrong with s as an *Error. It opens no file.
+func (s Serve) Validate() error {
+	if err := first(
+		hostPort("listen", s.Listen),
+		httpURL("homeserver", s.Homeserver, true),
+		httpURL("advertise", s.Advertise, false),
+		pair("cert", s.Cert, "key", s.Key),
+		positive("connect-timeout", int64(s.ConnectTimeout)),
+		positive("response-timeout", int64(s.ResponseTimeout)),
+	); err != nil {
+		return err
+	}
+	keyed := s.PSKFile != "" || s.Cert != ""
+	switch {
+	case s.PlainInsecure && (keyed || s.ClientCA != ""):
+		return fail("plain-insecure", "serves without encryption, so it excludes --psk-file, --cert and --client-ca")
+	case !s.PlainInsecure && !keyed:
+		return fail("psk-file", "no key: give --psk-file (make one with keygen psk), or --cert and --key")
+	case s.ClientCA != "" && s.Cert == "":
+		return fail("client-ca", "needs --cert and --key too")
+	}
+	return nil
+}
+
+// Validate reports the first thing wrong with p as an *Error. It opens no file.
+func (p Peer) Validate() error {
+	if err := first(
+		pair("psk-identity", p.PSKIdentity, "psk-key-file", p.PSKKeyFile),
+		pair("cert", p.Cert, "key", p.Key),
+	); err != nil {
+		return err
+	}
+	if p.Server == "" && p.Pairing == "" {
+		return fail("server", "no server: give --server coaps://host:port, or --pairing with the line that keygen printed")
+	}
+	plain := false
+	if p.Server != "" {
+		u, err := url.Parse(p.Server)
+		if err != nil || u.Host == "" || (u.Scheme != "coaps" && u.Scheme != "coap") {
+			return fail("server", "%q is not of the form coaps://host:port", p.Server)
+		}
+		if (u.Path != "" && u.Path != "/") || u.RawQuery != "" || u.User != nil {
+			return fail("server", "%q says more than coaps://host:port", p.Server)
+		}
+		plain = u.Scheme == "coap"
+	}
+	keyed := p.Pairing != "" || p.PSKIdentity != "" || p.CA != "" || p.Fingerprint != ""
+	switch {
+	case plain && !p.PlainInsecure:
+		return fail("server", "coap:// is not encrypted: use coaps://, or accept that with --plain-insecure")
+	case plain && (keyed || p.Cert != ""):
+		return fail("server", "coap:// takes no keys: use coaps://")
+	case !plain && p.PlainInsecure:
+		return fail("plain-insecure", "is for a coap:// server; leave it out")
+	case !plain && !keyed:
+		return fail("pairing", "nothing to know the server by: give --pairing, --psk-identity and --psk-key-file, --ca or --fingerprint")
+	case p.Pairing != "" && (p.PSKIdentity != "" || p.CA != "" || p.Fingerprint != ""):
+		return fail("pairing", "holds the key already: leave out --psk-identity, --ca and --fingerprint")
+	case p.PSKIdentity != "" && (p.CA != "" || p.Fingerprint != "" || p.Cert != ""):
+		return fail("psk-identity", "give either a pre-shared key or certificate options, not both")
+	case p.CA != "" && p.Fingerprint != "":
+		return fail("fingerprint", "give either --ca or --fingerprint, not both")
+	}
+	return nil
+}
+
+// Validate reports the first thing wrong with c as an *Error. It opens no file.
+func (c Connect) Validate() error {
+	if c.Listen == "" && c.HTTPSListen == "" {
+		return fail("listen", "nothing to listen on: give --listen or --https-listen")
+	}
+	if c.Listen != "" {
+		if err := hostPort("listen", c.Listen); err != nil {
+			return err
+		}
+	}
+	if err := first(
+		pair("tls-cert", c.TLSCert, "tls-key", c.TLSKey),
+		httpURL("advertise", c.Advertise, false),
+		c.Peer.Validate(),
+	); err != nil {
+		return err
+	}
+	switch {
+	case c.HTTPSListen != "" && c.TLSCert == "":
+		return fail("tls-cert", "--https-listen needs --tls-cert and --tls-key (make them with keygen ca and keygen cert)")
+	case c.HTTPSListen == "" && c.TLSCert != "":
+		return fail("https-listen", "--tls-cert is of use only with --https-listen")
+	case c.HTTPSListen != "":
+		return hostPort("https-listen", c.HTTPSListen)
+	}
+	return nil
+}
+
+// Validate reports the first thing wrong with l as an *Error.
+func (l Limits) Validate() error {
+	return first(
+		positive("max-body", l.MaxBody),
+		positive("max-sessions", int64(l.MaxSessions)),
+		positive("stop-timeout", int64(l.StopTimeout)),
+	)
+}
+
+// Profile returns the link profile that l names, or an *Error.
+func (l Link) Profile() (link.Profile, error) {
+	for _, p := range []link.Profile{link.Default(), link.Satellite()} {
+		if p.Name == l.Name {
+			return p, nil
+		}
+	}
+	return link.Profile{}, fail("link", "%q is unknown: use default or geo-vsat", l.Name)
+}
+
+// Threshold returns the least level that is logged, or an *Error.
+func (l Log) Threshold() (slog.Level, error) {
+	levels := map[string]slog.Level{
+		"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError,
+	}
+	level, ok := levels[l.Level]
+	if !ok {
+		return 0, fail("log-level", "%q is unknown: use debug, info, warn or error", l.Level)
+	}
+	if l.Format != "text" && l.Format != "json" {
+		return 0, fail("log-format", "%q is unknown: use text or json", l.Format)
+	}
+	return level, nil
+}
+
+func hostPort(option, addr string) error {
+	_, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return fail(option, "%q is not of the form host:port", addr)
+	}
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return fail(option, "%q: the port must be a number from 0 to 65535", addr)
+	}
+	return nil
+}
+
+func httpURL(option, raw string, required bool) error {
+	if raw == "" {
+		if required {
+			return fail(option, "is needed, for instance http://127.0.0.1:8008")
+		}
+		return nil
+	}
+	u, err := url.Parse(raw)
+	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+		return fail(option, "%q is not of the form http://host:port or https://host", raw)
+	}
+	if u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || u.User != nil {
+		return fail(option, "leave out user, query and fragment")
+	}
+	return nil
+}
+
+func pair(a, aValue, b, bValue string) error {
+	switch {
+	case aValue != "" && bValue == "":
+		return fail(b, "is needed with --%s", a)
+	case aValue == "" && bValue != "":
+		return fail(a, "is needed with --%s", b)
+	}
+	return nil
+}
+
+func positive(option string, n int64) error {
+	if n <= 0 {
+		return fail(option, "must be more than zero")
+	}
+	return nil
+}
