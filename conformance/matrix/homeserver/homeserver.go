@@ -1,0 +1,74 @@
+// Package homeserver runs a real Matrix homeserver, Dendrite, for the suite.
+package homeserver
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/coapgw/coapgw/conformance/matrix/program"
+)
+
+//go:embed dendrite.yaml
+var config []byte
+
+const (
+	readyTimeout = 60 * time.Second // at first it creates its databases
+	stopTimeout  = 15 * time.Second
+)
+
+// Build compiles Dendrite in the version that the module in moduleDir pins and
+// returns the executable. It takes two to three minutes while the build cache
+// is cold.
+func Build(ctx context.Context, moduleDir string) (string, error) {
+	return program.Build(ctx, moduleDir, "tool", "dendrite")
+}
+
+// A Homeserver is a running Dendrite.
+type Homeserver struct {
+	url     string
+	program *program.Program
+}
+
+// Start runs the Dendrite executable with empty databases in dir, which must
+// exist, and waits until it answers. Its log is dir/dendrite.log. The caller
+// must call Stop.
+func Start(ctx context.Context, executable, dir string) (*Homeserver, error) {
+	if err := os.WriteFile(filepath.Join(dir, "dendrite.yaml"), config, 0o600); err != nil {
+		return nil, fmt.Errorf("configure dendrite: %w", err)
+	}
+	if err := writeSigningKey(filepath.Join(dir, "matrix_key.pem")); err != nil {
+		return nil, fmt.Errorf("configure dendrite: %w", err)
+	}
+	addr, err := program.FreeAddr()
+	if err != nil {
+		return nil, fmt.Errorf("start dendrite: %w", err)
+	}
+	p, err := program.Start(program.Config{
+		Name:    "dendrite",
+		Path:    executable,
+		Args:    []string{"--config", "dendrite.yaml", "--http-bind-address", addr, "--really-enable-open-registration"},
+		Dir:     dir,
+		LogPath: filepath.Join(dir, "dendrite.log"),
+	})
+	if err != nil {
+		return nil, err
+	}
+	hs := &Homeserver{url: "http://" + addr, program: p}
+	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
+	defer cancel()
+	if err := p.Ready(ctx, program.HTTPReady(hs.url+"/_matrix/client/versions")); err != nil {
+		_ = p.Stop(stopTimeout) // err says what is wrong
+		return nil, err
+	}
+	return hs, nil
+}
+
+// URL is the base URL of the client-server API, without a trailing slash.
+func (h *Homeserver) URL() string { return h.url }
+
+// Stop ends Dendrite and waits for it.
+func (h *Homeserver) Stop() error { return h.program.Stop(stopTimeout) }

@@ -1,0 +1,101 @@
+package matrix
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/coapgw/coapgw/conformance/matrix/homeserver"
+)
+
+const (
+	// buildTimeout covers a cold build of Dendrite on a small machine.
+	buildTimeout = 15 * time.Minute
+	dendriteDir  = "../dendrite"
+)
+
+// bed is what TestMain prepared for the tests, which only read it.
+var bed struct {
+	routes []route
+}
+
+func TestMain(m *testing.M) {
+	names := flag.String("routes", defaultRoutes, "comma-separated routes from the client to the homeserver")
+	logs := flag.String("logs", "", "directory for the logs of the programs; empty: kept only after a failure")
+	flag.Parse()
+	os.Exit(run(m, *names, *logs))
+}
+
+// run starts the homeserver and the routes, runs the tests, and stops all of it
+// again. Whatever fails to build, to start or to stop fails the run.
+func run(m *testing.M, names, logs string) (code int) {
+	dir, err := workDir(logs)
+	if err != nil {
+		return fail(err)
+	}
+	defer func() {
+		switch {
+		case code != 0:
+			fmt.Fprintln(os.Stderr, "logs of the programs:", dir)
+		case logs == "":
+			if err := os.RemoveAll(dir); err != nil {
+				code = fail(err)
+			}
+		}
+	}()
+
+	ctx, cancel := context.WithTimeout(context.Background(), buildTimeout)
+	defer cancel()
+	begin := time.Now()
+	executable, err := homeserver.Build(ctx, dendriteDir)
+	if err != nil {
+		return fail(err)
+	}
+	lap("build dendrite", &begin)
+	hs, err := homeserver.Start(ctx, executable, dir)
+	if err != nil {
+		return fail(err)
+	}
+	lap("start dendrite", &begin)
+	routes, stop, err := openRoutes(ctx, names, hs.URL(), dir)
+	if err != nil {
+		return fail(errors.Join(err, hs.Stop()))
+	}
+	lap("open routes", &begin)
+	bed.routes = routes
+	code = m.Run()
+	lap("run tests", &begin)
+	if err := errors.Join(stop(), hs.Stop()); err != nil {
+		return fail(err)
+	}
+	lap("stop", &begin)
+	return code
+}
+
+func workDir(logs string) (string, error) {
+	if logs == "" {
+		return os.MkdirTemp("", "coapgw-matrix-")
+	}
+	dir, err := filepath.Abs(logs)
+	if err != nil {
+		return "", err
+	}
+	return dir, os.MkdirAll(dir, 0o755)
+}
+
+func fail(err error) int {
+	fmt.Fprintln(os.Stderr, err)
+	return 1
+}
+
+// lap prints how long a step took, so that a slow run explains itself.
+func lap(step string, begin *time.Time) {
+	now := time.Now()
+	fmt.Fprintf(os.Stderr, "%-16s %6.1f s\n", step, now.Sub(*begin).Seconds())
+	*begin = now
+}
