@@ -1,0 +1,229 @@
+package dtls
+
+import (
+	"context"
+	"net"
+	"net/netip"
+	"slices"
+)
+
+// addrKey is a peer's address as a map key. UDP addresses need no allocation.
+type addrKey struct {
+	ip    netip.AddrPort
+	other string
+}
+
+func keyOf(a net.Addr) addrKey {
+	if u, ok := a.(*net.UDPAddr); ok {
+		ap := u.AddrPort()
+		return addrKey{ip: netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())}
+	}
+	return addrKey{other: a.String()}
+}
+
+// site is what lives at one remote address: at most one session that started
+// there, and one handshake that may replace it.
+type site struct{ current, pending *association }
+
+// deliver routes one datagram, which it keeps: by Connection ID first, then by
+// address.
+func (l *Listener) deliver(b []byte, from net.Addr) {
+	first, id, ok := routing(b)
+	if !ok {
+		l.stats.malformed.Add(1)
+		return
+	}
+	if id != nil {
+		c, _ := parseCID(id)
+		l.mu.Lock()
+		a := l.byCID[c]
+		l.mu.Unlock()
+		l.hand(b, from, a)
+		return
+	}
+	switch first.typ {
+	case typeHandshake:
+		if h, ok := parseClientHello(first); ok {
+			l.hand(b, from, l.greet(h, from))
+			return
+		}
+		fallthrough
+	case typeChangeCipherSpec:
+		pending, current := l.at(from)
+		if pending == nil {
+			pending = current
+		}
+		l.hand(b, from, pending)
+	case typeApplicationData:
+		pending, current := l.at(from)
+		if current == nil {
+			current = pending
+		}
+		l.hand(b, from, current)
+	case typeAlert:
+		pending, current := l.at(from)
+		if pending != nil && current != nil {
+			l.hand(slices.Clone(b), from, pending)
+			pending = nil
+		}
+		if current == nil {
+			current = pending
+		}
+		l.hand(b, from, current)
+	default:
+		l.stats.malformed.Add(1)
+	}
+}
+
+// routing walks the records of a datagram and returns the first one and the
+// first Connection ID; false when they do not fill the datagram exactly.
+func routing(b []byte) (first record, id []byte, ok bool) {
+	for n := 0; len(b) > 0 || n == 0; n++ {
+		r, rest, ok := nextRecord(b, shortCIDLen)
+		if !ok {
+			return record{}, nil, false
+		}
+		if n == 0 {
+			first = r
+		}
+		if r.typ == typeCID && id == nil {
+			id = r.cid
+		}
+		b = rest
+	}
+	return first, id, true
+}
+
+// at returns the handshake at an address and the session that is routed by it.
+func (l *Listener) at(from net.Addr) (pending, current *association) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s := l.bySite[keyOf(from)]
+	if s == nil {
+		return nil, nil
+	}
+	if s.current != nil && !s.current.withCID.Load() {
+		current = s.current
+	}
+	return s.pending, current
+}
+
+// hand gives a datagram to an association.
+func (l *Listener) hand(b []byte, from net.Addr, a *association) {
+	if a == nil {
+		l.stats.unrouted.Add(1)
+		return
+	}
+	if b = sieve(b, a.established.Load(), shortCIDLen); len(b) == 0 {
+		l.stats.malformed.Add(1)
+		return
+	}
+	if !a.in.put(datagram{data: b, from: from}) {
+		l.stats.overflow.Add(1)
+	}
+}
+
+// greet returns the association that a ClientHello belongs to: one that knows it
+// already, or a new one. Nil means that the ClientHello is dropped.
+func (l *Listener) greet(h clientHello, from net.Addr) *association {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	key := keyOf(from)
+	s := l.bySite[key]
+	if s != nil {
+		if s.pending != nil && s.pending.random == h.random {
+			return s.pending
+		}
+		// A late copy must not start a second handshake.
+		if s.current != nil && s.current.random == h.random {
+			if s.current.withCID.Load() {
+				return nil
+			}
+			return s.current
+		}
+	}
+	if !h.first || l.ctx.Err() != nil || !l.makeRoom() {
+		l.stats.refused.Add(1)
+		return nil
+	}
+	id, ok := l.ids.allocate(func(c cid) bool { return l.byCID[c] != nil })
+	if !ok {
+		l.stats.refused.Add(1)
+		return nil
+	}
+	a := &association{l: l, in: newInbox(), id: id, random: h.random, site: key}
+	a.cookie = len(l.halfOpen) >= l.cfg.MaxCookieless || !l.keyed(h)
+	ctx, cancel := context.WithCancel(l.ctx)
+	a.cancel = cancel
+	if s == nil {
+		s = &site{}
+	}
+	if s.pending != nil { // the client restarted in the middle of a handshake
+		l.drop(s.pending)
+	}
+	s.pending = a
+	l.bySite[key] = s
+	l.byCID[id] = a
+	l.halfOpen[a] = struct{}{}
+	l.work.Go(func() { l.shake(ctx, a, from) })
+	return a
+}
+
+// keyed tells whether the suite to be chosen, the client's first that we speak,
+// authenticates by key. A fragmented ClientHello does not tell.
+func (l *Listener) keyed(h clientHello) bool {
+	ours := l.cfg.accepted()
+	i := slices.IndexFunc(h.suites, func(s Suite) bool { return slices.Contains(ours, s) })
+	return i >= 0 && h.suites[i].PSK()
+}
+
+// makeRoom sees to it that one more handshake may start. A random one gives way,
+// so that a flood cannot choose whom it drives out; never one that has proven
+// its address.
+func (l *Listener) makeRoom() bool {
+	if len(l.halfOpen) < l.cfg.MaxHalfOpen {
+		return true
+	}
+	for a := range l.halfOpen {
+		if !a.cookied.Load() {
+			l.drop(a)
+			l.stats.evicted.Add(1)
+			return true
+		}
+	}
+	return false
+}
+
+// drop takes a handshake out of every table and stops it.
+func (l *Listener) drop(a *association) {
+	l.remove(a)
+	a.muted.Store(true)
+	a.cancel()
+}
+
+// forget takes an association out of every table.
+func (l *Listener) forget(a *association) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.remove(a)
+}
+
+func (l *Listener) remove(a *association) {
+	a.stage = gone
+	delete(l.halfOpen, a)
+	delete(l.sessions, a)
+	if l.byCID[a.id] == a {
+		delete(l.byCID, a.id)
+	}
+	if s := l.bySite[a.site]; s != nil {
+		if s.current == a {
+			s.current = nil
+		}
+		if s.pending == a {
+			s.pending = nil
+		}
+		if s.current == nil && s.pending == nil {
+			delete(l.bySite, a.site)
+		}
+	}
+}

@@ -1,0 +1,188 @@
+package dtls
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+
+	pion "github.com/pion/dtls/v3"
+	"github.com/pion/dtls/v3/pkg/crypto/elliptic"
+	"github.com/pion/dtls/v3/pkg/protocol/extension"
+	"github.com/pion/dtls/v3/pkg/protocol/handshake"
+	"github.com/pion/logging"
+)
+
+// signatureSchemes are those that our certificates are signed with and sign with.
+func signatureSchemes() []tls.SignatureScheme {
+	return []tls.SignatureScheme{tls.Ed25519, tls.ECDSAWithP256AndSHA256, tls.ECDSAWithP384AndSHA384}
+}
+
+// serverOptions configures one handshake. pion has no renegotiation.
+func serverOptions(cfg Config, a *association) []pion.ServerOption {
+	suites := cfg.accepted()
+	flight := cfg.Profile.FlightInterval
+	if !a.cookie {
+		// The address is not proven: the flight is sent once and repeated only
+		// with the ClientHello, and a certificate, many times as long as the
+		// question, must not be had for it.
+		suites = slices.DeleteFunc(suites, func(s Suite) bool { return !s.PSK() })
+		flight = cfg.Profile.HandshakeTimeout
+	}
+	opts := []pion.ServerOption{
+		pion.WithCipherSuites(pionSuites(suites)...),
+		pion.WithEllipticCurves(elliptic.X25519, elliptic.P256),
+		pion.WithExtendedMasterSecret(pion.RequireExtendedMasterSecret),
+		pion.WithConnectionIDGenerator(a.id.bytes),
+		pion.WithInsecureSkipVerifyHello(!a.cookie),
+		pion.WithFlightInterval(flight),
+		pion.WithMTU(cfg.handshakeFragment()),
+		pion.WithLoggerFactory(pionLog{cfg.log()}),
+		pion.WithServerHelloMessageHook(func(m handshake.MessageServerHello) handshake.Message {
+			a.withCID.Store(slices.ContainsFunc(m.Extensions, isConnectionID))
+			return &m
+		}),
+	}
+	if cfg.Keys != nil {
+		opts = append(opts, pion.WithPSK(a.lookUp))
+	}
+	if len(cfg.Certificates) > 0 && a.cookie {
+		opts = append(opts, pion.WithCertificates(cfg.Certificates...), pion.WithSignatureSchemes(signatureSchemes()...))
+		if cfg.ClientCAs != nil {
+			opts = append(opts, pion.WithClientCAs(cfg.ClientCAs), pion.WithClientAuth(pion.RequireAndVerifyClientCert))
+		}
+	}
+	return opts
+}
+
+// lookUp finds the key of a PSK identity.
+func (a *association) lookUp(identity []byte) ([]byte, error) {
+	key, ok := a.l.cfg.Keys(string(identity))
+	if ok && len(key) < MinKey {
+		err := &ShortKeyError{Identity: string(identity), Len: len(key)}
+		a.l.cfg.log().Error(err.Error())
+		a.unknownIdentity.Store(true)
+		return nil, err
+	}
+	if !ok {
+		a.unknownIdentity.Store(true)
+		return nil, ErrUnknownIdentity
+	}
+	return key, nil
+}
+
+// clientOptions configures a client, whose ClientHello holds nothing that the
+// server does not need.
+func clientOptions(cfg Config) []pion.ClientOption {
+	opts := []pion.ClientOption{
+		pion.WithCipherSuites(pionSuites(clientSuites(cfg.psk(), cfg.RequireForwardSecrecy, cfg.Profile))...),
+		pion.WithEllipticCurves(clientCurves(cfg.psk())...),
+		pion.WithExtendedMasterSecret(pion.RequireExtendedMasterSecret),
+		// An empty Connection ID: we send the server's but want none ourselves
+		// (RFC 9146 §3).
+		pion.WithConnectionIDGenerator(func() []byte { return []byte{} }),
+		pion.WithFlightInterval(cfg.Profile.FlightInterval),
+		pion.WithMTU(cfg.handshakeFragment()),
+		pion.WithLoggerFactory(pionLog{cfg.log()}),
+		pion.WithClientHelloMessageHook(trimHello(cfg.psk())),
+	}
+	if cfg.psk() {
+		key := slices.Clone(cfg.Key)
+		return append(opts,
+			pion.WithPSK(func([]byte) ([]byte, error) { return key, nil }),
+			pion.WithPSKIdentityHint([]byte(cfg.Identity)))
+	}
+	opts = append(opts, pion.WithSignatureSchemes(signatureSchemes()...))
+	if len(cfg.Certificates) > 0 {
+		opts = append(opts, pion.WithCertificates(cfg.Certificates...))
+	}
+	if cfg.Fingerprint != nil {
+		return append(opts, pion.WithInsecureSkipVerify(true), pion.WithVerifyPeerCertificate(pin(cfg.Fingerprint)))
+	}
+	return append(opts, pion.WithRootCAs(cfg.RootCAs), pion.WithServerName(cfg.ServerName))
+}
+
+// clientCurves keeps a key's hello to one group, which every coapgw has.
+func clientCurves(psk bool) []elliptic.Curve {
+	if psk {
+		return []elliptic.Curve{elliptic.X25519}
+	}
+	return []elliptic.Curve{elliptic.X25519, elliptic.P256}
+}
+
+// pin accepts one certificate only. The handshake has already proven that the
+// server holds its key.
+func pin(fingerprint []byte) func([][]byte, [][]*x509.Certificate) error {
+	want := slices.Clone(fingerprint)
+	return func(chain [][]byte, _ [][]*x509.Certificate) error {
+		if len(chain) == 0 {
+			return ErrFingerprint
+		}
+		if sum := sha256.Sum256(chain[0]); subtle.ConstantTimeCompare(sum[:], want) != 1 {
+			return ErrFingerprint
+		}
+		return nil
+	}
+}
+
+// trimHello leaves out extensions without a use: point formats, whose only value
+// is the default (RFC 8422 §5.1.2), renegotiation_info, as nobody renegotiates,
+// and signature algorithms where nothing is signed.
+func trimHello(psk bool) func(handshake.MessageClientHello) handshake.Message {
+	return func(m handshake.MessageClientHello) handshake.Message {
+		m.Extensions = slices.DeleteFunc(m.Extensions, func(e extension.Extension) bool {
+			switch e.(type) {
+			case *extension.SupportedPointFormats:
+				return true
+			case *extension.RenegotiationInfo, *extension.SupportedSignatureAlgorithms:
+				return psk
+			default:
+				return false
+			}
+		})
+		return &m
+	}
+}
+
+func isConnectionID(e extension.Extension) bool {
+	_, ok := e.(*extension.ConnectionID)
+	return ok
+}
+
+// isShortBuffer recognises the error of a Read whose buffer is too small. It has
+// no value of its own; the other temporary errors come from records that the
+// sieve keeps away.
+func isShortBuffer(err error) bool {
+	var t *pion.TemporaryError
+	return errors.As(err, &t)
+}
+
+// pionLog passes the handshake library's messages on at debug level: what an
+// operator should know is logged by the listener.
+type pionLog struct{ log *slog.Logger }
+
+// NewLogger implements logging.LoggerFactory.
+func (p pionLog) NewLogger(string) logging.LeveledLogger { return p }
+
+func (p pionLog) logf(format string, args ...any) {
+	if p.log.Enabled(context.Background(), slog.LevelDebug) {
+		p.log.Debug("dtls: " + fmt.Sprintf(format, args...))
+	}
+}
+
+// Trace and the methods below implement logging.LeveledLogger.
+func (p pionLog) Trace(string)                 {}
+func (p pionLog) Tracef(string, ...any)        {}
+func (p pionLog) Debug(m string)               { p.logf("%s", m) }
+func (p pionLog) Debugf(f string, args ...any) { p.logf(f, args...) }
+func (p pionLog) Info(m string)                { p.logf("%s", m) }
+func (p pionLog) Infof(f string, args ...any)  { p.logf(f, args...) }
+func (p pionLog) Warn(m string)                { p.logf("%s", m) }
+func (p pionLog) Warnf(f string, args ...any)  { p.logf(f, args...) }
+func (p pionLog) Error(m string)               { p.logf("%s", m) }
+func (p pionLog) Errorf(f string, args ...any) { p.logf(f, args...) }
