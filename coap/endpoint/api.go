@@ -2,10 +2,8 @@ package endpoint
 
 import (
 	"context"
-	"errors"
 	"io"
 	"log/slog"
-	"net"
 
 	"github.com/coapgw/coapgw/coap/link"
 	"github.com/coapgw/coapgw/coap/trace"
@@ -32,7 +30,7 @@ type Request struct {
 	// Confirmable is false for a request that arrived in a NON message.
 	Confirmable bool
 	// Observe says what the Observe option of the request asked (RFC 7641 §2).
-	Observe ObserveAction
+	Observe  ObserveAction
 	observer *Observer
 }
 
@@ -100,21 +98,3 @@ type Config struct {
 	// Recorder receives every event of the session; nil discards them.
 	Recorder trace.Recorder
 }
-
-// Errors of Conn. Further ones are *ResetError, *BlockError and what the
-// context or the net.Conn returned.
-var (
-	// ErrClosed: the session is over; open another.
-	ErrClosed = errors.New("coap: session closed")
-	// ErrTimeout: MAX_RETRANSMIT was exhausted without an acknowledgement
-	// (RFC 7252 §4.2), or an acknowledged request got no response in time. The
-	// request may or may not have been executed.
-	ErrTimeout = errors.New("coap: no answer from peer")
-)
-
-// Conn is one session with one peer.
-type Conn struct{ impl }
-
-// New starts a session over c, which keeps datagram boundaries, and takes it
-// over: Close closes it.
-func New(c net.Conn, cfg Config) *Conn { return newConn(c, cfg) }

@@ -1,0 +1,219 @@
+package endpoint
+
+import (
+	"context"
+	"errors"
+	"hash/maphash"
+	"io"
+	"log/slog"
+	"net"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/coapgw/coapgw/coap/link"
+	"github.com/coapgw/coapgw/coap/trace"
+)
+
+const (
+	defaultMaxBody     = 64 << 20
+	defaultMaxRequests = 64
+	// minReadBuffer is larger than any datagram that RFC 7252 §4.6 suggests.
+	minReadBuffer = 1472
+	// unknownPeerAckDelay bounds the wait before the empty acknowledgement towards
+	// a peer whose ACK_TIMEOUT may be that of RFC 7252 §4.8: two seconds.
+	unknownPeerAckDelay = time.Second
+)
+
+// Conn is one session with one peer. All methods may be called concurrently.
+type Conn struct {
+	nc   net.Conn
+	cfg  Config
+	log  *slog.Logger
+	gate gate
+
+	ctx    context.Context // ends with the session
+	cancel context.CancelFunc
+	wg     sync.WaitGroup // every goroutine and every pending timer function
+
+	mu          sync.Mutex
+	ackDelay    time.Duration // before a request is acknowledged on its own
+	lifetime    time.Duration // EXCHANGE_LIFETIME
+	peerKnown   bool
+	received    uint64 // datagrams
+	mids        messageIDs
+	tokens      tokens
+	outstanding map[uint16]*transmission // our confirmable messages, by message ID
+	exchanges   map[token]*exchange      // our requests, by token
+	seen        duplicates
+	serving     int // handlers running
+	sweeper     *time.Timer
+	sweepAt     time.Time
+}
+
+// New starts a session over c, which keeps datagram boundaries, and takes it
+// over: Close closes it. It starts one goroutine, which reads.
+func New(c net.Conn, cfg Config) *Conn {
+	if cfg.MaxBody == 0 {
+		cfg.MaxBody = defaultMaxBody
+	}
+	if cfg.MaxRequests == 0 {
+		cfg.MaxRequests = defaultMaxRequests
+	}
+	conn := &Conn{
+		nc:       c,
+		cfg:      cfg,
+		log:      cfg.Log,
+		gate:     gate{free: max(cfg.Profile.NStart, 1)},
+		ackDelay: min(cfg.Profile.EmptyAckDelay, unknownPeerAckDelay),
+		lifetime: cfg.Profile.ExchangeLifetime(),
+		mids:     newMessageIDs(),
+		seen:     duplicates{seed: maphash.MakeSeed()},
+	}
+	if conn.log == nil {
+		conn.log = slog.New(slog.DiscardHandler)
+	}
+	conn.ctx, conn.cancel = context.WithCancel(context.Background())
+	conn.wg.Go(conn.read)
+	return conn
+}
+
+// SetPeer tells the session that the peer is an endpoint of this package with
+// profile p. Then empty acknowledgements are delayed as the profile says,
+// EXCHANGE_LIFETIME is the longer one of both sides, and blocks belong to a
+// transfer only if they carry its token.
+func (c *Conn) SetPeer(p link.Profile) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.peerKnown = true
+	c.ackDelay = min(c.cfg.Profile.EmptyAckDelay, p.AckTimeout/2)
+	c.lifetime = max(c.cfg.Profile.ExchangeLifetime(), p.ExchangeLifetime())
+}
+
+// RemoteAddr returns the address of the peer, which may change during a session.
+func (c *Conn) RemoteAddr() net.Addr { return c.nc.RemoteAddr() }
+
+// Done is closed when the session is over.
+func (c *Conn) Done() <-chan struct{} { return c.ctx.Done() }
+
+// Close ends the session: every call in progress fails with ErrClosed, and the
+// contexts of handlers end. It does not wait for them: see Wait. It returns the
+// error of the underlying connection, and nil when called again.
+func (c *Conn) Close() error {
+	c.mu.Lock()
+	if c.ctx.Err() != nil {
+		c.mu.Unlock()
+		return nil
+	}
+	c.cancel()
+	if c.sweeper != nil {
+		c.sweeper.Stop()
+	}
+	for _, t := range c.outstanding {
+		c.settle(t, ErrClosed)
+	}
+	for _, x := range c.exchanges {
+		x.finish(reply{err: ErrClosed})
+	}
+	c.mu.Unlock()
+	return c.nc.Close()
+}
+
+// Wait returns when the session is over and every goroutine that it started has
+// ended. A handler must not call it.
+func (c *Conn) Wait() {
+	<-c.ctx.Done()
+	c.wg.Wait()
+}
+
+// closed reports whether the session is over. c.mu is held.
+func (c *Conn) closed() bool { return c.ctx.Err() != nil }
+
+// read is the goroutine of the session.
+func (c *Conn) read() {
+	defer c.Close()
+	buf := make([]byte, max(c.cfg.Profile.MTU, minReadBuffer))
+	failures := 0
+	for {
+		n, err := c.nc.Read(buf)
+		if err == nil {
+			failures = 0
+			c.receive(buf[:n])
+			continue
+		}
+		if c.ctx.Err() != nil || !transient(err) {
+			return
+		}
+		c.log.Debug("coap: read failed", "err", err)
+		failures++
+		if !c.pause(time.Millisecond << min(failures, 10)) {
+			return
+		}
+	}
+}
+
+// transient reports whether reading may succeed later: an ICMP error that a
+// connected UDP socket reports, or a deadline. Everything else ends the session.
+func transient(err error) bool {
+	if errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) {
+		return false
+	}
+	var timeout net.Error
+	var errno syscall.Errno
+	return errors.As(err, &timeout) && timeout.Timeout() || errors.As(err, &errno)
+}
+
+// pause waits; it returns false when the session ended meanwhile.
+func (c *Conn) pause(d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-c.ctx.Done():
+		return false
+	}
+}
+
+// write sends one datagram. An error is a lost datagram: retransmission deals
+// with it, and a connection that broke for good ends the reader.
+func (c *Conn) write(kind trace.Kind, data []byte) {
+	c.record(kind, data)
+	if _, err := c.nc.Write(data); err != nil {
+		c.log.Debug("coap: write failed", "err", err)
+	}
+}
+
+// record hands an event to the recorder.
+func (c *Conn) record(kind trace.Kind, data []byte) {
+	if c.cfg.Recorder == nil {
+		return
+	}
+	e := trace.Event{Kind: kind, At: time.Now(), Bytes: len(data)}
+	if len(data) >= headerLen {
+		e.Type, e.Code = data[0]>>4&3, data[1]
+		e.MessageID = uint16(data[2])<<8 | uint16(data[3])
+	}
+	c.cfg.Recorder.Record(e)
+}
+
+// sweepBefore has the sweeper run at t at the latest. c.mu is held.
+func (c *Conn) sweepBefore(t time.Time) {
+	if t.IsZero() || c.closed() || !c.sweepAt.IsZero() && !t.Before(c.sweepAt) {
+		return
+	}
+	c.sweepAt = t
+	if c.sweeper == nil {
+		c.sweeper = time.AfterFunc(time.Until(t), c.sweep)
+		return
+	}
+	c.sweeper.Reset(time.Until(t))
+}
+
+// sweep forgets what has expired.
+func (c *Conn) sweep() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.sweepAt = time.Time{}
+	c.sweepBefore(c.seen.expire(time.Now()))
+}

@@ -1,0 +1,183 @@
+package endpoint
+
+import (
+	"bytes"
+	"context"
+	"time"
+
+	"github.com/coapgw/coapgw/coap/trace"
+)
+
+// exchange is our side of requests that share a token: one request, or all those
+// of a block-wise transfer, one after the other.
+type exchange struct {
+	c     *Conn
+	token token
+	// waiting receives the reply to the request being made; nil between requests.
+	// It is guarded by c.mu.
+	waiting chan reply
+	pending *transmission // of the request being made; guarded by c.mu
+}
+
+// reply is what came of one request.
+type reply struct {
+	m   Message
+	err error
+}
+
+// begin makes an exchange with a token of its own.
+func (c *Conn) begin() (*exchange, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed() {
+		return nil, ErrClosed
+	}
+	x := &exchange{c: c, token: c.tokens.take(c.received)}
+	if c.exchanges == nil {
+		c.exchanges = make(map[token]*exchange)
+	}
+	c.exchanges[x.token] = x
+	return x, nil
+}
+
+// end gives the token back. It does nothing the second time.
+func (x *exchange) end() {
+	x.c.mu.Lock()
+	defer x.c.mu.Unlock()
+	if x.c.exchanges[x.token] == x {
+		delete(x.c.exchanges, x.token)
+		x.c.tokens.release(x.token, x.c.received)
+	}
+}
+
+// finish passes on the reply to the request being made; c.mu is held. It returns
+// false when no request is being made.
+func (x *exchange) finish(r reply) bool {
+	if x.waiting == nil {
+		return false
+	}
+	x.waiting <- r
+	x.waiting = nil
+	if t := x.pending; t != nil {
+		// A response implies the acknowledgement (RFC 7252 §5.2.2).
+		x.pending = nil
+		x.c.settle(t, nil)
+	}
+	return true
+}
+
+// request sends one confirmable request and waits for its response. Until the
+// request is acknowledged retransmission bounds the wait, then only ctx does: a
+// response may take as long as a long-poll.
+func (x *exchange) request(ctx context.Context, m *Message) (Message, error) {
+	m.Type, m.Token = Confirmable, x.token.bytes()
+	answer := make(chan reply, 1)
+	t := &transmission{ended: func(err error) {
+		x.pending = nil
+		if err != nil {
+			x.finish(reply{err: err})
+		}
+	}}
+	err := x.c.transmit(ctx, m, t, func() { x.waiting, x.pending = answer, t })
+	if err != nil {
+		return Message{}, err
+	}
+	select {
+	case r := <-answer:
+		return r.m, r.err
+	case <-ctx.Done():
+		x.c.mu.Lock()
+		x.finish(reply{err: ctx.Err()})
+		x.c.mu.Unlock()
+		r := <-answer // the response, if it came at the same moment
+		return r.m, r.err
+	}
+}
+
+// receiveAck handles an acknowledgement or a reset: of a message of ours, or of
+// none that we remember, and then it is ignored (RFC 7252 §4.2).
+func (c *Conn) receiveAck(m *Message) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	t, ok := c.outstanding[m.MessageID]
+	switch {
+	case !ok:
+	case m.Type == Reset:
+		c.settle(t, &ResetError{m.MessageID})
+	case m.Code == Empty:
+		c.settle(t, nil)
+	default:
+		// A piggybacked response must match in message ID and in token (RFC 7252
+		// §5.3.2).
+		if x := c.exchanges[tokenOf(m.Token)]; x != nil && x.pending == t {
+			x.finish(c.accept(*m))
+		}
+	}
+}
+
+// receiveResponse handles a response in a message of its own (RFC 7252 §5.2.2).
+func (c *Conn) receiveResponse(m *Message, data []byte) {
+	h := c.seen.hash(data)
+	now := time.Now()
+	empty := Message{Type: Acknowledgement, MessageID: m.MessageID}
+	c.mu.Lock()
+	if old, ok := c.seen.find(h, now); ok {
+		again := old.reply
+		c.mu.Unlock()
+		c.repeat(data, again)
+		return
+	}
+	r := c.accept(*m)
+	x := c.exchanges[tokenOf(m.Token)]
+	if x == nil || !x.finish(r) || r.err != nil {
+		empty.Type = Reset // unknown (RFC 7252 §4.2), or not understood (§5.4.1)
+	}
+	answer, _ := AppendMessage(nil, &empty)
+	if empty.Type != Reset && m.Type == Confirmable && !c.seen.full() {
+		c.seen.setReply(c.seen.add(h, token{}, now.Add(c.lifetime), false), answer)
+		c.sweepBefore(now.Add(c.lifetime))
+	}
+	c.mu.Unlock()
+	if m.Type == Confirmable || empty.Type == Reset {
+		c.write(trace.Sent, answer)
+	}
+}
+
+// accept makes the reply out of a response: critical options that are not
+// understood spoil it (RFC 7252 §5.4.1).
+func (c *Conn) accept(m Message) reply {
+	opts, bad, ok := c.cfg.check(m.Options)
+	if !ok {
+		return reply{err: &OptionError{bad}}
+	}
+	m.Options = opts
+	return reply{m: m}
+}
+
+// Do sends a confirmable request and waits for the response. It fails with
+// ErrTimeout when the peer does not acknowledge the request, with *ResetError
+// when it rejects it, with ErrClosed when the session ends, and with the error of
+// ctx. Once the peer has acknowledged, only ctx bounds the wait.
+//
+// The body of the response is read from the peer block by block under the same
+// ctx; the exchange ends when it was read to its end or closed.
+func (c *Conn) Do(ctx context.Context, r *Request) (*Response, error) {
+	x, err := c.begin()
+	if err != nil {
+		return nil, err
+	}
+	defer x.end()
+	m := &Message{Code: r.Code, Options: r.Options.withoutOwned()}
+	if r.Body != nil {
+		var b bytes.Buffer
+		if _, err := b.ReadFrom(r.Body); err != nil {
+			return nil, err
+		}
+		m.Payload = b.Bytes()
+	}
+	rm, err := x.request(ctx, m)
+	if err != nil {
+		return nil, err
+	}
+	return &Response{Code: rm.Code, Options: rm.Options.withoutOwned(), Body: bytes.NewReader(rm.Payload), Size: int64(len(rm.Payload))}, nil
+}

@@ -1,0 +1,144 @@
+package endpoint
+
+import (
+	"context"
+	"math/rand/v2"
+	"time"
+
+	"github.com/coapgw/coapgw/coap/trace"
+)
+
+// transmission is a confirmable message until it is acknowledged, rejected or
+// given up (RFC 7252 §4.2). It occupies a place of the gate.
+type transmission struct {
+	mid      uint16
+	data     []byte
+	timeout  time.Duration
+	repeated int
+	timer    *time.Timer
+	// ended is called once, with c.mu held: nil means acknowledged.
+	ended func(error)
+}
+
+// transmit sends a confirmable message, the ID of which it assigns, when the gate
+// lets it through. prepare is called with c.mu held immediately before the first
+// transmission.
+func (c *Conn) transmit(ctx context.Context, m *Message, t *transmission, prepare func()) error {
+	if err := c.gate.enter(ctx, c.ctx); err != nil {
+		return err
+	}
+	if err := c.lockWithID(ctx, &m.MessageID); err != nil {
+		c.gate.leave()
+		return err
+	}
+	data, err := AppendMessage(nil, m)
+	if err != nil {
+		c.mu.Unlock()
+		c.gate.leave()
+		return err
+	}
+	t.mid, t.data = m.MessageID, data
+	if c.outstanding == nil {
+		c.outstanding = make(map[uint16]*transmission)
+	}
+	c.outstanding[t.mid] = t
+	if prepare != nil {
+		prepare()
+	}
+	// The first timeout is random between ACK_TIMEOUT and ACK_TIMEOUT times
+	// ACK_RANDOM_FACTOR, and doubles (RFC 7252 §4.2).
+	p := &c.cfg.Profile
+	t.timeout = time.Duration(float64(p.AckTimeout) * (1 + rand.Float64()*max(p.AckRandomFactor-1, 0)))
+	t.timer = time.AfterFunc(t.timeout, func() { c.retransmit(t) })
+	c.mu.Unlock()
+	c.write(trace.Sent, data)
+	return nil
+}
+
+// lockWithID locks c.mu and assigns a message ID, for which it may have to wait.
+// After an error c.mu is not locked.
+func (c *Conn) lockWithID(ctx context.Context, id *uint16) error {
+	for {
+		c.mu.Lock()
+		if c.closed() {
+			c.mu.Unlock()
+			return ErrClosed
+		}
+		mid, wait := c.mids.take(time.Now(), c.lifetime)
+		if wait == 0 {
+			*id = mid
+			return nil
+		}
+		c.mu.Unlock()
+		t := time.NewTimer(wait)
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			t.Stop()
+			return ctx.Err()
+		case <-c.ctx.Done():
+			t.Stop()
+			return ErrClosed
+		}
+	}
+}
+
+// retransmit runs when the timer of t fires.
+func (c *Conn) retransmit(t *transmission) {
+	c.mu.Lock()
+	if c.outstanding[t.mid] != t {
+		c.mu.Unlock()
+		return
+	}
+	if t.repeated >= c.cfg.Profile.MaxRetransmit {
+		c.settle(t, ErrTimeout)
+		c.mu.Unlock()
+		c.record(trace.GaveUp, t.data)
+		return
+	}
+	t.repeated++
+	t.timeout *= 2
+	t.timer.Reset(t.timeout)
+	c.mu.Unlock()
+	c.write(trace.Retransmitted, t.data)
+}
+
+// settle ends a transmission; c.mu is held. It does nothing the second time.
+func (c *Conn) settle(t *transmission, err error) {
+	if c.outstanding[t.mid] != t {
+		return
+	}
+	delete(c.outstanding, t.mid)
+	t.timer.Stop()
+	c.gate.leave()
+	t.ended(err)
+}
+
+// confirm sends a confirmable message that expects no response, and waits until
+// it is acknowledged: a separate response, a notification or a ping.
+func (c *Conn) confirm(ctx context.Context, m *Message) error {
+	result := make(chan error, 1)
+	t := &transmission{ended: func(err error) { result <- err }}
+	if err := c.transmit(ctx, m, t, nil); err != nil {
+		return err
+	}
+	select {
+	case err := <-result:
+		return err
+	case <-ctx.Done():
+		c.mu.Lock()
+		c.settle(t, ctx.Err())
+		c.mu.Unlock()
+		return <-result
+	}
+}
+
+// Ping asks whether the peer is there (RFC 7252 §4.3): an empty confirmable
+// message, which the peer rejects. It returns nil when it did.
+func (c *Conn) Ping(ctx context.Context) error {
+	err := c.confirm(ctx, &Message{Type: Confirmable, Code: Empty})
+	if _, rejected := err.(*ResetError); rejected {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,68 @@
+package endpoint
+
+// token is a token in comparable form.
+type token struct {
+	n uint8
+	b [maxTokenLen]byte
+}
+
+func tokenOf(b []byte) token {
+	t := token{n: uint8(len(b))}
+	copy(t.b[:], b)
+	return t
+}
+
+func (t *token) bytes() []byte { return t.b[:t.n] }
+
+// replayWindow is the number of newer datagrams after which an older one is no
+// longer accepted: the size of the DTLS replay window (RFC 6347 §4.1.2.6).
+const replayWindow = 64
+
+// tokens hands out the tokens of one session: short, never empty (RFC 9175 §4),
+// and never one whose late response could still arrive. A token of one byte is
+// used again only when replayWindow datagrams were accepted from the peer since
+// its exchange ended, because DTLS does not bind a response to its request;
+// until then tokens have two bytes.
+type tokens struct {
+	fresh int            // one-byte tokens below were handed out before
+	ended []endedToken   // one-byte tokens free again, the oldest first
+	wide  uint16         // the next two-byte token
+	inUse map[token]bool // of two bytes
+}
+
+type endedToken struct {
+	b        byte
+	received uint64 // datagrams received when the exchange ended
+}
+
+func (t *tokens) take(received uint64) token {
+	if t.fresh < 256 {
+		t.fresh++
+		return token{n: 1, b: [maxTokenLen]byte{byte(t.fresh - 1)}}
+	}
+	if len(t.ended) > 0 && received >= t.ended[0].received+replayWindow {
+		b := t.ended[0].b
+		t.ended = t.ended[1:]
+		return token{n: 1, b: [maxTokenLen]byte{b}}
+	}
+	if t.inUse == nil {
+		t.inUse = make(map[token]bool)
+	}
+	for {
+		tok := token{n: 2, b: [maxTokenLen]byte{byte(t.wide >> 8), byte(t.wide)}}
+		t.wide++
+		if !t.inUse[tok] {
+			t.inUse[tok] = true
+			return tok
+		}
+	}
+}
+
+// release ends the exchange of a token.
+func (t *tokens) release(tok token, received uint64) {
+	if tok.n == 1 {
+		t.ended = append(t.ended, endedToken{tok.b[0], received})
+		return
+	}
+	delete(t.inUse, tok)
+}
