@@ -38,23 +38,30 @@ type world struct {
 	t        *testing.T
 	net      *network
 	listener *Listener
+	clients  []*Conn
 }
 
 // in runs f with a server in virtual time. When f returns, the server is closed,
 // and the bubble fails the test if a goroutine is left.
-func in(t *testing.T, delay time.Duration, cfg Config, f func(w *world)) {
+func in(t *testing.T, delay time.Duration, cfg Config, f func(t *testing.T, w *world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		n := newNetwork(delay)
 		l, err := Listen(n.socket(serverAddress), cfg)
 		require.NoError(t, err)
-		f(&world{t: t, net: n, listener: l})
-		require.NoError(t, l.Close())
-		synctest.Wait()
-		assert.Equal(t, 0, l.Stats().Sessions)
-		assert.Equal(t, 0, l.Stats().HalfOpen)
-		assert.Empty(t, l.byCID)
-		assert.Empty(t, l.bySite)
+		w := &world{t: t, net: n, listener: l}
+		defer func() {
+			for _, c := range w.clients {
+				assert.NoError(t, c.Close())
+			}
+			assert.NoError(t, l.Close())
+			synctest.Wait()
+			assert.Empty(t, l.sessions)
+			assert.Empty(t, l.halfOpen)
+			assert.Empty(t, l.byCID)
+			assert.Empty(t, l.bySite)
+		}()
+		f(t, w)
 	})
 }
 
@@ -67,6 +74,7 @@ func (w *world) connect(from string, cfg Config) (client, server *Conn) {
 	w.t.Helper()
 	client, err := w.dial(from, cfg)
 	require.NoError(w.t, err)
+	w.clients = append(w.clients, client)
 	return client, w.accept()
 }
 
@@ -91,7 +99,7 @@ func carries(t *testing.T, from, to *Conn, text string) {
 }
 
 func TestEcho(t *testing.T) {
-	in(t, 50*time.Millisecond, serverConfig(), func(w *world) {
+	in(t, 50*time.Millisecond, serverConfig(), func(t *testing.T, w *world) {
 		client, server := w.connect(clientAddress, clientConfig())
 		carries(t, client, server, "question")
 		carries(t, server, client, "answer")

@@ -204,13 +204,21 @@ func (l *Listener) promote(a *association, conn *Conn) (replaced []*association)
 	if s := l.bySite[a.site]; s != nil && s.pending == a {
 		old := s.current
 		s.current, s.pending = a, nil
-		// A session with a Connection ID is not tied to the address: another
-		// peer may have got the address after it moved.
-		if old != nil && (!old.conn.withCID || old.conn.identity == conn.identity) {
+		if old != nil && old.replacedBy(a) {
 			replaced = append(replaced, old)
 		}
 	}
 	return replaced
+}
+
+// replacedBy tells whether a session ends because a newer one was made from the
+// address where it began. Without a Connection ID it cannot be reached any more.
+// With one it may have moved, and the address be somebody else's now; only a
+// peer that proves the same identity from the address that it still has must
+// have lost its old session.
+func (a *association) replacedBy(newer *association) bool {
+	return !a.conn.withCID ||
+		(a.conn.identity == newer.conn.identity && keyOf(a.conn.RemoteAddr()) == newer.site)
 }
 
 // longestIdle returns the session that was not used for longest.

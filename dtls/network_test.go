@@ -44,10 +44,10 @@ func (n *network) socket(address string) *socket {
 
 func (n *network) send(d sent) {
 	n.mu.Lock()
-	filter := n.filter
 	n.log = append(n.log, d)
+	dropped := n.filter != nil && !n.filter(d)
 	n.mu.Unlock()
-	if filter != nil && !filter(d) {
+	if dropped {
 		return
 	}
 	time.AfterFunc(n.delay, func() {

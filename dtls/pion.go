@@ -32,7 +32,7 @@ func serverOptions(cfg Config, a *association) []pion.ServerOption {
 		// with the ClientHello, and a certificate, many times as long as the
 		// question, must not be had for it.
 		suites = slices.DeleteFunc(suites, func(s Suite) bool { return !s.PSK() })
-		flight = cfg.Profile.HandshakeTimeout
+		flight = 2 * cfg.Profile.HandshakeTimeout
 	}
 	opts := []pion.ServerOption{
 		pion.WithCipherSuites(pionSuites(suites)...),
@@ -79,8 +79,9 @@ func (a *association) lookUp(identity []byte) ([]byte, error) {
 // clientOptions configures a client, whose ClientHello holds nothing that the
 // server does not need.
 func clientOptions(cfg Config) []pion.ClientOption {
+	suites := clientSuites(cfg.psk(), cfg.RequireForwardSecrecy, cfg.Profile)
 	opts := []pion.ClientOption{
-		pion.WithCipherSuites(pionSuites(clientSuites(cfg.psk(), cfg.RequireForwardSecrecy, cfg.Profile))...),
+		pion.WithCipherSuites(pionSuites(suites)...),
 		pion.WithEllipticCurves(clientCurves(cfg.psk())...),
 		pion.WithExtendedMasterSecret(pion.RequireExtendedMasterSecret),
 		// An empty Connection ID: we send the server's but want none ourselves
@@ -89,7 +90,7 @@ func clientOptions(cfg Config) []pion.ClientOption {
 		pion.WithFlightInterval(cfg.Profile.FlightInterval),
 		pion.WithMTU(cfg.handshakeFragment()),
 		pion.WithLoggerFactory(pionLog{cfg.log()}),
-		pion.WithClientHelloMessageHook(trimHello(cfg.psk())),
+		pion.WithClientHelloMessageHook(trimHello(suites)),
 	}
 	if cfg.psk() {
 		key := slices.Clone(cfg.Key)
@@ -131,16 +132,21 @@ func pin(fingerprint []byte) func([][]byte, [][]*x509.Certificate) error {
 }
 
 // trimHello leaves out extensions without a use: point formats, whose only value
-// is the default (RFC 8422 §5.1.2), renegotiation_info, as nobody renegotiates,
-// and signature algorithms where nothing is signed.
-func trimHello(psk bool) func(handshake.MessageClientHello) handshake.Message {
+// is the default (RFC 8422 §5.1.2); renegotiation_info and signature algorithms
+// among peers with keys, who neither renegotiate nor sign; and groups where no
+// offered suite uses one.
+func trimHello(suites []Suite) func(handshake.MessageClientHello) handshake.Message {
+	signs := slices.ContainsFunc(suites, func(s Suite) bool { return !s.PSK() })
+	groups := slices.ContainsFunc(suites, Suite.ForwardSecret)
 	return func(m handshake.MessageClientHello) handshake.Message {
 		m.Extensions = slices.DeleteFunc(m.Extensions, func(e extension.Extension) bool {
 			switch e.(type) {
 			case *extension.SupportedPointFormats:
 				return true
 			case *extension.RenegotiationInfo, *extension.SupportedSignatureAlgorithms:
-				return psk
+				return !signs
+			case *extension.SupportedEllipticCurves:
+				return !groups
 			default:
 				return false
 			}

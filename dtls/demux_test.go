@@ -1,0 +1,284 @@
+package dtls
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// A client's address changes in the middle of a session, also to another address
+// family, and another client gets the old one.
+func TestMigration(t *testing.T) {
+	in(t, 50*time.Millisecond, serverConfig(), func(t *testing.T, w *world) {
+		socket := w.net.socket(clientAddress)
+		client, err := Dial(t.Context(), socket, addr(serverAddress), clientConfig())
+		require.NoError(t, err)
+		w.clients = append(w.clients, client)
+		server := w.accept()
+
+		for i, address := range []string{"198.51.100.7:40001", "203.0.113.80:1024", "[2001:db8::1]:4"} {
+			socket.move(address)
+			carries(t, client, server, fmt.Sprint("up ", i))
+			assert.Equal(t, address, server.RemoteAddr().String())
+			carries(t, server, client, fmt.Sprint("down ", i))
+		}
+		_, other := w.connect(clientAddress, clientConfig())
+		carries(t, client, server, "still here")
+		carries(t, server, client, "so am I")
+		assert.Equal(t, 2, w.listener.Stats().Sessions)
+		require.NoError(t, other.Close())
+	})
+}
+
+// An old record that is replayed from elsewhere moves nothing (RFC 9146 §6).
+func TestReplayDoesNotMigrate(t *testing.T) {
+	in(t, 50*time.Millisecond, serverConfig(), func(t *testing.T, w *world) {
+		client, server := w.connect(clientAddress, clientConfig())
+		w.net.sentLog()
+		carries(t, client, server, "one")
+		d := w.net.sentLog()[0]
+		d.from = "203.0.113.66:666"
+		w.net.send(d)
+		d.data = append([]byte(nil), d.data...)
+		d.data[len(d.data)-1] ^= 1
+		d.data[10]++ // a newer number, not authentic
+		w.net.send(d)
+		time.Sleep(time.Second)
+		assert.Equal(t, clientAddress, server.RemoteAddr().String())
+		carries(t, server, client, "two")
+	})
+}
+
+func TestSetPeer(t *testing.T) {
+	in(t, 50*time.Millisecond, serverConfig(), func(t *testing.T, w *world) {
+		client, server := w.connect(clientAddress, clientConfig())
+		w.listener.pc.(*socket).move("192.0.2.50:5684")
+		client.SetPeer(addr("192.0.2.50:5684"))
+		carries(t, client, server, "found you")
+		carries(t, server, client, "so you did")
+	})
+}
+
+// A client that rebooted uses the same address and port again.
+func TestRebootOnSameAddress(t *testing.T) {
+	in(t, 50*time.Millisecond, serverConfig(), func(t *testing.T, w *world) {
+		_, old := w.connect(clientAddress, clientConfig())
+		for range 3 {
+			client, server := w.connect(clientAddress, clientConfig())
+			carries(t, client, server, "back")
+			carries(t, server, client, "welcome")
+			_, err := old.Read(make([]byte, 10))
+			assert.Error(t, err, "the session it replaces ends")
+			assert.Equal(t, 1, w.listener.Stats().Sessions)
+			old = server
+		}
+	})
+}
+
+// A ClientHello alone, which anyone can send from any address, ends no session.
+func TestSpoofedClientHelloDoesNotReplace(t *testing.T) {
+	in(t, 50*time.Millisecond, serverConfig(), func(t *testing.T, w *world) {
+		client, server := w.connect(clientAddress, clientConfig())
+		hello := w.net.sentLog()[0]
+		hello.data = append([]byte(nil), hello.data...)
+		hello.data[recordHeader+handshakeHeader+10] ^= 0xff // another random
+		w.net.send(hello)
+		time.Sleep(100 * time.Millisecond)
+		require.Equal(t, 1, w.listener.Stats().HalfOpen)
+		carries(t, client, server, "up")
+		carries(t, server, client, "down")
+		time.Sleep(2 * time.Minute)
+		assert.Equal(t, 0, w.listener.Stats().HalfOpen)
+		carries(t, client, server, "up")
+	})
+}
+
+// flood sends n ClientHellos from as many addresses, none of which answers.
+func (w *world) flood(n int) {
+	w.t.Helper()
+	w.net.sentLog()
+	c, _ := w.connect("203.0.113.1:1", clientConfig())
+	hello := w.net.sentLog()[0].data
+	for i := range n {
+		b := append([]byte(nil), hello...)
+		b[recordHeader+handshakeHeader+10] = byte(i)
+		b[recordHeader+handshakeHeader+11] = byte(i >> 8)
+		w.net.send(sent{from: fmt.Sprintf("203.0.113.%d:%d", i%250+1, 2000+i), to: serverAddress, data: b})
+	}
+	require.NoError(w.t, c.Close())
+	time.Sleep(time.Second)
+}
+
+func TestStalledHandshakes(t *testing.T) {
+	cfg := serverConfig()
+	cfg.MaxHalfOpen = 50
+	in(t, 50*time.Millisecond, cfg, func(t *testing.T, w *world) {
+		w.flood(500)
+		s := w.listener.Stats()
+		assert.Equal(t, 50, s.HalfOpen)
+		assert.Equal(t, uint64(450), s.Evicted)
+
+		w.net.sentLog()
+		start := time.Now()
+		client, server := w.connect(clientAddress, clientConfig())
+		assert.Less(t, time.Since(start), time.Second, "the stalled ones block nobody")
+		assert.Len(t, w.net.sentLog(), 6, "with a cookie, as there are many")
+		carries(t, client, server, "hello")
+
+		time.Sleep(cfg.Profile.HandshakeTimeout)
+		assert.Zero(t, w.listener.Stats().HalfOpen)
+		assert.Equal(t, 1, w.listener.Stats().Sessions)
+	})
+}
+
+// To an unproven address a server sends its flight once, and no more than about
+// twice what came in; under load less than what came in.
+func TestAmplification(t *testing.T) {
+	for _, tc := range []struct {
+		name       string
+		cookieless int
+		factor     float64
+	}{{"quiet", 0, 2}, {"loaded", -1, 1}} {
+		t.Run(tc.name, func(t *testing.T) {
+			cfg := serverConfig()
+			cfg.MaxCookieless = tc.cookieless
+			in(t, time.Millisecond, cfg, func(t *testing.T, w *world) {
+				w.flood(1)
+				w.net.sentLog()
+				w.flood(20)
+				time.Sleep(5 * time.Minute)
+				up, down := 0, 0
+				for _, d := range w.net.sentLog() {
+					switch {
+					case d.from != serverAddress && d.from != "203.0.113.1:1":
+						up += len(d.data)
+					case d.to != "203.0.113.1:1":
+						down += len(d.data)
+					}
+				}
+				require.NotZero(t, up)
+				require.NotZero(t, down)
+				assert.LessOrEqual(t, float64(down)/float64(up), tc.factor)
+			})
+		})
+	}
+}
+
+func TestGarbageDisturbsNobody(t *testing.T) {
+	in(t, time.Millisecond, serverConfig(), func(t *testing.T, w *world) {
+		client, server := w.connect(clientAddress, clientConfig())
+		log := w.net.sentLog()
+		carries(t, client, server, "one")
+		log = append(log, w.net.sentLog()...)
+
+		r := rand.New(rand.NewPCG(1, 2))
+		junk := func(b []byte) {
+			for _, from := range []string{clientAddress, "203.0.113.9:9"} {
+				w.net.send(sent{from: from, to: serverAddress, data: b})
+			}
+			w.net.send(sent{from: serverAddress, to: clientAddress, data: b})
+		}
+		for range 2000 {
+			b := make([]byte, r.IntN(100))
+			for i := range b {
+				b[i] = byte(r.Uint32())
+			}
+			junk(b)
+			// Records that were sent, cut and changed.
+			d := append([]byte(nil), log[r.IntN(len(log))].data...)
+			d = d[:1+r.IntN(len(d))]
+			d[r.IntN(len(d))] ^= byte(r.Uint32())
+			junk(d)
+		}
+		for typ := byte(19); typ < 27; typ++ { // each content type, unprotected
+			for n := range 4 {
+				junk(append([]byte{typ, 0xfe, 0xfd, 0, 0, 1, 0, 0, typ, byte(n), 0, 0, byte(n)}[:13], make([]byte, n)...))
+			}
+		}
+		time.Sleep(5 * time.Minute)
+		carries(t, client, server, "two")
+		carries(t, server, client, "three")
+		s := w.listener.Stats()
+		assert.Equal(t, 1, s.Sessions)
+		assert.Zero(t, s.HalfOpen)
+		assert.NotZero(t, s.Malformed)
+		assert.NotZero(t, s.Unrouted)
+		other, otherServer := w.connect("198.51.100.8:40000", clientConfig())
+		carries(t, other, otherServer, "newcomer")
+	})
+}
+
+// Sessions beyond the limit displace the one idle for longest.
+func TestMaxSessions(t *testing.T) {
+	cfg := serverConfig()
+	cfg.MaxSessions = 3
+	in(t, time.Millisecond, cfg, func(t *testing.T, w *world) {
+		var clients, servers []*Conn
+		for i := range 3 {
+			c, s := w.connect(fmt.Sprintf("198.51.100.%d:5", i+1), clientConfig())
+			clients, servers = append(clients, c), append(servers, s)
+			time.Sleep(time.Second)
+		}
+		carries(t, clients[0], servers[0], "I am not idle")
+		time.Sleep(time.Second)
+		c, s := w.connect("198.51.100.9:5", clientConfig())
+		carries(t, c, s, "room for me")
+		carries(t, clients[0], servers[0], "and me")
+		_, err := servers[1].Read(make([]byte, 1))
+		assert.Error(t, err)
+		assert.Equal(t, 3, w.listener.Stats().Sessions)
+	})
+}
+
+// A thousand changes of address leave nothing behind.
+func TestAddressChangesLeakNothing(t *testing.T) {
+	in(t, time.Millisecond, serverConfig(), func(t *testing.T, w *world) {
+		socket := w.net.socket(clientAddress)
+		client, err := Dial(t.Context(), socket, addr(serverAddress), clientConfig())
+		require.NoError(t, err)
+		w.clients = append(w.clients, client)
+		server := w.accept()
+		for i := range 1000 {
+			socket.move(fmt.Sprintf("203.0.113.%d:%d", i%250+1, 1000+i))
+			carries(t, client, server, "x")
+		}
+		assert.Len(t, w.listener.bySite, 1)
+		assert.Len(t, w.listener.byCID, 1)
+	})
+}
+
+// A slow reader loses datagrams; it does not hold up others.
+func TestSlowReader(t *testing.T) {
+	in(t, time.Millisecond, serverConfig(), func(t *testing.T, w *world) {
+		slow, slowServer := w.connect(clientAddress, clientConfig())
+		for range 200 {
+			_, err := slow.Write(make([]byte, 1000))
+			require.NoError(t, err)
+		}
+		client, server := w.connect("198.51.100.8:40000", clientConfig())
+		carries(t, client, server, "hello")
+		synctest.Wait()
+		assert.NotZero(t, w.listener.Stats().Overflow)
+		_, err := slowServer.Read(make([]byte, 1000))
+		require.NoError(t, err)
+	})
+}
+
+func TestReadBuffer(t *testing.T) {
+	in(t, time.Millisecond, serverConfig(), func(t *testing.T, w *world) {
+		client, server := w.connect(clientAddress, clientConfig())
+		_, err := client.Write([]byte("too long"))
+		require.NoError(t, err)
+		_, err = server.Read(make([]byte, 3))
+		require.Error(t, err)
+		carries(t, client, server, "next")
+		require.NoError(t, server.SetReadDeadline(time.Now().Add(time.Second)))
+		_, err = server.Read(make([]byte, 3))
+		require.ErrorContains(t, err, "timeout")
+	})
+}
