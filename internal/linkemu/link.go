@@ -1,0 +1,166 @@
+package linkemu
+
+import (
+	"net"
+	"sync"
+	"time"
+)
+
+// Direction describes one direction of the link. The zero value is a perfect
+// one.
+type Direction struct {
+	// Rate is in bit/s; 0 means infinite.
+	Rate float64
+	// Delay is the time from a datagram's last bit sent to its arrival. Jitter
+	// adds a random time, evenly distributed from 0 up to Jitter.
+	Delay, Jitter time.Duration
+	// Loss is the probability from 0 to 1 that a datagram is lost on the way.
+	Loss float64
+	// MTU is the largest UDP payload in bytes; a larger datagram is discarded
+	// and counted as a violation. 0 means what UDP over IPv4 can carry.
+	MTU int
+	// Queue bounds the bytes, overhead included, that wait for their turn; a
+	// datagram that does not fit is dropped. 0 means unbounded.
+	Queue int
+}
+
+// Config describes a link.
+type Config struct {
+	// Up leads from the constrained side to the far side, Down the other way.
+	Up, Down Direction
+	// Seed decides loss and jitter.
+	Seed uint64
+	// Overhead is what the layers below add to each datagram in bytes, counted
+	// in airtime, queue and statistics: 28 for UDP over IPv4.
+	Overhead int
+}
+
+// Counters is what happened in one direction. Each datagram sent counts once, in
+// Datagrams, Dropped or Violations.
+type Counters struct {
+	// Datagrams and Bytes (overhead included) used airtime.
+	Datagrams, Bytes int64
+	// Lost of the Datagrams never arrived.
+	Lost int64
+	// Unclaimed of the Datagrams arrived where no socket had the address, or
+	// its receive buffer was full.
+	Unclaimed int64
+	// Dropped datagrams found the queue full.
+	Dropped int64
+	// Violations were larger than the MTU.
+	Violations int64
+}
+
+// Stats is what happened on a link so far.
+type Stats struct{ Up, Down Counters }
+
+// Verdict is the fate of a datagram at the moment it is sent.
+type Verdict uint8
+
+// Verdicts.
+const (
+	// Carried: it arrives.
+	Carried Verdict = iota
+	// Lost: it uses airtime and does not arrive.
+	Lost
+	// Dropped: the queue was full.
+	Dropped
+	// Violation: it was larger than the MTU.
+	Violation
+)
+
+// Packet is a datagram as a tap sees it.
+type Packet struct {
+	// Up tells that it left the constrained side.
+	Up       bool
+	From, To net.Addr
+	// Payload is a copy that the tap may keep.
+	Payload []byte
+	Verdict Verdict
+	// Sent is when the sender wrote it. Departs is when its last bit leaves, and
+	// Arrives when it is at the other side, both only for Carried and Lost.
+	Sent, Departs, Arrives time.Time
+}
+
+// Link is an emulated link with its sockets.
+type Link struct {
+	mu       sync.Mutex
+	up, down lane
+	conns    map[*Conn]struct{} // open sockets, those without an address included
+	taps     []func(Packet)
+	flights  flights
+	sent     uint64
+	closed   bool
+
+	kick chan struct{} // something earlier than expected, or the end
+	done chan struct{}
+}
+
+// New starts a link; the caller must Close it. Inside a testing/synctest bubble
+// it must be used only there.
+func New(cfg Config) *Link {
+	l := &Link{
+		up:    newLane(cfg.Up, cfg.Overhead, cfg.Seed, 1),
+		down:  newLane(cfg.Down, cfg.Overhead, cfg.Seed, 2),
+		conns: make(map[*Conn]struct{}),
+		kick:  make(chan struct{}, 1),
+		done:  make(chan struct{}),
+	}
+	go l.run()
+	return l
+}
+
+// FarAddr is the address of the far side's socket on every link.
+func FarAddr() net.Addr { return &net.UDPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 5684} }
+
+// Dial opens a socket with the given address at the constrained side. A socket
+// that already has the address keeps sending from it but receives no more.
+func (l *Link) Dial(local net.Addr) *Conn { return l.open(local, true) }
+
+// Listen opens the socket at the far side, with address FarAddr. A further call
+// takes the address over, as a restarted server would.
+func (l *Link) Listen() *Conn { return l.open(FarAddr(), false) }
+
+func (l *Link) open(local net.Addr, constrained bool) *Conn {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	out, in := &l.up, &l.down
+	if !constrained {
+		out, in = in, out
+	}
+	c := &Conn{link: l, out: out, in: in, local: local, closed: l.closed}
+	if !l.closed {
+		in.sockets[local.String()] = c
+		l.conns[c] = struct{}{}
+	}
+	return c
+}
+
+// Tap calls f for each datagram that is sent from now on, in the order of
+// sending. f must be quick and must not use the link.
+func (l *Link) Tap(f func(Packet)) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.taps = append(l.taps, f)
+}
+
+// Stats returns what happened so far.
+func (l *Link) Stats() Stats {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return Stats{Up: l.up.count, Down: l.down.count}
+}
+
+// Close ends the link and its sockets. What is on the way is lost. It returns
+// nil, also when called again.
+func (l *Link) Close() error {
+	l.mu.Lock()
+	l.closed = true
+	for c := range l.conns {
+		c.shut()
+	}
+	l.wakeUp()
+	l.mu.Unlock()
+	<-l.done
+	return nil
+}
