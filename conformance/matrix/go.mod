@@ -3,6 +3,7 @@ module github.com/coapgw/coapgw/conformance/matrix
 go 1.26.0
 
 require (
+	github.com/coapgw/coapgw v0.0.0-00010101000000-000000000000
 	github.com/stretchr/testify v1.12.1
 	maunium.net/go/mautrix v0.28.0
 )

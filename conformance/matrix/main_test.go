@@ -71,9 +71,16 @@ func run(m *testing.M, names, logs string) (code int) {
 	code = m.Run()
 	lap("run tests", &begin)
 	if err := errors.Join(stop(), hs.Stop()); err != nil {
-		return fail(err)
+		code = fail(err)
 	}
 	lap("stop", &begin)
+	for _, r := range routes {
+		n, err := r.watch.verify()
+		if err != nil {
+			code = fail(fmt.Errorf("route %s: what one side sent is not what the other got:\n%w", r.name, err))
+		}
+		lap(fmt.Sprintf("%s: compared %d exchanges", r.name, n), &begin)
+	}
 	return code
 }
 
@@ -96,6 +103,6 @@ func fail(err error) int {
 // lap prints how long a step took, so that a slow run explains itself.
 func lap(step string, begin *time.Time) {
 	now := time.Now()
-	fmt.Fprintf(os.Stderr, "%-16s %6.1f s\n", step, now.Sub(*begin).Seconds())
+	fmt.Fprintf(os.Stderr, "%-34s %6.1f s\n", step, now.Sub(*begin).Seconds())
 	*begin = now
 }

@@ -17,6 +17,20 @@ type route struct {
 	// transport, if set, makes the transport of a new client: every client that
 	// links the gateway has a session of its own.
 	transport func() (http.RoundTripper, error)
+	watch     *watch
+}
+
+// roundTripper makes the transport of a new client, which the watch records.
+func (r route) roundTripper() (http.RoundTripper, error) {
+	next := http.RoundTripper(http.DefaultTransport)
+	if r.transport != nil {
+		linked, err := r.transport()
+		if err != nil {
+			return nil, err
+		}
+		next = linked
+	}
+	return r.watch.tap(next), nil
 }
 
 // defaultRoutes are those that a plain go test takes.
@@ -35,11 +49,11 @@ func openers() map[string]opener {
 
 // openDirect is the reference: no gateway at all.
 func openDirect(_ context.Context, homeserverURL, _ string) (route, func() error, error) {
-	return route{name: "direct", baseURL: homeserverURL}, func() error { return nil }, nil
+	return route{baseURL: homeserverURL}, func() error { return nil }, nil
 }
 
-// openRoutes opens the routes of a comma-separated list. An unknown name and an
-// empty list are errors: nothing is skipped in silence.
+// openRoutes opens the routes of a comma-separated list, each with a watch. An
+// unknown name and an empty list are errors: nothing is skipped in silence.
 func openRoutes(ctx context.Context, names, homeserverURL, dir string) ([]route, func() error, error) {
 	var routes []route
 	var stops []func() error
@@ -56,10 +70,17 @@ func openRoutes(ctx context.Context, names, homeserverURL, dir string) ([]route,
 		if !ok {
 			return nil, nil, errors.Join(fmt.Errorf("unknown route %q", name), stop())
 		}
-		r, s, err := open(ctx, homeserverURL, dir)
+		w, err := newWatch(homeserverURL)
+		if err != nil {
+			return nil, nil, errors.Join(err, stop())
+		}
+		stops = append(stops, w.close)
+		r, s, err := open(ctx, w.url(), dir)
 		if err != nil {
 			return nil, nil, errors.Join(fmt.Errorf("route %s: %w", name, err), stop())
 		}
+		w.begin()
+		r.name, r.watch = name, w
 		routes, stops = append(routes, r), append(stops, s)
 	}
 	return routes, stop, nil

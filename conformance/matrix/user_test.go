@@ -32,13 +32,10 @@ func newClient(t *testing.T, r route) *mautrix.Client {
 	t.Helper()
 	client, err := mautrix.NewClient(r.baseURL, "", "")
 	require.NoError(t, err)
-	client.Client = &http.Client{Timeout: scenarioTimeout}
-	if r.transport != nil {
-		client.Client.Transport, err = r.transport()
-		require.NoError(t, err)
-	}
+	transport, err := r.roundTripper()
+	require.NoError(t, err)
+	client.Client = &http.Client{Transport: transport, Timeout: scenarioTimeout}
 	client.StateStore = mautrix.NewMemoryStateStore()
-	t.Cleanup(client.Client.CloseIdleConnections)
 	return client
 }
 
