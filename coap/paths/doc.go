@@ -10,7 +10,7 @@
 // it by other means; nothing is ever changed in silence.
 //
 // A peer that does not know Form composes the URI by RFC 7252 §6.5, which is the
-// zero Form. In other styles it gets the same decoded values with fewer escapes.
+// zero Form. In other styles it gets the same decoded values, escaped otherwise.
 // Servers that read queries as forms see a difference in two characters: a
 // "%2B" arrives as "+", which they take for a space, and a "%3B" as ";", which
 // some take for a separator and some refuse.

@@ -8,6 +8,10 @@ import (
 // maxValue is the longest Uri-Path or Uri-Query value in bytes (RFC 7252 §5.10).
 const maxValue = 255
 
+// escapeRoom is what a value grows by, separator included, with up to three
+// escapes: more costs another allocation.
+const escapeRoom = 8
+
 // usage records which ASCII characters a text has in the clear and which
 // escaped. That alone decides which styles reproduce it.
 type usage struct{ literal, escaped charset }

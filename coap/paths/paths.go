@@ -117,14 +117,13 @@ func (t *Table) Expand(segments []string, form Form) (escapedPath string, err er
 		if !legalSegment(s) {
 			return "", ErrSegment
 		}
-		// Room for the slash and, in the common case, all escapes.
-		size += len(s) + 8
+		size += len(s) + escapeRoom
 	}
 	style := &pathStyles[form.Path]
 	var b strings.Builder
 	if len(segments) > 0 {
 		if row := t.lookup(segments[0]); row != nil {
-			b.Grow(size + row.size)
+			b.Grow(row.size + size)
 			if err := row.expand(&b, segments[1:], style, form.V3); err != nil {
 				return "", err
 			}

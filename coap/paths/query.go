@@ -50,7 +50,7 @@ func JoinQuery(args []string, style Style) string {
 	e := &queryStyles[style]
 	size := 0
 	for _, arg := range args {
-		size += len(arg) + 8
+		size += len(arg) + escapeRoom
 	}
 	var b strings.Builder
 	b.Grow(size)
