@@ -21,10 +21,16 @@ const (
 )
 
 // Build compiles Dendrite in the version that the module in moduleDir pins and
-// returns the executable. It takes two to three minutes while the build cache
-// is cold.
+// returns the executable. It takes two to three minutes while the build cache is
+// cold. The executable stays below the user's cache directory, because linking
+// it takes a while too.
 func Build(ctx context.Context, moduleDir string) (string, error) {
-	return program.Build(ctx, moduleDir, "tool", "dendrite")
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return "", fmt.Errorf("build dendrite: %w", err)
+	}
+	out := filepath.Join(cache, "coapgw-conformance", "dendrite")
+	return out, program.Build(ctx, moduleDir, "tool", out)
 }
 
 // A Homeserver is a running Dendrite.

@@ -6,32 +6,19 @@ package program
 import (
 	"context"
 	"fmt"
-	"os"
 	"os/exec"
-	"path/filepath"
 )
 
-// Build compiles the main package pkg of the module in moduleDir and returns
-// the path of the executable. The name "tool" stands for the commands of the
-// module's tool directive. extra are further flags of go build, such as -race.
-//
-// Executables are kept below the user's cache directory, so that a second run
-// neither compiles nor links again. moduleDir must be absolute or relative to
-// the working directory. The error holds what the compiler printed.
-func Build(ctx context.Context, moduleDir, pkg, name string, extra ...string) (string, error) {
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		return "", fmt.Errorf("build %s: %w", name, err)
-	}
-	out := filepath.Join(cache, "coapgw-conformance", name)
-	if err := os.MkdirAll(filepath.Dir(out), 0o755); err != nil {
-		return "", fmt.Errorf("build %s: %w", name, err)
-	}
-	args := append([]string{"build", "-o", out}, extra...)
+// Build compiles the main package pkg of the module in moduleDir into the
+// executable out, an absolute path. The pattern "tool" stands for the command of
+// the module's tool directive. flags are further flags of go build. An out that
+// is up to date is left alone. The error holds what the compiler printed.
+func Build(ctx context.Context, moduleDir, pkg, out string, flags ...string) error {
+	args := append([]string{"build", "-o", out}, flags...)
 	cmd := exec.CommandContext(ctx, "go", append(args, pkg)...)
 	cmd.Dir = moduleDir
 	if text, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build %s: %w\n%s", name, err, text)
+		return fmt.Errorf("build %s in %s: %w\n%s", pkg, moduleDir, err, text)
 	}
-	return out, nil
+	return nil
 }
