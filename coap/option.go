@@ -1,0 +1,80 @@
+package coap
+
+import "github.com/coapgw/coapgw/coap/endpoint"
+
+// Options of MSC3079. By its number 256 is elective and safe to forward although
+// the proposal says otherwise; 257 is critical, so that a peer which does not know
+// the proposal answers 4.02.
+const (
+	// OptionAccessToken carries the access token, with or without "Bearer ".
+	OptionAccessToken endpoint.OptionNumber = 256
+	// OptionVersion carries the version of the CBOR keys and path enums, an
+	// unsigned integer. This package speaks version 1.
+	OptionVersion endpoint.OptionNumber = 257
+)
+
+// Options that two coapgw use between each other. Odd numbers are critical: they
+// stand where ignoring the option would change what the request means. The
+// numbers sit right behind those of MSC3079, so that each costs one or two bytes
+// of header.
+const (
+	// OptionSlot names the token slot that a request uses, 0 to 2 bytes; 0 means
+	// "no token". Its absence means slot 1. Together with OptionAccessToken it
+	// defines the slot.
+	OptionSlot endpoint.OptionNumber = 259
+	// OptionGateway says "I am a coapgw" with the level of these rules as an
+	// unsigned integer. An empty value asks the peer who it is and nothing else.
+	OptionGateway endpoint.OptionNumber = 260
+	// OptionMethod is the HTTP method where the CoAP code does not say it.
+	OptionMethod endpoint.OptionNumber = 261
+	// OptionForm is how path and query were shortened and escaped (paths.Form).
+	// A receiver that ignores it sees the r0 path in RFC 3986 escaping.
+	OptionForm endpoint.OptionNumber = 262
+	// OptionEnvelope says that the payload begins with one CBOR array of text
+	// strings: the request target (of a request), then names and values of
+	// headers that did not fit options. The body follows.
+	OptionEnvelope endpoint.OptionNumber = 263
+	// OptionStatus is the HTTP status where the response code does not say it.
+	OptionStatus endpoint.OptionNumber = 264
+	// OptionHeader is one HTTP header: one byte from the header table, then the
+	// value. Repeatable.
+	OptionHeader endpoint.OptionNumber = 266
+	// OptionControl marks a response as coming from the gateway's own machinery
+	// and not from the homeserver; its value is a controlCode.
+	OptionControl endpoint.OptionNumber = 268
+)
+
+// gatewayLevel is the value of OptionGateway that this code sends: the rules of
+// docs/wire-v1.md.
+const gatewayLevel = 1
+
+// wireVersion is the value of OptionVersion that this code sends.
+const wireVersion = 1
+
+// controlCode is the value of OptionControl.
+type controlCode uint32
+
+const (
+	// controlUnknownSlot: the server does not (or no longer) know the slot; the
+	// request was not executed and should be repeated with its token.
+	controlUnknownSlot controlCode = 1
+	// controlSlotTaken: the request would have given a slot another token; it was
+	// not executed and should be repeated with its token under a new number.
+	controlSlotTaken controlCode = 2
+)
+
+// badSlot reports whether the request was refused for the slot it named.
+func (c controlCode) badSlot() bool { return c == controlUnknownSlot || c == controlSlotTaken }
+
+// knownCritical lists the critical options that Server understands in a request
+// (RFC 7252 §5.4.1). The proxy options are among them only to be answered 5.05
+// (RFC 7252 §5.7.2).
+func knownCritical(n endpoint.OptionNumber) bool {
+	switch n {
+	case endpoint.URIHost, endpoint.URIPort, endpoint.URIPath, endpoint.URIQuery, endpoint.Accept,
+		endpoint.ProxyURI, endpoint.ProxyScheme,
+		OptionVersion, OptionSlot, OptionMethod, OptionEnvelope:
+		return true
+	}
+	return false
+}

@@ -1,0 +1,230 @@
+package coap
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/coapgw/coapgw/coap/endpoint"
+)
+
+// answer is an HTTP response on its way to a CoAP peer.
+type answer struct {
+	status int
+	header http.Header
+	// body is nil when there is none; size is its length, -1 when unknown.
+	body io.Reader
+	size int64
+}
+
+// audience says for whom a response is made.
+type audience struct {
+	gateway bool
+	// head: the request was a HEAD.
+	head bool
+	// stringKeys: the peer has not shown that it knows integer keys.
+	stringKeys bool
+	// json: the peer asked for JSON by Accept (RFC 7252 §5.10.4).
+	json bool
+}
+
+// encodeResponse makes the CoAP response.
+func (m *Mapping) encodeResponse(a answer, to audience) (*endpoint.Response, error) {
+	code, exact := statusCode(a.status)
+	resp := &endpoint.Response{Code: code}
+	if !exact && to.gateway {
+		resp.Options = resp.Options.AddUint(OptionStatus, uint32(a.status))
+	}
+	if to.head || a.status == http.StatusNoContent || a.status == http.StatusNotModified {
+		a.body, a.size = nil, 0 // RFC 9110 §6.4.1
+	}
+	p, err := m.encodeResponseBody(a, to)
+	if err != nil {
+		return nil, err
+	}
+	resp.Body, resp.Size = p.body, p.size
+	if p.hasFormat {
+		resp.Options = resp.Options.AddUint(endpoint.ContentFormat, p.format)
+	}
+	seconds, inMaxAge := retrySeconds(a)
+	if inMaxAge {
+		resp.Options = resp.Options.AddUint(endpoint.MaxAge, seconds) // RFC 8516 §3
+	}
+	if !to.gateway {
+		return resp, nil
+	}
+	fs := a.fields(p, to.head, inMaxAge)
+	var long []field
+	if resp.Options, long = addFields(resp.Options, fs); long == nil {
+		return resp, nil
+	}
+	head, err := appendEnvelope(fieldItems(long))
+	if err != nil {
+		return nil, err
+	}
+	resp.Options = resp.Options.Add(OptionEnvelope, nil)
+	prependBody(&resp.Body, &resp.Size, head)
+	return resp, nil
+}
+
+func (m *Mapping) encodeResponseBody(a answer, to audience) (payload, error) {
+	ct, hasType := a.header["Content-Type"]
+	contentType := strings.Join(ct, ", ")
+	if to.json && isJSON(contentType) && a.body != nil && a.size != 0 {
+		return payload{body: a.body, size: a.size, format: formatJSON, hasFormat: true}, nil
+	}
+	p, err := m.takeBody(a.body, a.size, contentType, hasType)
+	if err != nil {
+		return p, err
+	}
+	switch {
+	case to.gateway:
+		return p.encode(m.v1), nil
+	case to.stringKeys:
+		return p.encode(m.plain), nil
+	}
+	return p.encode(m.foreign), nil
+}
+
+// fields picks the headers that travel beside the body.
+func (a answer) fields(p payload, head, inMaxAge bool) []field {
+	json := p.hasFormat && (p.format == formatCBOR || p.format == formatJSON) || isJSON(a.header.Get("Content-Type"))
+	pick := inMedia
+	if json {
+		pick = inAnswer
+	}
+	var fs []field
+	for _, f := range fields(a.header, pick) {
+		switch {
+		case f.name == "Content-Type",
+			f.name == "Content-Length" && !head,
+			f.name == "Retry-After" && inMaxAge:
+			continue
+		}
+		fs = append(fs, f)
+	}
+	if p.explicit && (p.body != nil || p.contentType != "application/json") {
+		fs = append(fs, field{"Content-Type", p.contentType})
+	}
+	return fs
+}
+
+// retrySeconds returns Retry-After where Max-Age says the same: as seconds, with
+// 4.29 or 5.03 (RFC 8516 §3, RFC 7252 §5.9.3.4).
+func retrySeconds(a answer) (seconds uint32, ok bool) {
+	if a.status != http.StatusTooManyRequests && a.status != http.StatusServiceUnavailable {
+		return 0, false
+	}
+	text := a.header.Get("Retry-After")
+	n, err := strconv.ParseUint(text, 10, 32)
+	if err != nil || strconv.FormatUint(n, 10) != text {
+		return 0, false
+	}
+	return uint32(n), true
+}
+
+// decodeResponse restores the HTTP response to r from a peer of that kind.
+func (m *Mapping) decodeResponse(resp *endpoint.Response, r *http.Request, kind PeerKind) (*http.Response, error) {
+	out := &http.Response{
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: make(http.Header), Request: r, Body: http.NoBody,
+	}
+	out.StatusCode = codeStatus(resp.Code)
+	body, size := resp.Body, resp.Size
+	fs := []field(nil)
+	if kind == PeerGateway {
+		if v, ok := resp.Options.GetUint(OptionStatus); ok && v >= 200 && v <= 999 {
+			out.StatusCode = int(v)
+		}
+		fs = optionFields(resp.Options)
+		if resp.Options.Has(OptionEnvelope) {
+			items, rest, restSize, err := openEnvelope(body, size)
+			if err != nil {
+				return nil, &Error{Status: http.StatusBadGateway, ErrCode: "M_UNKNOWN", Message: "the envelope of the response is malformed", Err: err}
+			}
+			body, size = rest, restSize
+			fs = append(fs, envelopeFields(items)...)
+		}
+	} else if out.StatusCode == http.StatusOK && body == nil && resp.Code != endpoint.Content {
+		out.StatusCode = http.StatusNoContent // RFC 8075 §7, note 2
+	}
+	out.Status = strconv.Itoa(out.StatusCode) + " " + http.StatusText(out.StatusCode)
+	if v, ok := resp.Options.GetUint(endpoint.MaxAge); ok &&
+		(resp.Code == endpoint.TooManyRequests || resp.Code == endpoint.ServiceUnavailable) {
+		out.Header.Set("Retry-After", strconv.FormatUint(uint64(v), 10))
+	}
+	if err := m.responseBody(out, body, size, resp.Options); err != nil {
+		return nil, err
+	}
+	restoreFields(out.Header, fs, inResponse)
+	if r.Method == http.MethodHead {
+		_ = out.Body.Close()
+		out.Body, out.ContentLength = http.NoBody, -1
+		if n, err := strconv.ParseInt(out.Header.Get("Content-Length"), 10, 64); err == nil {
+			out.ContentLength = n
+		}
+		return out, nil
+	}
+	return out, nil
+}
+
+// responseBody restores content and Content-Type of a response that arrived.
+func (m *Mapping) responseBody(out *http.Response, body io.Reader, size int64, opts endpoint.Options) error {
+	format, hasFormat := opts.GetUint(endpoint.ContentFormat)
+	content, length, ct, err := m.decodeBody(body, size, format, hasFormat)
+	if err != nil {
+		_ = closeBody(body)
+		var problem *Error
+		if errors.As(err, &problem) { // our own words, but the fault is the peer's
+			problem.Status = http.StatusBadGateway
+			return problem
+		}
+		return exchangeError(err)
+	}
+	if ct != "" {
+		out.Header.Set("Content-Type", ct)
+	}
+	if content == nil {
+		_ = closeBody(body)
+		return nil
+	}
+	out.ContentLength = length
+	switch {
+	case hasFormat && format == formatCBOR:
+		_ = closeBody(body)
+		out.Body = io.NopCloser(content)
+	default:
+		out.Body = responseReader{content, body}
+	}
+	return nil
+}
+
+// responseReader is a body that still comes over the link.
+type responseReader struct {
+	io.Reader
+	under io.Reader
+}
+
+// Read translates what the link reports.
+func (r responseReader) Read(p []byte) (int, error) {
+	n, err := r.Reader.Read(p)
+	if err != nil && err != io.EOF {
+		err = exchangeError(err)
+	}
+	return n, err
+}
+
+func (r responseReader) Close() error { return closeBody(r.under) }
+
+// errorAnswer is the answer that says problem.
+func errorAnswer(problem *Error) answer {
+	body := problem.Body()
+	return answer{
+		status: problem.Status,
+		header: http.Header{"Content-Type": {"application/json"}},
+		body:   bytes.NewReader(body), size: int64(len(body)),
+	}
+}

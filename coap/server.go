@@ -1,0 +1,210 @@
+package coap
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/coapgw/coapgw/coap/endpoint"
+	"github.com/coapgw/coapgw/coap/link"
+	"github.com/coapgw/coapgw/coap/trace"
+)
+
+// Server hosts an http.Handler behind CoAP sessions. Its exported fields must not
+// change after Serve.
+type Server struct {
+	// Handler answers the requests. A request's context tells the peer by
+	// PeerFrom and ends when the peer gives up; its Authorization header is the
+	// access token that the request bears by the rules of the link.
+	Handler http.Handler
+	// Profile is the link of the peers as far as it is known; the zero value
+	// means link.Default.
+	Profile link.Profile
+	// MaxBody bounds a request body, in bytes; more is answered 4.13. 0 means
+	// 64 MiB.
+	MaxBody int64
+	// MaxSessions bounds the sessions held at once; further ones are closed. 0
+	// means 10,000.
+	MaxSessions int
+	// MaxRequests bounds the requests that one session has served at once; more
+	// are answered 5.03. 0 means 64.
+	MaxRequests int
+	// Grace is how long Serve lets requests finish once its context has ended; 0
+	// means not at all.
+	Grace time.Duration
+	// Log receives what an operator should know; nil discards it.
+	Log *slog.Logger
+	// Recorder receives the events of all sessions; nil discards them.
+	Recorder trace.Recorder
+}
+
+const defaultMaxSessions = 10_000
+
+// Peer is who sent a request.
+type Peer struct {
+	// Identity is what the peer proved to be: its PSK identity or the name of its
+	// certificate. It is empty where the link proves nothing.
+	Identity string
+	// Addr is where its datagrams come from at the moment. It may be forged on an
+	// insecure link, and changes: it names nobody.
+	Addr net.Addr
+}
+
+type peerKey struct{}
+
+// PeerFrom returns the peer whose request has this context.
+func PeerFrom(ctx context.Context) (Peer, bool) {
+	p, ok := ctx.Value(peerKey{}).(Peer)
+	return p, ok
+}
+
+// serving is one call of Serve.
+type serving struct {
+	*Server
+	mapping *Mapping
+	log     *slog.Logger
+	// requests counts HTTP handlers that run; none begins once stopping is set.
+	requests sync.WaitGroup
+	mu       sync.Mutex
+	stopping bool
+	sessions map[*endpoint.Conn]struct{}
+}
+
+// Serve accepts sessions until ctx ends or the listener fails, then ends them. It
+// returns when everything that it started has ended: nil after ctx, the
+// listener's error otherwise. It closes l.
+func (s *Server) Serve(ctx context.Context, l net.Listener) error {
+	run := &serving{Server: s, log: s.Log, sessions: make(map[*endpoint.Conn]struct{})}
+	if run.log == nil {
+		run.log = slog.New(slog.DiscardHandler)
+	}
+	profile := s.Profile
+	if profile.AckTimeout == 0 {
+		profile = link.Default()
+	}
+	run.mapping = NewMapping(MappingConfig{Profile: profile})
+	stop := context.AfterFunc(ctx, func() { _ = l.Close() })
+	defer stop()
+
+	var watchers sync.WaitGroup
+	err := run.accept(l, profile, &watchers)
+	if ctx.Err() != nil {
+		err = nil
+		run.drain()
+	}
+	_ = l.Close()
+	run.closeAll()
+	watchers.Wait()
+	run.requests.Wait()
+	return err
+}
+
+// accept starts a session for each connection.
+func (s *serving) accept(l net.Listener, profile link.Profile, watchers *sync.WaitGroup) error {
+	limit := s.MaxSessions
+	if limit <= 0 {
+		limit = defaultMaxSessions
+	}
+	for {
+		conn, err := l.Accept()
+		if err != nil {
+			var temporary interface{ Temporary() bool }
+			if errors.As(err, &temporary) && temporary.Temporary() {
+				s.log.Warn("a session was not accepted", "err", err)
+				continue
+			}
+			return err
+		}
+		s.mu.Lock()
+		full := len(s.sessions) >= limit
+		s.mu.Unlock()
+		if full {
+			s.log.Warn("too many sessions", "limit", limit)
+			_ = conn.Close()
+			continue
+		}
+		s.start(conn, profile, watchers)
+	}
+}
+
+func (s *serving) start(conn net.Conn, profile link.Profile, watchers *sync.WaitGroup) {
+	peer := Peer{Identity: identity(conn), Addr: conn.RemoteAddr()}
+	handler := &serverSession{serving: s, peer: peer, remote: conn}
+	c := endpoint.New(conn, endpoint.Config{
+		Profile:       profile,
+		Handler:       handler,
+		KnownCritical: knownCritical,
+		Overhead:      overhead(conn),
+		MaxBody:       s.MaxBody,
+		MaxRequests:   s.MaxRequests,
+		Log:           s.log,
+		Recorder:      s.Recorder,
+	})
+	s.mu.Lock()
+	s.sessions[c] = struct{}{}
+	s.mu.Unlock()
+	s.log.Debug("session begins", "peer", peer.Identity, "addr", peer.Addr)
+	watchers.Go(func() {
+		<-c.Done()
+		s.mu.Lock()
+		delete(s.sessions, c)
+		s.mu.Unlock()
+		s.log.Debug("session ends", "peer", peer.Identity)
+	})
+}
+
+// beginRequest counts a handler that is about to run; it fails when the server
+// stops.
+func (s *serving) beginRequest() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stopping {
+		return false
+	}
+	s.requests.Add(1)
+	return true
+}
+
+// drain begins no request any more and waits for those under way, at most Grace.
+func (s *serving) drain() {
+	s.mu.Lock()
+	s.stopping = true
+	s.mu.Unlock()
+	if s.Grace <= 0 {
+		return
+	}
+	idle := make(chan struct{})
+	go func() { s.requests.Wait(); close(idle) }()
+	grace := time.NewTimer(s.Grace)
+	defer grace.Stop()
+	select {
+	case <-idle:
+	case <-grace.C:
+		s.closeAll()
+		<-idle
+	}
+}
+
+func (s *serving) closeAll() {
+	s.mu.Lock()
+	open := make([]*endpoint.Conn, 0, len(s.sessions))
+	for c := range s.sessions {
+		open = append(open, c)
+	}
+	s.mu.Unlock()
+	for _, c := range open {
+		_ = c.Close()
+	}
+}
+
+// identity asks a connection whom the handshake proved the peer to be.
+func identity(conn net.Conn) string {
+	if p, ok := conn.(interface{ PeerIdentity() string }); ok {
+		return p.PeerIdentity()
+	}
+	return ""
+}

@@ -1,0 +1,201 @@
+package coap
+
+import (
+	"bytes"
+	"context"
+	"net"
+	"net/http"
+	"sync"
+
+	"github.com/coapgw/coapgw/cborcodec"
+	"github.com/coapgw/coapgw/coap/endpoint"
+)
+
+// serverSession answers the requests of one session: it knows whose token each
+// one bears.
+type serverSession struct {
+	*serving
+	peer   Peer
+	remote net.Conn
+
+	mu sync.Mutex
+	// gateway: the peer said that it is a coapgw.
+	gateway bool
+	slots   serverSlots
+	// sticky is the last access token of a peer that is no coapgw.
+	sticky string
+	// integerKeys: the peer has shown that it knows them.
+	integerKeys bool
+}
+
+// admission is what was decided about a request in its order of arrival.
+type admission struct {
+	token    string
+	audience audience
+	// announce: the answer says that this is a coapgw.
+	announce bool
+	// probe: the peer asks who this is and nothing else.
+	probe bool
+	// refuse is set when the request must not be executed.
+	refuse *endpoint.Response
+}
+
+// Admit implements endpoint.Handler. The token is decided here, in order of
+// arrival, because a foreign client's request bears the token of an earlier one.
+func (s *serverSession) Admit(r *endpoint.Request) func(context.Context) *endpoint.Response {
+	a := s.admit(r)
+	return func(ctx context.Context) *endpoint.Response { return s.serve(ctx, r, a) }
+}
+
+func (s *serverSession) admit(r *endpoint.Request) admission {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var a admission
+	level, announced := r.Options.Get(OptionGateway)
+	if announced {
+		s.gateway, a.announce = true, true
+		a.probe = len(level) == 0 && r.Code == endpoint.GET && !r.Options.Has(endpoint.URIPath)
+	}
+	if v, has := r.Options.GetUint(OptionVersion); has {
+		if v > wireVersion {
+			a.refuse = &endpoint.Response{Code: endpoint.BadOption}
+			return a
+		}
+		s.integerKeys = true
+	}
+	a.audience.gateway = s.gateway
+	switch accept, has := r.Options.GetUint(endpoint.Accept); {
+	case !has, accept == formatCBOR:
+	case accept == formatJSON:
+		a.audience.json = true
+	}
+	if s.gateway {
+		a.audience.stringKeys = false
+		var code controlCode
+		if a.token, code = s.slotToken(r.Options, announced); code != 0 {
+			a.refuse = &endpoint.Response{
+				Code:    endpoint.BadRequest,
+				Options: endpoint.Options(nil).AddUint(OptionControl, uint32(code)),
+			}
+		}
+		return a
+	}
+	a.audience.stringKeys = !s.integerKeys
+	if r.Options.Has(OptionSlot) || r.Options.Has(OptionMethod) || r.Options.Has(OptionEnvelope) {
+		// Rules of ours from a peer that never said it knows them (RFC 7252
+		// §5.4.1).
+		a.refuse = &endpoint.Response{Code: endpoint.BadOption}
+		return a
+	}
+	if v, has := r.Options.Get(OptionAccessToken); has {
+		s.sticky = tokenValue(v)
+	}
+	a.token = s.sticky
+	return a
+}
+
+// slotToken returns the token that a request of a coapgw bears.
+func (s *serverSession) slotToken(opts endpoint.Options, announced bool) (string, controlCode) {
+	v, defines := opts.Get(OptionAccessToken)
+	named := opts.Has(OptionSlot)
+	number, wellFormed := opts.GetUint(OptionSlot)
+	if !named {
+		number = impliedSlot
+	}
+	switch {
+	case named && !wellFormed:
+		return "", controlUnknownSlot
+	case defines:
+		token := tokenValue(v)
+		if number == anonymousSlot || number > maxSlot || !s.slots.define(number, token) {
+			return "", controlSlotTaken
+		}
+		return token, 0
+	case announced, named && number == anonymousSlot:
+		// Before the peer is known a request says everything that it means.
+		return "", 0
+	}
+	token, ok := s.slots.token(number)
+	if !ok {
+		return "", controlUnknownSlot
+	}
+	return token, 0
+}
+
+// tokenValue reads option 256, which peers send with or without "Bearer "
+// (MSC3079).
+func tokenValue(v []byte) string {
+	if token, ok := bearer(string(v)); ok {
+		return token
+	}
+	return string(v)
+}
+
+// serve runs the http.Handler for a request and makes the response.
+func (s *serverSession) serve(ctx context.Context, r *endpoint.Request, a admission) *endpoint.Response {
+	if a.refuse == nil && a.probe {
+		a.refuse = &endpoint.Response{Code: endpoint.Valid}
+	}
+	if a.refuse != nil {
+		return a.sign(a.refuse)
+	}
+	if err := s.watchKeys(r, &a.audience); err != nil {
+		return a.sign(s.failure(&Error{Status: http.StatusBadRequest, ErrCode: "M_UNKNOWN", Message: "the request did not arrive whole", Err: err}, a.audience))
+	}
+	req, problem := s.mapping.decodeRequest(r)
+	if problem != nil {
+		return a.sign(s.failure(problem, a.audience))
+	}
+	if a.token != "" && validFieldValue(a.token) {
+		req.Header.Set("Authorization", "Bearer "+a.token)
+	}
+	a.audience.head = req.Method == http.MethodHead
+	peer := s.peer
+	peer.Addr = s.remote.RemoteAddr()
+	req.RemoteAddr = peer.Addr.String()
+	req = req.WithContext(context.WithValue(ctx, peerKey{}, peer))
+	if r.Observe == endpoint.ObserveRegister && isSync(req) {
+		return a.sign(s.observe(ctx, r, req, a.audience))
+	}
+	return a.sign(s.run(req, a.audience))
+}
+
+// watchKeys looks whether the body of a foreign client shows that it knows integer
+// keys: only then are they used towards it.
+func (s *serverSession) watchKeys(r *endpoint.Request, to *audience) error {
+	format, ok := r.Options.GetUint(endpoint.ContentFormat)
+	if !to.stringKeys || !ok || format != formatCBOR || r.Body == nil {
+		return nil
+	}
+	data, rest, err := readUpTo(r.Body, r.Size, s.mapping.maxJSON)
+	if err != nil || rest != nil {
+		r.Body = rest
+		return err
+	}
+	r.Body, r.Size = bytes.NewReader(data), int64(len(data))
+	if cborcodec.HasIntegerKeys(data) {
+		to.stringKeys = false
+		s.mu.Lock()
+		s.integerKeys = true
+		s.mu.Unlock()
+	}
+	return nil
+}
+
+// sign adds to an answer that this is a coapgw, for a peer that asks.
+func (a admission) sign(resp *endpoint.Response) *endpoint.Response {
+	if a.announce {
+		resp.Options = resp.Options.AddUint(OptionGateway, gatewayLevel)
+	}
+	return resp
+}
+
+// failure makes the response for an error of ours.
+func (s *serverSession) failure(problem *Error, to audience) *endpoint.Response {
+	s.log.Debug("request refused", "peer", s.peer.Identity, "status", problem.Status, "err", problem)
+	resp, err := s.mapping.encodeResponse(errorAnswer(problem), to)
+	if err != nil {
+		return &endpoint.Response{Code: endpoint.InternalServerError}
+	}
+	return resp
+}

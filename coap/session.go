@@ -1,0 +1,257 @@
+package coap
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"github.com/coapgw/coapgw/coap/endpoint"
+)
+
+// session is one CoAP session of a Transport, and what both of its ends know.
+type session struct {
+	conn *endpoint.Conn
+
+	mu   sync.Mutex
+	kind PeerKind
+	// known is closed when kind is no longer PeerUnknown.
+	known   chan struct{}
+	probing bool
+	// claimed says that requests bearing token (or none, when it is empty) were
+	// sent while the peer was unknown or foreign: only such may follow, because a
+	// foreign server applies the last token to whatever comes without one
+	// (MSC3079, "Access tokens").
+	claimed bool
+	token   string
+	// answered: a request that carried options 256 and 257 was answered, so that
+	// a foreign server has stored them.
+	answered bool
+	// refusesVersion: the peer answered 4.02, most likely to option 257.
+	refusesVersion bool
+	slots          clientSlots
+	// users counts exchanges under way; a session that was given up is closed
+	// when the last one ends.
+	users   int
+	givenUp bool
+}
+
+func newSession(conn *endpoint.Conn) *session {
+	return &session{conn: conn, known: make(chan struct{})}
+}
+
+// enter counts an exchange; it fails when the session takes no new ones.
+func (s *session) enter() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	select {
+	case <-s.conn.Done():
+		return false
+	default:
+	}
+	if s.givenUp {
+		return false
+	}
+	s.users++
+	return true
+}
+
+// leave ends an exchange.
+func (s *session) leave() {
+	s.mu.Lock()
+	s.users--
+	last := s.givenUp && s.users == 0
+	s.mu.Unlock()
+	if last {
+		_ = s.conn.Close()
+	}
+}
+
+// giveUp lets no new exchange begin and closes the session once none is left.
+func (s *session) giveUp() {
+	s.mu.Lock()
+	idle := s.users == 0
+	s.givenUp = true
+	s.mu.Unlock()
+	if idle {
+		_ = s.conn.Close()
+	}
+}
+
+// alive reports whether new exchanges may begin.
+func (s *session) alive() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	select {
+	case <-s.conn.Done():
+		return false
+	default:
+		return !s.givenUp
+	}
+}
+
+// claim asks to send a request with this token and returns the kind of the peer.
+// ok is false when the token may not be used on this session, or not yet.
+func (s *session) claim(token string) (kind PeerKind, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.kind == PeerGateway {
+		return s.kind, true
+	}
+	if !s.claimed {
+		s.claimed, s.token = true, token
+	}
+	return s.kind, s.token == token
+}
+
+// signature is what sign added to a request.
+type signature struct {
+	token string
+	// slot is the slot that was used or defined, 0 for none.
+	slot uint32
+	// full: the request carried everything that a peer is to remember.
+	full    bool
+	version bool
+}
+
+// errSlotsUsedUp says that a session has seen 65,535 tokens.
+var errSlotsUsedUp = errors.New("coap: token slots of the session used up")
+
+// sign adds to a request for a peer of that kind whose request it is, and as long
+// as it is needed who we are.
+func (s *session) sign(req *endpoint.Request, kind PeerKind, token string) (signature, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	sig := signature{token: token}
+	if kind == PeerGateway {
+		if token == "" {
+			req.Options = req.Options.AddUint(OptionSlot, anonymousSlot)
+			return sig, nil
+		}
+		slot, ok := s.slots.slot(token)
+		if !ok {
+			return sig, errSlotsUsedUp
+		}
+		sig.slot = slot.number
+		if slot.number != impliedSlot {
+			req.Options = req.Options.AddUint(OptionSlot, slot.number)
+		}
+		if !slot.confirmed {
+			req.Options = req.Options.AddString(OptionAccessToken, token)
+			sig.full = true
+		}
+		return sig, nil
+	}
+	if kind == PeerForeign && s.answered {
+		return sig, nil
+	}
+	sig.full = true
+	if token != "" {
+		req.Options = req.Options.AddString(OptionAccessToken, token)
+		if kind == PeerUnknown {
+			// Should the peer be a coapgw, this defines the implied slot; claim
+			// sees to it that there is only one token to define it.
+			slot, _ := s.slots.slot(token)
+			sig.slot = slot.number
+		}
+	}
+	if !s.refusesVersion {
+		req.Options = req.Options.AddUint(OptionVersion, wireVersion)
+		sig.version = true
+	}
+	if kind == PeerUnknown {
+		req.Options = req.Options.AddUint(OptionGateway, gatewayLevel)
+	}
+	return sig, nil
+}
+
+// verdict says what to do after a response.
+type verdict uint8
+
+const (
+	deliver verdict = iota
+	// again: the request was not executed; encode and send it once more.
+	again
+)
+
+// learn takes from a response what it tells about the peer and the slots.
+func (s *session) learn(resp *endpoint.Response, sig signature) verdict {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if resp.Code == endpoint.BadOption {
+		if sig.version && !s.refusesVersion {
+			s.refusesVersion = true
+			return again
+		}
+		return deliver
+	}
+	if resp.Code == endpoint.ServiceUnavailable && !resp.Options.Has(OptionGateway) && s.kind == PeerUnknown {
+		return deliver // made by a message layer before anything was stored
+	}
+	s.settle(resp)
+	if s.kind == PeerGateway {
+		if code, ok := resp.Options.GetUint(OptionControl); ok && controlCode(code).badSlot() {
+			s.slots.forget(sig.token, sig.slot)
+			return again
+		}
+		if sig.full && sig.slot != anonymousSlot {
+			s.slots.confirm(sig.token, sig.slot)
+		}
+		return deliver
+	}
+	s.answered = s.answered || sig.full
+	return deliver
+}
+
+// settle decides the kind of a peer by its first telling response. 4.08 and 4.13
+// tell nothing: a message layer sends them before the gateway sees the request.
+func (s *session) settle(resp *endpoint.Response) {
+	if s.kind != PeerUnknown {
+		return
+	}
+	switch {
+	case resp.Options.Has(OptionGateway):
+		s.kind = PeerGateway
+	case resp.Code == endpoint.RequestEntityTooLarge, resp.Code == endpoint.RequestEntityIncomplete:
+		return
+	default:
+		s.kind = PeerForeign
+	}
+	close(s.known)
+}
+
+// identify finds out the kind of the peer: it asks once, with a request that
+// costs ten bytes and that no foreign server takes for more than a GET of its
+// root, and waits.
+func (s *session) identify(ctx context.Context) error {
+	s.mu.Lock()
+	ask := s.kind == PeerUnknown && !s.probing
+	s.probing = s.probing || ask
+	s.mu.Unlock()
+	if !ask {
+		select {
+		case <-s.known:
+			return nil
+		case <-s.conn.Done():
+			return endpoint.ErrClosed
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	resp, err := s.conn.Do(ctx, &endpoint.Request{
+		Code:    endpoint.GET,
+		Options: endpoint.Options(nil).Add(OptionGateway, nil),
+	})
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.probing = false
+	if err != nil {
+		return err
+	}
+	_ = closeBody(resp.Body)
+	s.settle(resp)
+	if s.kind == PeerUnknown { // it had its chance
+		s.kind = PeerForeign
+		close(s.known)
+	}
+	return nil
+}

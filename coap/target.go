@@ -1,0 +1,169 @@
+package coap
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/coapgw/coapgw/coap/endpoint"
+	"github.com/coapgw/coapgw/coap/paths"
+)
+
+// target is a request target: escaped path and query, to the byte.
+type target struct {
+	path  string
+	query string
+	// forceQuery is a "?" without a query behind it.
+	forceQuery bool
+}
+
+func targetOf(u *url.URL) target {
+	t := target{path: u.EscapedPath(), query: u.RawQuery, forceQuery: u.ForceQuery && u.RawQuery == ""}
+	if t.path == "" {
+		t.path = "/"
+	}
+	return t
+}
+
+// String writes the target as it stands in an HTTP request line.
+func (t target) String() string {
+	if t.query == "" && !t.forceQuery {
+		return t.path
+	}
+	return t.path + "?" + t.query
+}
+
+// url parses the target as an HTTP server would (RFC 9112 §3.2.1).
+func (t target) url() (*url.URL, error) { return url.ParseRequestURI(t.String()) }
+
+// maxOptionValue is the longest Uri-Path or Uri-Query (RFC 7252 §5.10).
+const maxOptionValue = 255
+
+// targetOptions writes the target as Uri-Path, Uri-Query and OptionForm. ok is
+// false when options cannot carry it to the byte.
+func (m *Mapping) targetOptions(t target, foldV3 bool) (opts endpoint.Options, ok bool) {
+	segments, form, ok := m.paths.Shorten(t.path, foldV3)
+	if !ok || t.forceQuery {
+		return nil, false
+	}
+	opts = make(endpoint.Options, 0, len(segments)+8)
+	for _, s := range segments {
+		opts = append(opts, endpoint.Option{Number: endpoint.URIPath, Value: []byte(s)})
+	}
+	if t.query != "" {
+		args, style, ok := paths.SplitQuery(t.query)
+		if !ok {
+			return nil, false
+		}
+		form.Query = style
+		for _, a := range args {
+			if len(a) > maxOptionValue {
+				return nil, false
+			}
+			opts = append(opts, endpoint.Option{Number: endpoint.URIQuery, Value: []byte(a)})
+		}
+	}
+	if form != (paths.Form{}) {
+		opts = opts.AddUint(OptionForm, uint32(form.Byte()^commonForm()))
+	}
+	return opts, true
+}
+
+// commonForm is exclusive-ored into the value of OptionForm, so that the commonest
+// form, a /v3/ path in the escaping of RFC 7252 §6.5, is the empty value.
+func commonForm() uint8 { return paths.Form{V3: true}.Byte() }
+
+// plainTargetOptions writes the target for a peer that is no coapgw: the same
+// path and query, though maybe escaped differently when they come out.
+func (m *Mapping) plainTargetOptions(t target) (endpoint.Options, *Error) {
+	t.forceQuery = false
+	if path, err := reescape(t.path, "/", url.PathUnescape, url.PathEscape); err == nil {
+		t.path = path
+	}
+	if query, err := reescape(t.query, "&", unescapeArg, escapeArg); err == nil {
+		t.query = query
+	}
+	opts, ok := m.targetOptions(t, m.foldV3)
+	if !ok {
+		return nil, errNotCarried("a path or query with these characters or of this length")
+	}
+	if n := optionsLen(opts); n > 2*m.maxHead-minBlock {
+		return nil, errNotCarried("a path and query of %d bytes on this link", n)
+	}
+	return opts.Remove(OptionForm), nil
+}
+
+// minBlock is room for the smallest block and its options beside a long target.
+const minBlock = 48
+
+func reescape(s, sep string, unescape func(string) (string, error), escape func(string) string) (string, error) {
+	parts := strings.Split(s, sep)
+	for i, p := range parts {
+		raw, err := unescape(p)
+		if err != nil {
+			return "", err
+		}
+		parts[i] = escape(raw)
+	}
+	return strings.Join(parts, sep), nil
+}
+
+func unescapeArg(arg string) (string, error) { return url.QueryUnescape(arg) }
+
+// escapeArg escapes a decoded key=value; the first "=" stays what it is.
+func escapeArg(arg string) string {
+	key, value, found := strings.Cut(arg, "=")
+	if !found {
+		return url.QueryEscape(key)
+	}
+	return url.QueryEscape(key) + "=" + url.QueryEscape(value)
+}
+
+// readTarget restores the target from options (RFC 7252 §6.5).
+func (m *Mapping) readTarget(opts endpoint.Options) (target, *Error) {
+	var form paths.Form
+	if v, ok := opts.Get(OptionForm); ok && len(v) <= 1 {
+		// The option is elective: a form of a later version is read as none.
+		if f, err := paths.ParseForm(uint8(endpoint.DecodeUint(v)) ^ commonForm()); err == nil {
+			form = f
+		}
+	}
+	var segments, args []string
+	for _, o := range opts {
+		switch o.Number {
+		case endpoint.URIPath:
+			segments = append(segments, string(o.Value))
+		case endpoint.URIQuery:
+			args = append(args, string(o.Value))
+		}
+	}
+	path, err := m.paths.Expand(segments, form)
+	if err != nil {
+		return target{}, &Error{Status: http.StatusNotFound, ErrCode: "M_UNRECOGNIZED", Message: "the path is not in the table", Err: err}
+	}
+	return target{path: path, query: paths.JoinQuery(args, form.Query)}, nil
+}
+
+// optionsLen is an upper bound for what the options take in a message
+// (RFC 7252 §3.1): the header byte and at most two extension bytes each for delta
+// and length.
+func optionsLen(opts endpoint.Options) int {
+	n, last := 0, endpoint.OptionNumber(0)
+	for _, o := range opts {
+		n += 1 + extension(int(o.Number-last)) + extension(len(o.Value)) + len(o.Value)
+		last = o.Number
+	}
+	return n
+}
+
+// extension is the number of extension bytes of an option delta or length
+// (RFC 7252 §3.1).
+func extension(v int) int {
+	switch {
+	case v < 13:
+		return 0
+	case v < 269:
+		return 1
+	}
+	return 2
+}

@@ -1,0 +1,72 @@
+package measure
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// jsonType is the Content-Type of the bodies in JSON-lines recordings.
+const jsonType = "application/json"
+
+// maxLine bounds one line of a recording: a large first sync fits.
+const maxLine = 64 << 20
+
+// line is one exchange in a JSON-lines recording.
+type line struct {
+	Kind   string          `json:"kind"`
+	Method string          `json:"method"`
+	Path   string          `json:"path"`
+	Query  string          `json:"query"`
+	Req    json.RawMessage `json:"req"`
+	Status int             `json:"status"`
+	Resp   json.RawMessage `json:"resp"`
+}
+
+// JSONLines measures a recording of one session: one exchange a line, in order.
+func (m *Meter) JSONLines(r io.Reader) error {
+	return EachLine(r, m.Add)
+}
+
+// EachLine calls f for every exchange of a JSON-lines recording.
+func EachLine(r io.Reader, f func(Entry) error) error {
+	in := bufio.NewScanner(r)
+	in.Buffer(make([]byte, 0, 1<<16), maxLine)
+	for n := 1; in.Scan(); n++ {
+		if len(in.Bytes()) == 0 {
+			continue
+		}
+		var l line
+		if err := json.Unmarshal(in.Bytes(), &l); err != nil {
+			return fmt.Errorf("line %d: %w", n, err)
+		}
+		if l.Method == "" || l.Path == "" {
+			return fmt.Errorf("line %d: %w", n, errNoRequest)
+		}
+		if err := f(l.entry()); err != nil {
+			return fmt.Errorf("line %d: %w", n, err)
+		}
+	}
+	return in.Err()
+}
+
+var errNoRequest = errors.New("no method and path: not a recorded exchange")
+
+func (l line) entry() Entry {
+	e := Entry{
+		Kind: l.Kind, Method: l.Method, Target: l.Path, Status: l.Status,
+		Request: l.Req, Response: l.Resp, RequestType: jsonType, ResponseType: jsonType,
+	}
+	if l.Query != "" {
+		e.Target += "?" + l.Query
+	}
+	if e.Status == 0 {
+		e.Status = 200
+	}
+	if e.Kind == "" {
+		e.Kind = kindOf(l.Method, l.Path)
+	}
+	return e
+}

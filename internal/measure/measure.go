@@ -1,0 +1,206 @@
+// Package measure counts what recorded Matrix traffic costs in each form. It runs
+// the encoders of the gateway itself, not a model of them.
+package measure
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"sort"
+	"strings"
+
+	"github.com/coapgw/coapgw/coap"
+	"github.com/coapgw/coapgw/coap/endpoint"
+)
+
+// Entry is one recorded HTTP exchange.
+type Entry struct {
+	// Kind names what the exchange does, for the table.
+	Kind string
+	// Method and Target are those of the request; Target is the escaped path and
+	// query.
+	Method, Target string
+	// Request and Response are the bodies, with the Content-Type of each.
+	Request, Response         []byte
+	RequestType, ResponseType string
+	Status                    int
+}
+
+// Cost is the size of exchanges in each form, in bytes.
+type Cost struct {
+	// Count is the number of exchanges.
+	Count int `json:"count"`
+	// JSON is path, "?" and query, and the bodies of request and response, as they
+	// stand in HTTP.
+	JSON int `json:"json"`
+	// CBOR is the same with the JSON bodies as CBOR with string keys.
+	CBOR int `json:"cbor"`
+	// V1 is wire version 1: the Uri-Path, Uri-Query and Content-Format options and
+	// both bodies, /v3/ paths folded onto the r0 enums.
+	V1 int `json:"v1"`
+}
+
+func (c *Cost) add(d Cost) {
+	c.Count += d.Count
+	c.JSON += d.JSON
+	c.CBOR += d.CBOR
+	c.V1 += d.V1
+}
+
+// Report is what a set of files costs.
+type Report struct {
+	Total Cost             `json:"total"`
+	Kinds map[string]*Cost `json:"kinds"`
+	// Unusable counts recorded exchanges that could not be measured, by reason.
+	Unusable map[string]int `json:"unusable,omitempty"`
+}
+
+// Meter measures entries. It is not safe for concurrent use.
+type Meter struct {
+	v1     *coap.Mapping
+	report Report
+}
+
+// NewMeter returns a Meter with nothing counted.
+func NewMeter() *Meter {
+	return &Meter{
+		v1:     coap.NewMapping(coap.MappingConfig{FoldV3: true}),
+		report: Report{Kinds: make(map[string]*Cost)},
+	}
+}
+
+// Report returns what has been counted so far.
+func (m *Meter) Report() Report { return m.report }
+
+// Unusable counts an exchange that cannot be measured.
+func (m *Meter) Unusable(reason string) {
+	if m.report.Unusable == nil {
+		m.report.Unusable = make(map[string]int)
+	}
+	m.report.Unusable[reason]++
+}
+
+// Add measures one exchange.
+func (m *Meter) Add(e Entry) error {
+	cost, err := m.cost(e)
+	if err != nil {
+		return fmt.Errorf("%s %s: %w", e.Method, pathOf(e.Target), err)
+	}
+	m.report.Total.add(cost)
+	kind := m.report.Kinds[e.Kind]
+	if kind == nil {
+		kind = &Cost{}
+		m.report.Kinds[e.Kind] = kind
+	}
+	kind.add(cost)
+	return nil
+}
+
+func (m *Meter) cost(e Entry) (Cost, error) {
+	c := Cost{Count: 1, JSON: len(e.Target) + len(e.Request) + len(e.Response)}
+	up, down, err := encode(m.v1, e)
+	if err != nil {
+		return c, err
+	}
+	c.V1 = up + down
+	request, err := plainSize(e.Request, e.RequestType)
+	if err != nil {
+		return c, err
+	}
+	response, err := plainSize(e.Response, e.ResponseType)
+	if err != nil {
+		return c, err
+	}
+	c.CBOR = len(e.Target) + request + response
+	return c, nil
+}
+
+// encode returns the bytes of both messages in wire version 1 that depend on the
+// exchange. A gateway as the peer carries every request; the options that only it
+// knows are not counted.
+func encode(mapping *coap.Mapping, e Entry) (up, down int, err error) {
+	u, err := url.ParseRequestURI(e.Target)
+	if err != nil {
+		return 0, 0, err
+	}
+	r := &http.Request{Method: e.Method, URL: u, Header: make(http.Header), Body: http.NoBody}
+	if len(e.Request) > 0 {
+		r.Body, r.ContentLength = io.NopCloser(strings.NewReader(string(e.Request))), int64(len(e.Request))
+		r.Header.Set("Content-Type", e.RequestType)
+	}
+	req, err := mapping.EncodeRequest(r, coap.PeerGateway)
+	if err != nil {
+		return 0, 0, err
+	}
+	header := make(http.Header)
+	if len(e.Response) > 0 {
+		header.Set("Content-Type", e.ResponseType)
+	}
+	resp, err := mapping.EncodeResponse(e.Status, header, e.Response, coap.PeerGateway)
+	if err != nil {
+		return 0, 0, err
+	}
+	up, err = messageSize(req.Options, req.Body)
+	if err != nil {
+		return 0, 0, err
+	}
+	down, err = messageSize(resp.Options, resp.Body)
+	return up, down, err
+}
+
+func messageSize(opts endpoint.Options, body io.Reader) (int, error) {
+	n := OptionBytes(opts)
+	if body == nil {
+		return n, nil
+	}
+	b, err := io.ReadAll(body)
+	return n + len(b), err
+}
+
+// OptionBytes is what the Uri-Path, Content-Format and Uri-Query options among
+// opts take in a message (RFC 7252 §3.1).
+func OptionBytes(opts endpoint.Options) int {
+	n, last := 0, endpoint.OptionNumber(0)
+	for _, o := range opts {
+		switch o.Number {
+		case endpoint.URIPath, endpoint.ContentFormat, endpoint.URIQuery:
+			n += 1 + extension(int(o.Number-last)) + extension(len(o.Value)) + len(o.Value)
+			last = o.Number
+		}
+	}
+	return n
+}
+
+// extension is the number of extension bytes of an option delta or length
+// (RFC 7252 §3.1).
+func extension(v int) int {
+	switch {
+	case v < 13:
+		return 0
+	case v < 269:
+		return 1
+	}
+	return 2
+}
+
+// KindNames returns the kinds in the order of what they cost, dearest first.
+func (r Report) KindNames() []string {
+	names := make([]string, 0, len(r.Kinds))
+	for name := range r.Kinds {
+		names = append(names, name)
+	}
+	sort.Slice(names, func(i, j int) bool {
+		a, b := r.Kinds[names[i]], r.Kinds[names[j]]
+		if a.JSON != b.JSON {
+			return a.JSON > b.JSON
+		}
+		return names[i] < names[j]
+	})
+	return names
+}
+
+func pathOf(target string) string {
+	path, _, _ := strings.Cut(target, "?")
+	return path
+}
