@@ -1,0 +1,211 @@
+package keys
+
+import (
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"log/slog"
+	"strings"
+	"unicode"
+
+	"github.com/fxamacker/cbor/v2"
+)
+
+// The pairing line is "coapgw:1:" and base64url without padding of a CBOR map and
+// its CRC-32C (four bytes, big-endian), which covers the prefix too. It fits a QR
+// code and one line of a terminal. Readers ignore map keys that they do not know;
+// what must not be ignored gets another version.
+const (
+	pairingScheme  = "coapgw:"
+	pairingVersion = "1"
+	pairingPrefix  = pairingScheme + pairingVersion + ":"
+
+	maxPairingLine = 4096
+	maxAddresses   = 16
+	maxName        = 255
+)
+
+// Pairing is what a client needs to reach its server and to prove itself. It has
+// a PSK, or a Fingerprint, or both.
+type Pairing struct {
+	// Addresses are the server's, "host:port" or "host", best first.
+	Addresses []string
+	// PSK is the client's key; its Identity is empty when there is none.
+	PSK PSK
+	// Fingerprint pins the server's certificate; nil when there is none.
+	Fingerprint *Fingerprint
+	// Homeserver is the Matrix server name behind the server; may be empty.
+	Homeserver string
+}
+
+// Errors of ParsePairing. Further ones are *PairingVersionError and *PairingError.
+var (
+	// ErrNoPairing: the text does not begin as a pairing line does.
+	ErrNoPairing = errors.New("this is no pairing line: it does not begin with " + pairingScheme)
+	// ErrPairingDamaged: the checksum does not fit. Copy the line again.
+	ErrPairingDamaged = errors.New("the pairing line is damaged: a character is wrong or missing; copy it again")
+)
+
+// PairingVersionError reports a pairing line of another version: the program
+// that made it is newer.
+type PairingVersionError struct{ Version string }
+
+// Error implements error.
+func (e *PairingVersionError) Error() string {
+	return fmt.Sprintf("the pairing line has version %q, this program knows %s: update it", e.Version, pairingVersion)
+}
+
+// PairingError reports a pairing line that arrived as it was made but says
+// something impossible.
+type PairingError struct{ Reason string }
+
+// Error implements error.
+func (e *PairingError) Error() string { return "the pairing line cannot be used: " + e.Reason }
+
+// wirePairing is the CBOR map. Numbers are never used again for something else.
+type wirePairing struct {
+	Addresses   []string `cbor:"1,keyasint"`
+	Identity    string   `cbor:"2,keyasint,omitempty"`
+	Key         []byte   `cbor:"3,keyasint,omitempty"`
+	Fingerprint []byte   `cbor:"4,keyasint,omitempty"`
+	Homeserver  string   `cbor:"5,keyasint,omitempty"`
+}
+
+// Secret returns the pairing line, key included. Who reads it can act as the
+// client.
+func (p Pairing) Secret() (string, error) {
+	if reason := p.check(); reason != "" {
+		return "", &PairingError{reason}
+	}
+	w := wirePairing{Addresses: p.Addresses, Identity: p.PSK.Identity, Key: p.PSK.Key, Homeserver: p.Homeserver}
+	if p.Fingerprint != nil {
+		w.Fingerprint = p.Fingerprint[:]
+	}
+	mode, err := cbor.CoreDetEncOptions().EncMode()
+	if err != nil {
+		return "", err
+	}
+	b, err := mode.Marshal(w)
+	if err != nil {
+		return "", err
+	}
+	b = binary.BigEndian.AppendUint32(b, pairingSum(b))
+	return pairingPrefix + base64.RawURLEncoding.EncodeToString(b), nil
+}
+
+// String describes the pairing without its key.
+func (p Pairing) String() string {
+	s := "server " + strings.Join(p.Addresses, ", ")
+	if p.Homeserver != "" {
+		s += " for " + p.Homeserver
+	}
+	if p.PSK.Identity != "" {
+		s += ", key " + p.PSK.Identity
+	}
+	if p.Fingerprint != nil {
+		s += ", certificate " + p.Fingerprint.String()
+	}
+	return s
+}
+
+// LogValue keeps the key out of logs.
+func (p Pairing) LogValue() slog.Value { return slog.StringValue(p.String()) }
+
+func pairingSum(b []byte) uint32 {
+	table := crc32.MakeTable(crc32.Castagnoli)
+	return crc32.Update(crc32.Checksum([]byte(pairingPrefix), table), table, b)
+}
+
+// ParsePairing reads a pairing line. White space is ignored, also within, as
+// mail programs and terminals break long lines.
+func ParsePairing(line string) (Pairing, error) {
+	if len(line) > maxPairingLine {
+		return Pairing{}, &PairingError{fmt.Sprintf("it is longer than %d characters", maxPairingLine)}
+	}
+	line = strings.Map(func(r rune) rune {
+		if unicode.IsSpace(r) {
+			return -1
+		}
+		return r
+	}, line)
+	rest, ok := strings.CutPrefix(line, pairingScheme)
+	if !ok {
+		return Pairing{}, ErrNoPairing
+	}
+	version, text, ok := strings.Cut(rest, ":")
+	switch {
+	case !ok:
+		return Pairing{}, ErrPairingDamaged
+	case version != pairingVersion:
+		return Pairing{}, &PairingVersionError{version}
+	}
+	b, err := base64.RawURLEncoding.Strict().DecodeString(text)
+	if err != nil || len(b) < 4 {
+		return Pairing{}, ErrPairingDamaged
+	}
+	b, sum := b[:len(b)-4], binary.BigEndian.Uint32(b[len(b)-4:])
+	if sum != pairingSum(b) {
+		return Pairing{}, ErrPairingDamaged
+	}
+	return decodePairing(b)
+}
+
+func decodePairing(b []byte) (Pairing, error) {
+	mode, err := cbor.DecOptions{
+		DupMapKey:        cbor.DupMapKeyEnforcedAPF,
+		MaxNestedLevels:  8,
+		MaxArrayElements: 64,
+		MaxMapPairs:      64,
+		IndefLength:      cbor.IndefLengthForbidden,
+	}.DecMode()
+	if err != nil {
+		return Pairing{}, err
+	}
+	var w wirePairing
+	if err := mode.Unmarshal(b, &w); err != nil {
+		return Pairing{}, &PairingError{"its content is not the expected CBOR"}
+	}
+	p := Pairing{Addresses: w.Addresses, PSK: PSK{Identity: w.Identity, Key: w.Key}, Homeserver: w.Homeserver}
+	if w.Fingerprint != nil {
+		if len(w.Fingerprint) != len(Fingerprint{}) {
+			return Pairing{}, &PairingError{"the fingerprint has a wrong length"}
+		}
+		f := Fingerprint(w.Fingerprint)
+		p.Fingerprint = &f
+	}
+	if reason := p.check(); reason != "" {
+		return Pairing{}, &PairingError{reason}
+	}
+	return p, nil
+}
+
+// check returns why the pairing cannot be used, or "".
+func (p Pairing) check() string {
+	if len(p.Addresses) == 0 || len(p.Addresses) > maxAddresses {
+		return fmt.Sprintf("it has %d addresses, not 1 to %d", len(p.Addresses), maxAddresses)
+	}
+	for _, a := range p.Addresses {
+		if !plainName(a) || a == "" {
+			return fmt.Sprintf("%q is no address", a)
+		}
+	}
+	if !plainName(p.Homeserver) {
+		return fmt.Sprintf("%q is no server name", p.Homeserver)
+	}
+	hasKey := p.PSK.Identity != "" || len(p.PSK.Key) > 0
+	if hasKey {
+		return p.PSK.check()
+	}
+	if p.Fingerprint == nil {
+		return "it has neither a key nor a fingerprint"
+	}
+	return ""
+}
+
+// plainName tells whether s could be a host, an address or a server name. Names
+// are shown to people, so nothing invisible may be in them.
+func plainName(s string) bool {
+	return len(s) <= maxName && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' })
+}
