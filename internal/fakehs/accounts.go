@@ -111,7 +111,7 @@ func (s *Server) login(u *user, opt loginOptions) object {
 	delete(s.tokens, d.token)
 	d.token = s.ids.token()
 	s.tokens[d.token] = d
-	return object{"user_id": u.id, "access_token": d.token, "device_id": d.id, "home_server": s.cfg.ServerName}
+	return object{"user_id": u.id, "access_token": d.token, "device_id": d.id}
 }
 
 func register(s *Server, q *request) (any, error) {
@@ -145,7 +145,7 @@ func register(s *Server, q *request) (any, error) {
 	s.users[u.id] = u
 	s.setData(u, "", "m.push_rules", rulesFor(u))
 	if in.InhibitLogin {
-		return object{"user_id": u.id, "home_server": s.cfg.ServerName}, nil
+		return object{"user_id": u.id}, nil
 	}
 	return s.login(u, in.loginOptions), nil
 }

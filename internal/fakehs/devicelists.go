@@ -32,27 +32,27 @@ func (s *Server) deviceListNews(u *user, since position) *deviceLists {
 	}
 	for _, r := range s.rooms {
 		for _, e := range r.after(since.events) {
-			if e.typ != typeMember || (e.membership() == "join") == (e.prev.membership() == "join") {
+			if e.typ != typeMember || e.stateKey == nil || (e.membership() == "join") == (e.prev.membership() == "join") {
 				continue
 			}
-			affected := []string{*e.stateKey}
-			if *e.stateKey == u.id {
+			var affected []string
+			switch {
+			case *e.stateKey == u.id:
 				affected = r.members("join")
-			} else if _, known := r.readable(u.id); !known {
-				continue
+			case r.joined(u.id):
+				affected = []string{*e.stateKey}
 			}
 			for _, id := range affected {
-				switch {
+				switch came := e.membership() == "join"; {
 				case id == u.id:
-				case now[id]:
-					changed[id] = changed[id] || e.membership() == "join" && r.joined(u.id)
-				default:
+				case came && now[id]:
+					changed[id] = true
+				case !came && !now[id]:
 					left[id] = true
 				}
 			}
 		}
 	}
-	maps.DeleteFunc(changed, func(_ string, yes bool) bool { return !yes })
 	if len(changed)+len(left) == 0 {
 		return nil
 	}

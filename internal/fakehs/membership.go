@@ -31,9 +31,6 @@ func (s *Server) setMember(r *room, sender *user, target, membership string, mor
 	if err := r.mayChange(sender.id, target, membership); err != nil {
 		return err
 	}
-	if membership == "join" {
-		delete(r.forgotten, target)
-	}
 	s.append(r, event{typ: typeMember, sender: sender.id, stateKey: &u.id, content: memberContent(u, membership, more)})
 	return nil
 }
@@ -129,8 +126,8 @@ func members(s *Server, q *request) (any, error) {
 	}
 	want, not := q.query.Get("membership"), q.query.Get("not_membership")
 	chunk := []*event{}
-	for _, e := range r.stateEvents() {
-		if m := e.membership(); e.typ == typeMember && e.pos <= until && (want == "" || m == want) && (not == "" || m != not) {
+	for _, e := range r.stateAt(until) {
+		if m := e.membership(); e.typ == typeMember && (want == "" || m == want) && (not == "" || m != not) {
 			chunk = append(chunk, e)
 		}
 	}

@@ -88,6 +88,9 @@ func (s *Server) append(r *room, e event) *event {
 		id := stateID{e.typ, *e.stateKey}
 		added.prev = r.state[id]
 		r.state[id] = added
+		if e.typ == typeMember {
+			delete(r.forgotten, *e.stateKey) // an invitation brings a forgotten room back
+		}
 	}
 	r.events = append(r.events, added)
 	r.byID[e.id] = added
@@ -139,9 +142,7 @@ func (r *room) text(typ, field string) string {
 	return text
 }
 
-// stateEvents is the whole state, in order of position.
-func (r *room) stateEvents() []*event { return inOrder(maps.Values(r.state)) }
-
+// inOrder sorts events by position.
 func inOrder(events func(func(*event) bool)) []*event {
 	return slices.SortedFunc(events, func(a, b *event) int { return int(a.pos - b.pos) })
 }

@@ -89,21 +89,17 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	answer, err := s.answer(w, r)
+	if e := (*apiError)(nil); errors.As(err, &e) {
+		answer = withStatus{e.status, e}
+	}
 	switch v := answer.(type) {
 	case *media:
-		if err == nil {
-			v.serve(w, r)
-			return
-		}
+		v.serve(w, r)
 	case withStatus:
 		writeJSON(w, v.status, v.body)
-		return
+	default:
+		writeJSON(w, http.StatusOK, v)
 	}
-	if e := (*apiError)(nil); errors.As(err, &e) {
-		writeJSON(w, e.status, e)
-		return
-	}
-	writeJSON(w, http.StatusOK, answer)
 }
 
 // answer runs the handler of the request. Its errors are always *apiError.
