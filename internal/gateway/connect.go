@@ -1,0 +1,90 @@
+package gateway
+
+import (
+	"log/slog"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+)
+
+// Connect is the client's side of a pair as an http.Handler: it takes the
+// requests of Matrix clients to a coap.Transport.
+type Connect struct {
+	proxy     *httputil.ReverseProxy
+	advertise *url.URL
+	maxBody   int64
+}
+
+// ConnectOptions says where a Connect sends its requests.
+type ConnectOptions struct {
+	// Transport carries the requests, usually a *coap.Transport.
+	Transport http.RoundTripper
+	// Advertise replaces the homeserver's URL in discovery and login answers, so
+	// that clients stay on the link; nil leaves it alone.
+	Advertise *url.URL
+	// MaxBody bounds the bodies of requests, in bytes; 0 means no bound.
+	MaxBody int64
+	// Log receives what an operator should know; nil discards it.
+	Log *slog.Logger
+}
+
+// far is the URL under which coap.Transport gets its requests. It has one peer,
+// so the host says nothing.
+var far = url.URL{Scheme: "coap", Host: "gateway"}
+
+// NewConnect returns a Connect.
+func NewConnect(o ConnectOptions) *Connect {
+	log := logOrDiscard(o.Log)
+	return &Connect{
+		advertise: o.Advertise,
+		maxBody:   o.MaxBody,
+		proxy: &httputil.ReverseProxy{
+			Transport: o.Transport,
+			Rewrite: func(p *httputil.ProxyRequest) {
+				retarget(p.Out.URL, p.In.URL, &far)
+				stripForwarding(p.Out.Header)
+				// What concerns only the connection between client and us: we take any
+				// length at once, and a session carries no other protocol.
+				for _, name := range []string{"Expect", "Upgrade", "Connection"} {
+					p.Out.Header.Del(name)
+				}
+			},
+			ModifyResponse: func(res *http.Response) error {
+				applyEdit(res, editFrom(res.Request.Context()))
+				setCORS(res.Header)
+				if isMedia(res.Request.URL.Path) {
+					setMediaSecurity(res.Header)
+				}
+				return nil
+			},
+			ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
+				e := upstreamError(err, "far gateway")
+				if r.Context().Err() == nil {
+					log.Warn("request failed", "method", r.Method, "status", e.Status, "error", err)
+				}
+				setCORS(w.Header())
+				writeError(w, e)
+			},
+			ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+		},
+	}
+}
+
+// ServeHTTP implements http.Handler. Its context should end when the client goes
+// away, as http.Server sees to; the exchange over the link is then cancelled.
+func (c *Connect) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Method == http.MethodOptions {
+		setCORS(w.Header())
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
+	if c.maxBody > 0 {
+		if r.ContentLength > c.maxBody {
+			setCORS(w.Header())
+			writeError(w, errTooLarge())
+			return
+		}
+		r.Body = http.MaxBytesReader(w, r.Body, c.maxBody)
+	}
+	c.proxy.ServeHTTP(w, r.WithContext(withEdit(r.Context(), discoveryEdit(r, c.advertise, false))))
+}

@@ -1,0 +1,110 @@
+package gateway
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"time"
+
+	"github.com/coapgw/coapgw/coap"
+)
+
+// Serve is the homeserver's side of a pair as an http.Handler: what coap.Server
+// hands it goes to the homeserver, and to no other host.
+type Serve struct {
+	proxy     *httputil.ReverseProxy
+	transport *http.Transport
+	advertise *url.URL
+}
+
+// ServeOptions says how a Serve reaches its homeserver.
+type ServeOptions struct {
+	// Homeserver is the base URL of the homeserver.
+	Homeserver *url.URL
+	// Advertise replaces the homeserver's own URL in discovery and login answers;
+	// nil leaves them alone.
+	Advertise *url.URL
+	// ConnectTimeout bounds the opening of a connection, TLS included;
+	// 0 means 10 seconds.
+	ConnectTimeout time.Duration
+	// ResponseTimeout bounds the wait for a response header; 0 means no bound.
+	ResponseTimeout time.Duration
+	// Log receives what an operator should know; nil discards it.
+	Log *slog.Logger
+}
+
+// NewServe returns a Serve. Close it after its last request.
+func NewServe(o ServeOptions) *Serve {
+	log := logOrDiscard(o.Log)
+	if o.ConnectTimeout == 0 {
+		o.ConnectTimeout = 10 * time.Second
+	}
+	s := &Serve{advertise: o.Advertise, transport: &http.Transport{
+		DialContext:           (&net.Dialer{Timeout: o.ConnectTimeout}).DialContext,
+		TLSHandshakeTimeout:   o.ConnectTimeout,
+		ResponseHeaderTimeout: o.ResponseTimeout,
+		ForceAttemptHTTP2:     true,
+		MaxIdleConnsPerHost:   64,
+		IdleConnTimeout:       90 * time.Second,
+	}}
+	s.proxy = &httputil.ReverseProxy{
+		Transport: s.transport,
+		Rewrite: func(p *httputil.ProxyRequest) {
+			retarget(p.Out.URL, p.In.URL, o.Homeserver)
+			p.Out.Host = ""
+			announcePeer(p.In.Context(), p.Out.Header)
+			// Without this header http.Transport asks for gzip and undoes it; CBOR
+			// has to begin with plain JSON.
+			p.Out.Header.Del("Accept-Encoding")
+		},
+		ModifyResponse: func(res *http.Response) error {
+			applyEdit(res, editFrom(res.Request.Context()))
+			return nil
+		},
+		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
+			if r.Context().Err() == nil {
+				log.Warn("homeserver did not answer", "method", r.Method, "error", err)
+			}
+			writeError(w, upstreamError(err, "homeserver"))
+		},
+		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+	}
+	return s
+}
+
+// ServeHTTP implements http.Handler. It panics with http.ErrAbortHandler when the
+// homeserver breaks off in the middle of a body, so that half an answer is never
+// taken for a whole one.
+func (s *Serve) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	ctx := withEdit(r.Context(), discoveryEdit(r, s.advertise, true))
+	// httputil.ReverseProxy panics only where it sees that a server recovers.
+	ctx = context.WithValue(ctx, http.ServerContextKey, s)
+	s.proxy.ServeHTTP(w, r.WithContext(ctx))
+}
+
+// Close gives back the connections to the homeserver.
+func (s *Serve) Close() { s.transport.CloseIdleConnections() }
+
+// announcePeer tells the homeserver for whom a request is made. Homeservers limit
+// rates by address: without it all peers would share one limit.
+func announcePeer(ctx context.Context, h http.Header) {
+	stripForwarding(h)
+	peer, ok := coap.PeerFrom(ctx)
+	if !ok {
+		return
+	}
+	if addr := forwardedFor(peer.Identity, peer.Addr); addr != "" {
+		h.Set("X-Forwarded-For", addr)
+	}
+}
+
+// logOrDiscard returns log, or a logger that writes nothing.
+func logOrDiscard(log *slog.Logger) *slog.Logger {
+	if log == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return log
+}
