@@ -14,8 +14,7 @@ import (
 // The proposal's test object and its bytes.
 func TestGoldenObject(t *testing.T) {
 	text := readTestdata(t, "msc3079-object.json")
-	want, err := hex.DecodeString(string(readTestdata(t, "msc3079-object.hex")))
-	require.NoError(t, err)
+	want := readHex(t, "msc3079-object.hex")
 
 	got, err := V1(Limits{}).AppendCBOR(nil, text)
 	require.NoError(t, err)
