@@ -3,6 +3,7 @@ package fakehs
 import (
 	"encoding/json"
 	"maps"
+	"net/http"
 )
 
 // datum is one piece of account data, or of a room's.
@@ -47,7 +48,7 @@ func putAccountData(s *Server, q *request) (any, error) {
 		return nil, err
 	}
 	if rest[0] == "m.fully_read" || rest[0] == "m.push_rules" {
-		return nil, fail(405, "M_BAD_JSON", "the server manages that type")
+		return nil, fail(http.StatusMethodNotAllowed, "M_BAD_JSON", "the server manages that type")
 	}
 	content, err := q.content()
 	if err != nil {

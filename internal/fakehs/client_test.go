@@ -15,7 +15,7 @@ const v3 = "/_matrix/client/v3"
 
 // client is a Matrix client without a network.
 type client struct {
-	t      *testing.T
+	t      testing.TB
 	server *Server
 	token  string
 	id     string
@@ -98,7 +98,7 @@ func bodies(events []any) (out []string) {
 
 func newServer() *Server { return New(Config{ServerName: "hs.example", Seed: 1}) }
 
-func newUser(t *testing.T, s *Server, name string) *client {
+func newUser(t testing.TB, s *Server, name string) *client {
 	c := &client{t: t, server: s}
 	out := c.do(200, "POST", "/register", `{"username":"`+name+`","password":"pw","auth":{"type":"m.login.dummy"}}`)
 	c.id, c.token, c.device = out["user_id"].(string), out["access_token"].(string), out["device_id"].(string)
@@ -114,7 +114,7 @@ func (c *client) anotherDevice() *client {
 }
 
 // twoInRoom makes a room with two members.
-func twoInRoom(t *testing.T) (alice, bob *client, room string) {
+func twoInRoom(t testing.TB) (alice, bob *client, room string) {
 	s := newServer()
 	alice, bob = newUser(t, s, "alice"), newUser(t, s, "bob")
 	room = alice.do(200, "POST", "/createRoom", `{"invite":["`+bob.id+`"],"name":"Two"}`)["room_id"].(string)

@@ -24,8 +24,9 @@ func newIDSource(seed uint64) *idSource {
 	var key [32]byte
 	if seed == 0 {
 		_, _ = crand.Read(key[:]) // never fails, see its documentation
+	} else {
+		binary.LittleEndian.PutUint64(key[:], seed)
 	}
-	binary.LittleEndian.AppendUint64(key[:0:8], seed^binary.LittleEndian.Uint64(key[:8]))
 	return &idSource{rand.NewChaCha8(key)}
 }
 

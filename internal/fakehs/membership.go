@@ -3,6 +3,7 @@ package fakehs
 import (
 	"encoding/json"
 	"maps"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -105,7 +106,7 @@ func forget(s *Server, q *request) (any, error) {
 		return nil, notFound("no such room")
 	}
 	if m := r.member(q.user.id).membership(); m == "join" || m == "invite" {
-		return nil, fail(400, "M_UNKNOWN", "leave the room first")
+		return nil, fail(http.StatusBadRequest, "M_UNKNOWN", "leave the room first")
 	}
 	r.forgotten[q.user.id] = true
 	return object{}, nil

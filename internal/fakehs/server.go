@@ -6,6 +6,7 @@
 package fakehs
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -54,16 +55,12 @@ type Server struct {
 
 // New returns an empty server.
 func New(cfg Config) *Server {
-	if cfg.ServerName == "" {
-		cfg.ServerName = "localhost"
-	}
+	cfg.ServerName = cmp.Or(cfg.ServerName, "localhost")
+	cfg.MaxBody = cmp.Or(cfg.MaxBody, 1<<20)
+	cfg.MaxUpload = cmp.Or(cfg.MaxUpload, 50<<20)
+	cfg.MaxMedia = cmp.Or(cfg.MaxMedia, 256<<20)
 	if cfg.Now == nil {
 		cfg.Now = time.Now
-	}
-	for limit, value := range map[*int64]int64{&cfg.MaxBody: 1 << 20, &cfg.MaxUpload: 50 << 20, &cfg.MaxMedia: 256 << 20} {
-		if *limit <= 0 {
-			*limit = value
-		}
 	}
 	return &Server{
 		cfg:      cfg,

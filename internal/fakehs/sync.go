@@ -3,6 +3,7 @@ package fakehs
 import (
 	"encoding/json"
 	"maps"
+	"net/http"
 	"slices"
 	"strconv"
 	"time"
@@ -86,7 +87,7 @@ func syncAll(s *Server, q *request) (any, error) {
 		}
 		s.wait(q.Context(), left)
 		if s.tokens[q.device.token] != q.device {
-			return nil, fail(401, "M_UNKNOWN_TOKEN", "logged out")
+			return nil, fail(http.StatusUnauthorized, "M_UNKNOWN_TOKEN", "logged out")
 		}
 	}
 }
