@@ -78,23 +78,60 @@ func publicRooms(s *Server, q *request) (any, error) {
 	chunk, total := []object{}, 0
 	for _, id := range slices.Sorted(maps.Keys(s.rooms)) {
 		r := s.rooms[id]
-		name, topic, canonical := r.text("m.room.name", "name"), r.text("m.room.topic", "topic"), r.text("m.room.canonical_alias", "alias")
-		if !r.listed || !strings.Contains(strings.ToLower(name+" "+topic+" "+canonical), strings.ToLower(in.Filter.Term)) {
+		names := r.text("m.room.name", "name") + " " + r.text("m.room.topic", "topic") + " " + r.text("m.room.canonical_alias", "alias")
+		if !r.listed || !strings.Contains(strings.ToLower(names), strings.ToLower(in.Filter.Term)) {
 			continue
 		}
-		if total++; len(chunk) >= in.Limit {
-			continue
+		if total++; len(chunk) < in.Limit {
+			chunk = append(chunk, r.about())
 		}
-		about := object{
-			"room_id": id, "num_joined_members": len(r.members("join")), "world_readable": false, "guest_can_join": false,
-			"join_rule": r.text("m.room.join_rules", "join_rule"),
-		}
-		for field, value := range map[string]string{"name": name, "topic": topic, "canonical_alias": canonical} {
-			if value != "" {
-				about[field] = value
-			}
-		}
-		chunk = append(chunk, about)
 	}
 	return object{"chunk": chunk, "total_room_count_estimate": total}, nil
+}
+
+// about describes a room to someone who may not be in it.
+func (r *room) about() object {
+	about := object{
+		"room_id": r.id, "num_joined_members": len(r.members("join")), "world_readable": false, "guest_can_join": false,
+		"join_rule": r.text("m.room.join_rules", "join_rule"),
+	}
+	optional := map[string]string{
+		"name":            r.text("m.room.name", "name"),
+		"topic":           r.text("m.room.topic", "topic"),
+		"avatar_url":      r.text("m.room.avatar", "url"),
+		"canonical_alias": r.text("m.room.canonical_alias", "alias"),
+		"room_type":       r.text("m.room.create", "type"),
+	}
+	for field, value := range optional {
+		if value != "" {
+			about[field] = value
+		}
+	}
+	return about
+}
+
+// hierarchy describes one room and the children that it names as a space. Deeper levels take further requests.
+func hierarchy(s *Server, q *request) (any, error) {
+	r, _, err := s.readableRoom(q)
+	if err != nil {
+		return nil, err
+	}
+	top, children := r.about(), []any{}
+	rooms := []object{top}
+	for _, e := range r.stateAt(s.now.events) {
+		if e.typ != "m.space.child" || len(e.content) <= len("{}") {
+			continue
+		}
+		link := strip(e)
+		link["origin_server_ts"] = e.ts
+		children = append(children, link)
+		child := s.rooms[*e.stateKey]
+		if child != nil && (child.listed || child.joined(q.user.id)) {
+			about := child.about()
+			about["children_state"] = []any{}
+			rooms = append(rooms, about)
+		}
+	}
+	top["children_state"] = children
+	return object{"rooms": rooms}, nil
 }

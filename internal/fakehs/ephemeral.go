@@ -150,23 +150,23 @@ func (r *room) receiptContent(viewer string, after int64) object {
 	return content
 }
 
-// unread counts the messages of others after the user's last receipt.
+// maxUnread is where counting stops: nobody is shown more.
+const maxUnread = 100
+
+// unread counts the messages of others after the user's last receipt or message.
 func (r *room) unread(userID string) int {
 	var read int64
-	for _, kind := range []string{"m.read", "m.read.private"} {
-		if v, ok := r.receipts[receiptKey{userID, kind, ""}]; ok {
-			read = max(read, v.event.pos)
-		}
-		if v, ok := r.receipts[receiptKey{userID, kind, "main"}]; ok {
+	for _, key := range []receiptKey{{userID, "m.read", ""}, {userID, "m.read.private", ""}, {userID, "m.read", "main"}, {userID, "m.read.private", "main"}} {
+		if v, ok := r.receipts[key]; ok {
 			read = max(read, v.event.pos)
 		}
 	}
 	n := 0
-	for _, e := range r.after(read) {
-		switch {
-		case e.sender == userID && e.stateKey == nil:
-			n = 0 // whoever answers has read
-		case e.typ == "m.room.message" || e.typ == "m.room.encrypted":
+	for _, e := range slices.Backward(r.after(read)) {
+		if e.sender == userID && e.stateKey == nil || n == maxUnread {
+			break
+		}
+		if e.typ == "m.room.message" || e.typ == "m.room.encrypted" {
 			n++
 		}
 	}

@@ -173,3 +173,33 @@ func TestAccountDataTagsAndMarkers(t *testing.T) {
 	assert.Len(t, news.list("rooms", "join", room, "ephemeral", "events"), 1)
 	assert.Nil(t, bob.sync("").at("rooms", "join", room, "ephemeral"), "a private receipt is private")
 }
+
+func TestHierarchy(t *testing.T) {
+	alice, bob, room := twoInRoom(t)
+	space := alice.do(200, "POST", "/createRoom", `{"name":"Space","preset":"public_chat","creation_content":{"type":"m.space"}}`)["room_id"].(string)
+	alice.do(200, "PUT", "/rooms/"+space+"/state/m.space.child/"+room, `{"via":["hs.example"]}`)
+	alice.do(200, "PUT", "/rooms/"+space+"/state/m.space.child/!gone:hs.example", `{}`)
+	path := "/_matrix/client/v1/rooms/" + space + "/hierarchy"
+	rooms := alice.do(200, "GET", path, "").list("rooms")
+	require.Len(t, rooms, 2)
+	assert.Equal(t, "Space", rooms[0].(map[string]any)["name"])
+	assert.Equal(t, "m.space", rooms[0].(map[string]any)["room_type"])
+	assert.Len(t, rooms[0].(map[string]any)["children_state"], 1)
+	assert.Equal(t, room, rooms[1].(map[string]any)["room_id"])
+	bob.fails(403, "M_FORBIDDEN", "GET", path, "")
+}
+
+func TestUnreadStopsAtOwnMessage(t *testing.T) {
+	alice, bob, room := twoInRoom(t)
+	unread := func() any {
+		return bob.sync("").at("rooms", "join", room, "unread_notifications", "notification_count")
+	}
+	for _, txn := range []string{"1", "2", "3"} {
+		alice.send(room, txn, "x")
+	}
+	assert.Equal(t, float64(3), unread())
+	bob.send(room, "1", "answer")
+	assert.Equal(t, float64(0), unread())
+	alice.send(room, "4", "x")
+	assert.Equal(t, float64(1), unread())
+}

@@ -96,6 +96,7 @@ func routes() []route {
 		{method: get, bases: client1(), path: "rooms/*/relations/*/*", handle: relations},
 		{method: get, bases: client1(), path: "rooms/*/relations/*/*/*", handle: relations},
 		{method: get, bases: client1(), path: "rooms/*/threads", handle: fixed(`{"chunk":[]}`)},
+		{method: get, bases: client1(), path: "rooms/*/hierarchy", handle: hierarchy},
 		{method: put, bases: stable(), path: "rooms/*/typing/*", handle: putTyping},
 		{method: post, bases: stable(), path: "rooms/*/receipt/*/*", handle: postReceipt},
 		{method: post, bases: stable(), path: "rooms/*/read_markers", handle: readMarkers},

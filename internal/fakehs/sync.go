@@ -1,7 +1,6 @@
 package fakehs
 
 import (
-	"encoding/json"
 	"maps"
 	"net/http"
 	"slices"
@@ -137,7 +136,7 @@ func (s *Server) roomNews(c *cursor) *syncRooms {
 			}
 		case "invite":
 			if me.pos > c.since.events {
-				out.Invite[id] = &syncInvite{stateList{s.inviteState(r, me)}}
+				out.Invite[id] = &syncInvite{stateList{r.inviteState(me)}}
 			}
 		default:
 			if me.pos > c.since.events && (!c.initial || c.filter.Room.IncludeLeave) {
@@ -152,12 +151,12 @@ func (s *Server) roomNews(c *cursor) *syncRooms {
 }
 
 // inviteState is what an invited user may know (CS API, "Stripped state").
-func (s *Server) inviteState(r *room, invite *event) []any {
+func (r *room) inviteState(invite *event) []any {
 	var out []any
-	strip := func(e *event) object {
-		return object{"type": e.typ, "state_key": *e.stateKey, "sender": e.sender, "content": json.RawMessage(e.content)}
+	shown := []string{
+		"m.room.create", "m.room.join_rules", "m.room.name", "m.room.topic", "m.room.avatar", "m.room.canonical_alias", "m.room.encryption",
 	}
-	for _, typ := range []string{"m.room.create", "m.room.join_rules", "m.room.name", "m.room.topic", "m.room.avatar", "m.room.canonical_alias", "m.room.encryption"} {
+	for _, typ := range shown {
 		if e := r.state[stateID{typ, ""}]; e != nil {
 			out = append(out, strip(e))
 		}
@@ -168,4 +167,9 @@ func (s *Server) inviteState(r *room, invite *event) []any {
 	own := strip(invite)
 	own["event_id"], own["origin_server_ts"] = invite.id, invite.ts
 	return append(out, own)
+}
+
+// strip renders a state event for those outside the room.
+func strip(e *event) object {
+	return object{"type": e.typ, "state_key": *e.stateKey, "sender": e.sender, "content": e.content}
 }
