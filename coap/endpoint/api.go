@@ -31,6 +31,9 @@ type Request struct {
 	Confirmable bool
 	// Observe says what the Observe option of the request asked (RFC 7641 §2).
 	Observe  ObserveAction
+	token    []byte
+	key      uint64 // see Conn.transferKey
+	szx      uint8  // the largest block that the peer asked for
 	observer *Observer
 }
 

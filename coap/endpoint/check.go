@@ -85,3 +85,6 @@ func (o Options) withoutOwned() Options {
 	}
 	return r
 }
+
+// clone returns a copy of o with room for an option or two.
+func (o Options) clone() Options { return append(make(Options, 0, len(o)+3), o...) }

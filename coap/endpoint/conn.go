@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -34,7 +35,7 @@ type Conn struct {
 
 	ctx    context.Context // ends with the session
 	cancel context.CancelFunc
-	wg     sync.WaitGroup // every goroutine and every pending timer function
+	wg     sync.WaitGroup // every goroutine
 
 	mu          sync.Mutex
 	ackDelay    time.Duration // before a request is acknowledged on its own
@@ -46,9 +47,18 @@ type Conn struct {
 	outstanding map[uint16]*transmission // our confirmable messages, by message ID
 	exchanges   map[token]*exchange      // our requests, by token
 	seen        duplicates
-	serving     int // handlers running
-	sweeper     *time.Timer
-	sweepAt     time.Time
+	claims      map[uint64]int // our uploads in progress, by transferKey
+	tag         uint32         // the last Request-Tag
+	serving     int            // handlers running
+	fetching    int            // block requests being answered
+	uploads     []*upload      // of the peer
+	downloads   []*download    // of the peer
+	observers   map[token]*Observer
+	// observeSequence is the next number of a notification (RFC 7641 §4.4).
+	observeSequence uint32
+	over            bool // Close was called
+	sweeper         *time.Timer
+	sweepAt         time.Time
 }
 
 // New starts a session over c, which keeps datagram boundaries, and takes it
@@ -101,11 +111,11 @@ func (c *Conn) Done() <-chan struct{} { return c.ctx.Done() }
 // error of the underlying connection, and nil when called again.
 func (c *Conn) Close() error {
 	c.mu.Lock()
-	if c.ctx.Err() != nil {
+	if c.over {
 		c.mu.Unlock()
 		return nil
 	}
-	c.cancel()
+	c.over = true
 	if c.sweeper != nil {
 		c.sweeper.Stop()
 	}
@@ -115,6 +125,10 @@ func (c *Conn) Close() error {
 	for _, x := range c.exchanges {
 		x.finish(reply{err: ErrClosed})
 	}
+	for len(c.downloads) > 0 {
+		c.dropDownload(c.downloads[0])
+	}
+	c.cancel() // after the last goroutine was started: see Wait
 	c.mu.Unlock()
 	return c.nc.Close()
 }
@@ -127,7 +141,7 @@ func (c *Conn) Wait() {
 }
 
 // closed reports whether the session is over. c.mu is held.
-func (c *Conn) closed() bool { return c.ctx.Err() != nil }
+func (c *Conn) closed() bool { return c.over }
 
 // read is the goroutine of the session.
 func (c *Conn) read() {
@@ -214,6 +228,26 @@ func (c *Conn) sweepBefore(t time.Time) {
 func (c *Conn) sweep() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.closed() {
+		return
+	}
+	now := time.Now()
 	c.sweepAt = time.Time{}
-	c.sweepBefore(c.seen.expire(time.Now()))
+	c.sweepBefore(c.seen.expire(now))
+	for _, d := range slices.Clone(c.downloads) {
+		if now.Before(d.expires) {
+			c.sweepBefore(d.expires)
+		} else {
+			c.dropDownload(d)
+		}
+	}
+	for _, u := range slices.Clone(c.uploads) {
+		switch {
+		case u.current != nil: // it is our turn
+		case now.Before(u.expires):
+			c.sweepBefore(u.expires)
+		default:
+			c.failUpload(u, &BlockError{Offset: u.next, Reason: "peer stopped sending"})
+		}
+	}
 }

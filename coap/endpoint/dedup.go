@@ -58,6 +58,9 @@ func (d *duplicates) add(h uint64, tok token, expires time.Time, transient bool)
 		d.marks = make(map[uint64]*mark)
 		d.byToken = make(map[token]*mark)
 	}
+	if old, ok := d.marks[h]; ok { // expired, and not swept yet
+		d.remove(h, old)
+	}
 	m := &mark{expires: expires, token: tok, transient: transient}
 	d.marks[h] = m
 	if !transient {
@@ -89,6 +92,14 @@ func (d *duplicates) setReply(m *mark, reply []byte) {
 func (d *duplicates) forget(h uint64) {
 	if m, ok := d.marks[h]; ok && m.transient {
 		d.remove(h, m)
+	}
+}
+
+// keep makes a transient mark one that stays.
+func (d *duplicates) keep(h uint64) {
+	if m, ok := d.marks[h]; ok && m.transient {
+		m.transient = false
+		d.order = append(d.order, h)
 	}
 }
 

@@ -22,6 +22,8 @@ var (
 	// ErrTooManyObservers: the session already holds the most observers allowed.
 	// Answer without registering; the client sees ErrNotObserved.
 	ErrTooManyObservers = errors.New("coap: too many observers on this session")
+	// ErrObserverGone: the observation is over; nobody waits for what was sent.
+	ErrObserverGone = errors.New("coap: observation is over")
 	// ErrNoRegistration: the request did not ask to observe.
 	ErrNoRegistration = errors.New("coap: request does not register an observer")
 )

@@ -1,7 +1,6 @@
 package endpoint
 
 import (
-	"bytes"
 	"context"
 	"time"
 
@@ -17,6 +16,9 @@ type exchange struct {
 	// It is guarded by c.mu.
 	waiting chan reply
 	pending *transmission // of the request being made; guarded by c.mu
+	// observation is what else responses with this token may be for; guarded by
+	// c.mu.
+	observation *Observation
 }
 
 // reply is what came of one request.
@@ -42,6 +44,9 @@ func (c *Conn) begin() (*exchange, error) {
 
 // end gives the token back. It does nothing the second time.
 func (x *exchange) end() {
+	if x == nil {
+		return
+	}
 	x.c.mu.Lock()
 	defer x.c.mu.Unlock()
 	if x.c.exchanges[x.token] == x {
@@ -119,7 +124,6 @@ func (c *Conn) receiveAck(m *Message) {
 func (c *Conn) receiveResponse(m *Message, data []byte) {
 	h := c.seen.hash(data)
 	now := time.Now()
-	empty := Message{Type: Acknowledgement, MessageID: m.MessageID}
 	c.mu.Lock()
 	if old, ok := c.seen.find(h, now); ok {
 		again := old.reply
@@ -127,20 +131,38 @@ func (c *Conn) receiveResponse(m *Message, data []byte) {
 		c.repeat(data, again)
 		return
 	}
-	r := c.accept(*m)
 	x := c.exchanges[tokenOf(m.Token)]
-	if x == nil || !x.finish(r) || r.err != nil {
-		empty.Type = Reset // unknown (RFC 7252 §4.2), or not understood (§5.4.1)
+	if x != nil && x.isNotification() {
+		answer := x.observation.receive(m, h)
+		c.mu.Unlock()
+		if answer != nil {
+			c.write(trace.Sent, answer)
+		}
+		return
 	}
-	answer, _ := AppendMessage(nil, &empty)
-	if empty.Type != Reset && m.Type == Confirmable && !c.seen.full() {
-		c.seen.setReply(c.seen.add(h, token{}, now.Add(c.lifetime), false), answer)
-		c.sweepBefore(now.Add(c.lifetime))
+	r := c.accept(*m)
+	answer := emptyMessage(Acknowledgement, m.MessageID)
+	rejected := x == nil || !x.finish(r) || r.err != nil
+	if rejected { // unknown (RFC 7252 §4.2), or not understood (§5.4.1)
+		answer = emptyMessage(Reset, m.MessageID)
+	} else if m.Type == Confirmable && !c.seen.full() {
+		expires := now.Add(c.lifetime)
+		c.seen.setReply(c.seen.add(h, token{}, expires, false), answer)
+		c.sweepBefore(expires)
 	}
 	c.mu.Unlock()
-	if m.Type == Confirmable || empty.Type == Reset {
+	if m.Type == Confirmable || rejected {
 		c.write(trace.Sent, answer)
 	}
+}
+
+// isNotification reports whether a response that is no acknowledgement is a
+// notification, rather than the reply to the request being made: none is being
+// made, or it was not acknowledged yet, so that the peer may not even have it.
+// c.mu is held.
+func (x *exchange) isNotification() bool {
+	o := x.observation
+	return o != nil && (x.waiting == nil || o.established && x.pending != nil)
 }
 
 // accept makes the reply out of a response: critical options that are not
@@ -152,32 +174,4 @@ func (c *Conn) accept(m Message) reply {
 	}
 	m.Options = opts
 	return reply{m: m}
-}
-
-// Do sends a confirmable request and waits for the response. It fails with
-// ErrTimeout when the peer does not acknowledge the request, with *ResetError
-// when it rejects it, with ErrClosed when the session ends, and with the error of
-// ctx. Once the peer has acknowledged, only ctx bounds the wait.
-//
-// The body of the response is read from the peer block by block under the same
-// ctx; the exchange ends when it was read to its end or closed.
-func (c *Conn) Do(ctx context.Context, r *Request) (*Response, error) {
-	x, err := c.begin()
-	if err != nil {
-		return nil, err
-	}
-	defer x.end()
-	m := &Message{Code: r.Code, Options: r.Options.withoutOwned()}
-	if r.Body != nil {
-		var b bytes.Buffer
-		if _, err := b.ReadFrom(r.Body); err != nil {
-			return nil, err
-		}
-		m.Payload = b.Bytes()
-	}
-	rm, err := x.request(ctx, m)
-	if err != nil {
-		return nil, err
-	}
-	return &Response{Code: rm.Code, Options: rm.Options.withoutOwned(), Body: bytes.NewReader(rm.Payload), Size: int64(len(rm.Payload))}, nil
 }

@@ -4,15 +4,10 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"time"
 
 	"github.com/coapgw/coapgw/coap/trace"
 )
-
-// busyMaxAge is how long a client is asked to stay away after 5.03, in seconds
-// (RFC 7252 §5.9.3.4).
-const busyMaxAge = 5
 
 // receive handles one datagram, on the reading goroutine.
 func (c *Conn) receive(datagram []byte) {
@@ -50,8 +45,7 @@ func (c *Conn) refuse(data []byte, m *Message, err error) {
 
 // reject sends a Reset (RFC 7252 §4.2).
 func (c *Conn) reject(mid uint16) {
-	data, _ := AppendMessage(nil, &Message{Type: Reset, MessageID: mid})
-	c.write(trace.Sent, data)
+	c.write(trace.Sent, emptyMessage(Reset, mid))
 }
 
 // repeat answers a duplicate with what its original was answered, if anything.
@@ -62,221 +56,233 @@ func (c *Conn) repeat(data, answer []byte) {
 	}
 }
 
-// receiveRequest handles a request, on the reading goroutine.
-func (c *Conn) receiveRequest(m *Message, data []byte) {
-	h := c.seen.hash(data)
-	now := time.Now()
-	c.mu.Lock()
-	if old, ok := c.seen.find(h, now); ok {
-		answer := old.reply
-		c.mu.Unlock()
-		c.repeat(data, answer)
-		return
-	}
-	in := &incoming{c: c, m: *m, hash: h}
-	c.seen.supersede(tokenOf(m.Token))
-	if c.seen.full() || c.closed() {
-		c.mu.Unlock()
-		in.answer(busy())
-		return
-	}
-	lifetime := c.lifetime
-	if m.Type == NonConfirmable {
-		lifetime = c.cfg.Profile.NonLifetime()
-	}
-	in.mark = c.seen.add(h, tokenOf(m.Token), now.Add(lifetime), false)
-	c.sweepBefore(now.Add(lifetime))
-	c.mu.Unlock()
-
-	opts, bad, ok := c.cfg.check(m.Options)
-	in.m.Options = opts
-	switch {
-	case !ok && m.Type == NonConfirmable:
-		c.log.Debug("coap: critical option not understood", "option", bad) // ignored: RFC 7252 §5.4.1
-	case !ok && (bad == ProxyURI || bad == ProxyScheme):
-		in.answer(&Message{Code: ProxyingNotSupported}) // RFC 7252 §5.10.2
-	case !ok:
-		in.answer(&Message{Code: BadOption, Payload: fmt.Appendf(nil, "option %d", bad)})
-	case m.Code > IPATCH:
-		in.answer(&Message{Code: MethodNotAllowed}) // RFC 7252 §5.8
-	case c.cfg.Handler == nil:
-		in.answer(&Message{Code: NotImplemented})
-	default:
-		c.serve(in)
-	}
-}
-
-// busy is the answer to a peer that asks for more than it may have.
-func busy() *Message {
-	return &Message{Code: ServiceUnavailable, Options: Options{}.AddUint(MaxAge, busyMaxAge)}
-}
-
-// serve admits a request and starts its handler.
-func (c *Conn) serve(in *incoming) {
-	c.mu.Lock()
-	if c.serving >= c.cfg.MaxRequests {
-		c.mu.Unlock()
-		in.answer(busy())
-		return
-	}
-	c.serving++
-	c.mu.Unlock()
-	r := &Request{
-		Code:        in.m.Code,
-		Options:     in.m.Options.withoutOwned(),
-		Body:        bytes.NewReader(in.m.Payload),
-		Size:        int64(len(in.m.Payload)),
-		Conn:        c,
-		Confirmable: in.m.Type == Confirmable,
-	}
-	run := c.cfg.Handler.Admit(r)
-	if run == nil {
-		c.doneServing()
-		in.reject()
-		return
-	}
-	in.startAckTimer()
-	c.wg.Go(func() {
-		defer c.doneServing()
-		resp := run(c.ctx)
-		if resp == nil {
-			resp = &Response{Code: InternalServerError}
-		}
-		in.respond(resp)
-	})
-}
-
-func (c *Conn) doneServing() {
-	c.mu.Lock()
-	c.serving--
-	c.mu.Unlock()
+// emptyMessage encodes a message without code, token and content.
+func emptyMessage(t Type, mid uint16) []byte {
+	return []byte{version<<6 | byte(t)<<4, byte(Empty), byte(mid >> 8), byte(mid)}
 }
 
 // incoming is our side of an exchange that the peer started.
 type incoming struct {
 	c    *Conn
-	m    Message // the request
+	m    Message // the request, options checked
 	hash uint64
-	mark *mark // nil when there was no room for one
+	mark *mark  // nil when there was no room for one
+	key  uint64 // of the block-wise transfer that it belongs to or starts
+
+	block1, block2       block
+	hasBlock1, hasBlock2 bool
 
 	// Guarded by c.mu:
 	acknowledged bool // by an empty acknowledgement
+	answered     bool
 	timer        *time.Timer
+}
+
+// receiveRequest handles a request, on the reading goroutine.
+func (c *Conn) receiveRequest(m *Message, data []byte) {
+	in := &incoming{c: c, m: *m, hash: c.seen.hash(data)}
+	now := time.Now()
+	c.mu.Lock()
+	if old, ok := c.seen.find(in.hash, now); ok {
+		answer := old.reply
+		c.mu.Unlock()
+		c.repeat(data, answer)
+		return
+	}
+	c.seen.supersede(tokenOf(m.Token))
+	problem := in.examine()
+	transient := problem == nil && (in.continuesUpload() && in.block1.more || in.continuesDownload())
+	if !transient && c.seen.full() {
+		problem = busy()
+	} else {
+		lifetime := c.lifetime
+		if m.Type == NonConfirmable {
+			lifetime = c.cfg.Profile.NonLifetime()
+		}
+		expires := now.Add(lifetime)
+		in.mark = c.seen.add(in.hash, tokenOf(m.Token), expires, transient)
+		c.sweepBefore(expires)
+	}
+	c.mu.Unlock()
+
+	switch {
+	case problem != nil && problem.Code == BadOption && m.Type == NonConfirmable:
+		// Ignored (RFC 7252 §5.4.1).
+	case problem != nil:
+		in.answer(problem)
+	case in.continuesUpload():
+		c.receiveBlock(in)
+	case in.continuesDownload():
+		c.serveBlock(in)
+	default:
+		c.serve(in)
+	}
+}
+
+// continuesUpload reports whether the request carries a block behind the first.
+func (in *incoming) continuesUpload() bool { return in.hasBlock1 && in.block1.num > 0 }
+
+// continuesDownload reports whether the request asks for a block behind the first.
+func (in *incoming) continuesDownload() bool { return in.hasBlock2 && in.block2.num > 0 }
+
+// examine checks the request and returns what it must be answered if it cannot
+// be served.
+func (in *incoming) examine() *Message {
+	c := in.c
+	opts, bad, ok := c.cfg.check(in.m.Options)
+	if !ok && (bad == ProxyURI || bad == ProxyScheme) {
+		return &Message{Code: ProxyingNotSupported} // RFC 7252 §5.10.2
+	}
+	if !ok {
+		return &Message{Code: BadOption, Payload: fmt.Appendf(nil, "option %d", bad)}
+	}
+	in.m.Options = opts
+	var legal1, legal2 bool
+	in.block1, in.hasBlock1, legal1 = blockOption(opts, Block1)
+	in.block2, in.hasBlock2, legal2 = blockOption(opts, Block2)
+	if in.hasBlock1 || in.hasBlock2 {
+		in.key = c.transferKey(in.m.Code, opts)
+	}
+	switch {
+	case !legal1 || !legal2 || in.block1.more && len(in.m.Payload) != in.block1.size():
+		return &Message{Code: BadRequest} // RFC 7959 §2.2, §2.3
+	case in.m.Code > IPATCH:
+		return &Message{Code: MethodNotAllowed} // RFC 7252 §5.8
+	case c.cfg.Handler == nil:
+		return &Message{Code: NotImplemented}
+	}
+	return nil
 }
 
 // startAckTimer has the request acknowledged on its own when the response takes
 // long (RFC 7252 §5.2.2).
 func (in *incoming) startAckTimer() {
-	if in.m.Type != Confirmable {
-		return
+	c := in.c
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if in.m.Type == Confirmable && in.timer == nil && !in.acknowledged && !in.answered {
+		in.timer = time.AfterFunc(c.ackDelay, in.acknowledge)
 	}
-	in.c.mu.Lock()
-	defer in.c.mu.Unlock()
-	in.timer = time.AfterFunc(in.c.ackDelay, in.acknowledge)
 }
 
+// acknowledge runs when the timer fires.
 func (in *incoming) acknowledge() {
 	c := in.c
 	c.mu.Lock()
-	if in.timer == nil || c.closed() {
+	if in.answered || c.closed() {
 		c.mu.Unlock()
 		return
 	}
-	in.timer, in.acknowledged = nil, true
-	data, _ := AppendMessage(nil, &Message{Type: Acknowledgement, MessageID: in.m.MessageID})
+	in.acknowledged = true
+	data := emptyMessage(Acknowledgement, in.m.MessageID)
 	c.seen.setReply(in.mark, data)
 	c.mu.Unlock()
 	c.write(trace.Sent, data)
 }
 
-// reject answers the request with a Reset and ignores one that needs no answer.
-func (in *incoming) reject() {
-	if in.m.Type != Confirmable {
-		return
+// takeAnswer claims the right to answer, for there is one answer only; it returns
+// false when that was given. c.mu is held.
+func (in *incoming) takeAnswer() bool {
+	if in.answered {
+		return false
 	}
-	data, _ := AppendMessage(nil, &Message{Type: Reset, MessageID: in.m.MessageID})
-	in.c.mu.Lock()
-	in.c.seen.answered(in.mark, data)
-	in.c.mu.Unlock()
-	in.c.write(trace.Sent, data)
+	in.answered = true
+	if in.timer != nil {
+		in.timer.Stop()
+	}
+	return true
 }
 
-// respond sends what the handler made.
-func (in *incoming) respond(r *Response) {
-	m := &Message{Code: r.Code, Options: r.Options.withoutOwned()}
-	if r.Body != nil {
-		m.Payload, _ = io.ReadAll(r.Body)
-		if cl, ok := r.Body.(io.Closer); ok {
-			cl.Close()
-		}
-	}
-	if err := in.deliver(in.c.ctx, m); err != nil {
-		in.c.log.Debug("coap: response not delivered", "err", err)
-	}
-}
-
-// answer sends a response at once if it can, from the reading goroutine: it never
-// waits.
-func (in *incoming) answer(m *Message) {
+// drop gives up a request without an answer: the peer will repeat it.
+func (in *incoming) drop() {
 	c := in.c
 	c.mu.Lock()
-	m.Token = in.m.Token
-	m.Type, m.MessageID = Acknowledgement, in.m.MessageID
-	if in.m.Type == NonConfirmable {
-		mid, wait := c.mids.take(time.Now(), c.lifetime)
-		if wait > 0 {
-			c.mu.Unlock()
-			return
-		}
-		m.Type, m.MessageID = NonConfirmable, mid
+	defer c.mu.Unlock()
+	if in.takeAnswer() {
+		c.seen.forget(in.hash)
 	}
-	c.finish(in, m)
 }
 
-// deliver sends a response and, when it travels in a confirmable message, waits
-// until the peer has it.
+// reject answers a request with a Reset.
+func (in *incoming) reject() {
+	c := in.c
+	c.mu.Lock()
+	if !in.takeAnswer() || in.m.Type != Confirmable {
+		c.mu.Unlock()
+		return
+	}
+	data := emptyMessage(Reset, in.m.MessageID)
+	c.seen.answered(in.mark, data)
+	c.mu.Unlock()
+	c.write(trace.Sent, data)
+}
+
+// answer sends a response. It never waits: where the response must be confirmed,
+// another goroutine does.
+func (in *incoming) answer(m *Message) {
+	if in.needsConfirmation() {
+		in.c.wg.Go(func() { in.deliver(in.c.ctx, m) })
+		return
+	}
+	in.deliver(in.c.ctx, m)
+}
+
+func (in *incoming) needsConfirmation() bool {
+	in.c.mu.Lock()
+	defer in.c.mu.Unlock()
+	return in.acknowledged
+}
+
+// deliver sends a response: in the acknowledgement if there was none yet, else in
+// a confirmable message, and then it waits until the peer has it (RFC 7252
+// §5.2.2). A NON request is answered with a NON response (§5.2.3). It reports
+// whether the response was sent and, where that can be known, received.
 func (in *incoming) deliver(ctx context.Context, m *Message) error {
 	c := in.c
 	m.Token = in.m.Token
-	if in.m.Type == NonConfirmable {
-		// A response to a NON request is NON as well (RFC 7252 §5.2.3).
-		if err := c.lockWithID(ctx, &m.MessageID); err != nil {
-			return err
-		}
-		m.Type = NonConfirmable
-		return c.finish(in, m)
+	if in.hasBlock1 && !m.Options.Has(Block1) {
+		b := in.block1
+		b.more = m.Code == Continue
+		m.Options = m.Options.clone().AddUint(Block1, b.value()) // RFC 7959 §2.3
 	}
 	c.mu.Lock()
-	if !in.acknowledged {
-		if in.timer != nil {
-			in.timer.Stop()
-			in.timer = nil
-		}
-		m.Type, m.MessageID = Acknowledgement, in.m.MessageID
-		return c.finish(in, m)
-	}
-	c.mu.Unlock()
-	m.Type = Confirmable
-	err := c.confirm(ctx, m)
-	if err == nil {
-		// The peer has the response and repeats the request no more.
-		c.mu.Lock()
-		c.seen.setReply(in.mark, nil)
+	if !in.takeAnswer() {
 		c.mu.Unlock()
+		return nil
 	}
-	return err
-}
-
-// finish sends the response in a message that is not confirmed. c.mu is held and
-// is released.
-func (c *Conn) finish(in *incoming, m *Message) error {
+	if in.acknowledged {
+		c.mu.Unlock()
+		m.Type = Confirmable
+		err := c.confirm(ctx, m)
+		// The peer repeats the request no more: it has the response, or gave up.
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.seen.setReply(in.mark, nil)
+		c.seen.forget(in.hash)
+		return err
+	}
+	m.Type, m.MessageID = Acknowledgement, in.m.MessageID
+	if in.m.Type == NonConfirmable {
+		mid, wait := c.mids.take(time.Now(), c.lifetime)
+		if wait > 0 { // no message ID is free: the response is lost
+			c.mu.Unlock()
+			return nil
+		}
+		m.Type, m.MessageID = NonConfirmable, mid
+	}
 	data, err := AppendMessage(nil, m)
-	if err == nil && in.mark != nil && m.Type == Acknowledgement {
+	if err != nil {
+		m.Code, m.Options, m.Payload = InternalServerError, nil, nil
+		data, _ = AppendMessage(nil, m)
+	}
+	if in.mark != nil && m.Type == Acknowledgement {
+		if m.Code != Continue && in.continuesUpload() {
+			c.seen.keep(in.hash) // a repeated block would not find its transfer
+		}
 		c.seen.answered(in.mark, data)
 	}
+	c.seen.forget(in.hash)
 	c.mu.Unlock()
-	if err == nil {
-		c.write(trace.Sent, data)
-	}
+	c.write(trace.Sent, data)
 	return err
 }

@@ -1,4 +1,153 @@
 package endpoint
 
-// Observer is a registration of the peer (RFC 7641 §4.1).
-type Observer struct{}
+import (
+	"context"
+	"errors"
+)
+
+// maxObservers bounds the observers of one session.
+const maxObservers = 64
+
+// Observer is a registration of the peer for a resource of ours (RFC 7641 §4.1).
+type Observer struct {
+	c     *Conn
+	token []byte
+	key   uint64 // of the registration, by which further blocks are asked for
+	szx   uint8  // the largest block that the peer asked for
+	ctx   context.Context
+	end   context.CancelFunc
+	// turn holds one token while no message of the observation is on its way.
+	turn chan struct{}
+}
+
+// StartObservation registers the peer as an observer. A handler calls it before
+// it returns; its response is then the first of the observation when its code is
+// 2.xx, and no observation otherwise. A registration with the token of an earlier
+// one takes its place (RFC 7641 §4.1). It fails with ErrNoRegistration when the
+// request does not register, and with ErrTooManyObservers.
+func (r *Request) StartObservation() (*Observer, error) {
+	if r.Observe != ObserveRegister {
+		return nil, ErrNoRegistration
+	}
+	if r.observer != nil {
+		return r.observer, nil
+	}
+	c, tok := r.Conn, tokenOf(r.token)
+	o := &Observer{c: c, token: r.token, key: r.key, szx: r.szx, turn: make(chan struct{}, 1)}
+	o.ctx, o.end = context.WithCancel(c.ctx)
+	c.removeObserver(tok)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.observers) >= maxObservers {
+		o.end()
+		return nil, ErrTooManyObservers
+	}
+	if c.observers == nil {
+		c.observers = make(map[token]*Observer)
+	}
+	c.observers[tok] = o
+	r.observer = o
+	return o, nil
+}
+
+// removeObserver ends the observation of that token, if there is one.
+func (c *Conn) removeObserver(tok token) {
+	c.mu.Lock()
+	o := c.observers[tok]
+	c.mu.Unlock()
+	if o != nil {
+		o.remove()
+	}
+}
+
+// Done is closed when the observation is over: the peer deregistered or rejected
+// a notification, did not acknowledge one, or the session ended.
+func (o *Observer) Done() <-chan struct{} { return o.ctx.Done() }
+
+// remove ends the observation.
+func (o *Observer) remove() {
+	o.c.mu.Lock()
+	if tok := tokenOf(o.token); o.c.observers[tok] == o {
+		delete(o.c.observers, tok)
+	}
+	o.c.mu.Unlock()
+	o.end()
+}
+
+// sequenced adds the Observe option with the next sequence number. The numbers
+// rise over the whole session, so that they do not start over when the peer
+// registers again with the same token (RFC 7641 §4.4).
+func (o *Observer) sequenced(opts Options) Options {
+	o.c.mu.Lock()
+	defer o.c.mu.Unlock()
+	n := o.c.observeSequence
+	o.c.observeSequence = (n + 1) & observeMask
+	return opts.AddUint(Observe, n)
+}
+
+// observeMask bounds sequence numbers to 24 bits (RFC 7641 §3.4).
+const observeMask = 1<<24 - 1
+
+// firstSent is called when the response to the registration was sent.
+func (o *Observer) firstSent(code Code, err error) {
+	if err != nil || code.Class() != 2 {
+		o.remove()
+		return
+	}
+	o.turn <- struct{}{}
+}
+
+// Notify sends a response to the observer in a confirmable message (RFC 7641
+// §4.2, §4.5) and waits until it is acknowledged; then it returns nil. A response
+// that does not fit one message is acknowledged by its first block; the peer
+// fetches the others afterwards. There is one notification at a time: a second
+// one waits.
+//
+// The observation is over when it returns *ResetError (the peer rejected the
+// notification), ErrTimeout (it did not acknowledge it), ErrObserverGone or
+// ErrClosed, and after a response that is not 2.xx. After an error of ctx it goes
+// on; the peer may or may not have got the notification.
+func (o *Observer) Notify(ctx context.Context, resp *Response) error {
+	select {
+	case <-o.turn:
+	case <-ctx.Done():
+		closeBody(resp.Body)
+		return ctx.Err()
+	case <-o.ctx.Done():
+		closeBody(resp.Body)
+		return o.gone()
+	}
+	defer func() { o.turn <- struct{}{} }()
+	sending, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(o.ctx, cancel)()
+
+	opts := resp.Options.withoutOwned()
+	final := resp.Code.Class() != 2
+	if !final {
+		opts = o.sequenced(opts)
+	}
+	m, d := o.c.firstBlock(resp, opts, len(o.token), o.szx, false)
+	if d != nil {
+		d.key, d.token, d.roaming = o.key, tokenOf(o.token), true
+		o.c.addDownload(d)
+	}
+	m.Type, m.Token = Confirmable, o.token
+	err := o.c.confirm(sending, m)
+	if err != nil && ctx.Err() == nil && o.ctx.Err() != nil {
+		return o.gone()
+	}
+	var rejected *ResetError
+	if final || errors.As(err, &rejected) || errors.Is(err, ErrTimeout) {
+		o.remove()
+	}
+	return err
+}
+
+// gone says why the observation is over.
+func (o *Observer) gone() error {
+	if o.c.ctx.Err() != nil {
+		return ErrClosed
+	}
+	return ErrObserverGone
+}

@@ -1,0 +1,270 @@
+package endpoint
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+)
+
+// Do sends a confirmable request and waits for the response. It fails with
+// ErrTimeout when the peer does not acknowledge the request, with *ResetError
+// when it rejects it, with ErrClosed when the session ends, with *BlockError when
+// a block-wise transfer breaks, and with the error of ctx or of reading the body.
+// Once the peer has acknowledged a request, only ctx bounds the wait for its
+// response.
+//
+// The body of the response is never nil. It is read from the peer block by block
+// under the same ctx; the exchange ends when it was read to its end or closed.
+func (c *Conn) Do(ctx context.Context, r *Request) (*Response, error) {
+	x, err := c.begin()
+	if err != nil {
+		return nil, err
+	}
+	opts := r.Options.withoutOwned()
+	m, err := x.send(ctx, r, opts)
+	if err != nil {
+		x.end()
+		return nil, err
+	}
+	return c.response(ctx, x, r.Code, opts, m)
+}
+
+// send sends a request with its body and returns the response, of which the
+// payload may be only the first block.
+func (x *exchange) send(ctx context.Context, r *Request, opts Options) (Message, error) {
+	c := x.c
+	szx, fits := c.blockSZX(opts, int(x.token.n))
+	room := c.cfg.Profile.MTU - c.cfg.Overhead - headerLen - int(x.token.n)
+	if !fits && (r.Body != nil || opts.encodedSize() > room) {
+		return Message{}, ErrTooLarge
+	}
+	first := Message{Code: r.Code, Options: opts}
+	if wanted, _ := c.blockSZX(nil, int(x.token.n)); wanted < szxFor(maxBlockSize) {
+		// Ask for smaller blocks before the first one comes (RFC 7959 §2.4).
+		first.Options = opts.clone().AddUint(Block2, block{szx: wanted}.value())
+	}
+	if r.Body == nil {
+		return x.request(ctx, &first)
+	}
+	return x.upload(ctx, r, first, szx)
+}
+
+// upload sends a body, in one message if it fits (RFC 7959 §2.5).
+func (x *exchange) upload(ctx context.Context, r *Request, first Message, szx uint8) (Message, error) {
+	src := source{r: r.Body}
+	buf := make([]byte, blockBuffer(r.Size, szx))
+	n, more, err := src.next(buf)
+	if more && len(buf) < minBlockSize<<szx { // Size was too small
+		src.unread(buf[:n])
+		buf = make([]byte, minBlockSize<<szx)
+		n, more, err = src.next(buf)
+	}
+	if err != nil {
+		return Message{}, err
+	}
+	if !more {
+		first.Payload = buf[:n]
+		return x.request(ctx, &first)
+	}
+	tag, key := x.c.claim(first.Code, first.Options, false)
+	defer x.c.unclaim(key)
+	var offset int64
+	for {
+		b, ok := blockAt(offset, szx, more)
+		if !ok {
+			return Message{}, &BlockError{Offset: offset, Reason: "body has too many blocks of this size"}
+		}
+		m := Message{Code: first.Code, Options: first.Options.clone().AddUint(Block1, b.value()), Payload: buf[:n]}
+		if more {
+			m.Options = m.Options.Remove(Block2)
+		}
+		if offset == 0 && r.Size > 0 {
+			m.Options = m.Options.AddUint(Size1, uint32(r.Size)) // RFC 7959 §4
+		}
+		if tag != nil {
+			m.Options = m.Options.Add(RequestTag, tag)
+		}
+		rm, err := x.request(ctx, &m)
+		if err != nil {
+			return Message{}, err
+		}
+		echo, present, legal := blockOption(rm.Options, Block1)
+		switch {
+		case rm.Code == RequestEntityTooLarge && offset == 0 && present && legal && echo.szx < szx:
+			// The server wants smaller blocks: start over (RFC 7959 §2.9.3).
+			szx = echo.szx
+			src.unread(buf[:n])
+		case rm.Code != Continue:
+			return rm, nil
+		case !more || !present || !legal || echo.num != b.num:
+			return Message{}, &BlockError{Offset: offset, Code: rm.Code, Reason: "answer does not match the block sent"}
+		default:
+			offset += int64(n)
+			szx = min(szx, echo.szx) // RFC 7959 §2.3
+		}
+		buf = buf[:minBlockSize<<szx]
+		if n, more, err = src.next(buf); err != nil {
+			return Message{}, err
+		}
+	}
+}
+
+// blockBuffer is the size of the buffer for a first block: no larger than the
+// body when that is known.
+func blockBuffer(bodySize int64, szx uint8) int64 {
+	size := int64(minBlockSize) << szx
+	if bodySize > 0 && bodySize < size {
+		return bodySize
+	}
+	return size
+}
+
+// claim returns a Request-Tag when another upload or observation with the same
+// options is in progress on the session, for their blocks look alike (RFC 9175
+// §3.5.1). unclaim must be called with the key when it has ended. A peer that
+// goes by tokens needs a tag only where the token changes: for the blocks of
+// notifications.
+func (c *Conn) claim(code Code, opts Options, observation bool) (tag []byte, key uint64) {
+	key = c.transferKey(code, opts)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.claims == nil {
+		c.claims = make(map[uint64]int)
+	}
+	if c.claims[key] > 0 && (observation || !c.peerKnown) {
+		c.tag++
+		tag = EncodeUint(c.tag)
+	}
+	c.claims[key]++
+	return tag, key
+}
+
+func (c *Conn) unclaim(key uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.unclaimLocked(key)
+}
+
+func (c *Conn) unclaimLocked(key uint64) {
+	if c.claims[key]--; c.claims[key] == 0 {
+		delete(c.claims, key)
+	}
+}
+
+// response makes the Response of a first message. Further blocks are fetched on
+// exchange x, or, if that is nil, on one of their own; x has ended if there are
+// none.
+func (c *Conn) response(ctx context.Context, x *exchange, code Code, opts Options, m Message) (*Response, error) {
+	r := &Response{Code: m.Code, Options: m.Options.withoutOwned(), Size: int64(len(m.Payload))}
+	b, present, legal := blockOption(m.Options, Block2)
+	if !legal || present && b.num != 0 || b.more && len(m.Payload) != b.size() {
+		x.end()
+		return nil, &BlockError{Code: m.Code, Reason: "malformed first block"}
+	}
+	if !b.more {
+		x.end()
+		r.Body = bytes.NewReader(m.Payload)
+		return r, nil
+	}
+	if x == nil {
+		var err error
+		if x, err = c.begin(); err != nil {
+			return nil, err
+		}
+	}
+	r.Size = -1
+	if size, ok := m.Options.GetUint(Size2); ok {
+		r.Size = int64(size)
+	}
+	etag, _ := m.Options.Get(ETag)
+	r.Body = &clientDownload{
+		ctx: ctx, x: x, code: code, opts: opts,
+		unread: m.Payload, offset: int64(len(m.Payload)), szx: b.szx, more: true,
+		responseCode: m.Code, etag: etag,
+	}
+	return r, nil
+}
+
+// clientDownload is the body of a response that arrives in blocks (RFC 7959
+// §2.4). Reading it fetches the next block.
+type clientDownload struct {
+	ctx  context.Context
+	x    *exchange
+	code Code
+	opts Options
+
+	unread []byte
+	offset int64 // of the block after unread
+	szx    uint8
+	more   bool
+	err    error
+
+	responseCode Code
+	etag         []byte
+}
+
+// Read implements io.Reader.
+func (d *clientDownload) Read(p []byte) (int, error) {
+	for len(d.unread) == 0 {
+		if d.err != nil {
+			return 0, d.err
+		}
+		if !d.more {
+			d.finish(io.EOF)
+		} else if err := d.fetch(); err != nil {
+			d.finish(err)
+		}
+	}
+	n := copy(p, d.unread)
+	d.unread = d.unread[n:]
+	return n, nil
+}
+
+// Close ends the transfer.
+func (d *clientDownload) Close() error {
+	if d.err == nil {
+		d.unread = nil
+		d.finish(io.ErrClosedPipe)
+	}
+	return nil
+}
+
+func (d *clientDownload) finish(err error) {
+	d.err = err
+	d.x.end()
+}
+
+// fetch gets the next block.
+func (d *clientDownload) fetch() error {
+	b, ok := blockAt(d.offset, d.szx, false)
+	if !ok {
+		return &BlockError{Offset: d.offset, Reason: "body has too many blocks of this size"}
+	}
+	m, err := d.x.request(d.ctx, &Message{Code: d.code, Options: d.opts.clone().AddUint(Block2, b.value())})
+	if err != nil {
+		return err
+	}
+	return d.take(&m)
+}
+
+// take checks that a block continues the body: the same representation (RFC 7959
+// §2.4), the right place, and whole unless it is the last.
+func (d *clientDownload) take(m *Message) error {
+	if m.Code != d.responseCode {
+		return &BlockError{Offset: d.offset, Code: m.Code, Reason: "server ended the transfer"}
+	}
+	if etag, _ := m.Options.Get(ETag); !bytes.Equal(etag, d.etag) {
+		return &BlockError{Offset: d.offset, Reason: "the resource changed during the transfer"}
+	}
+	b, present, legal := blockOption(m.Options, Block2)
+	if !present || !legal || b.offset() != d.offset || b.more && len(m.Payload) != b.size() {
+		return &BlockError{Offset: d.offset, Reason: "block does not continue the body"}
+	}
+	d.offset += int64(len(m.Payload))
+	if d.offset > d.x.c.cfg.MaxBody {
+		return &BlockError{Offset: d.offset, Reason: fmt.Sprintf("body is larger than %d bytes", d.x.c.cfg.MaxBody)}
+	}
+	d.unread, d.szx, d.more = m.Payload, min(d.szx, b.szx), b.more
+	return nil
+}

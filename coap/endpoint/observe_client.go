@@ -1,0 +1,313 @@
+package endpoint
+
+import (
+	"context"
+	"time"
+
+	"github.com/coapgw/coapgw/coap/trace"
+)
+
+const (
+	// maxQueued bounds the notifications that wait for deliver; a peer that sends
+	// more has to repeat them.
+	maxQueued = 8
+	// reorderWindow is the time after which a notification is newer whatever its
+	// number (RFC 7641 §3.4).
+	reorderWindow = 128 * time.Second
+)
+
+// Observation is our registration for a resource of the peer (RFC 7641 §3.1).
+type Observation struct {
+	c       *Conn
+	x       *exchange
+	deliver func(*Response) error
+	ctx     context.Context // ends with the observation
+	cancel  context.CancelFunc
+	claimed uint64 // see Conn.claim
+	// asking admits one registration or deregistration at a time.
+	asking chan struct{}
+
+	// Guarded by c.mu:
+	code        Code
+	opts        Options
+	established bool
+	ended       bool
+	err         error
+	queue       []notification
+	delivering  bool
+
+	// Used by whoever is delivering:
+	number  uint32    // of the latest notification
+	arrived time.Time // when that came
+}
+
+// notification is a response that waits to be delivered.
+type notification struct {
+	m       Message
+	mark    *mark // nil when it needs no acknowledgement
+	arrived time.Time
+	reply   bool // it is the reply to a registration, and fresh whatever its number
+}
+
+// Observe registers for a resource (RFC 7641 §3.1). The first response is
+// delivered before Observe returns, each notification when it arrives: one after
+// the other, those that are older than one delivered before left out (§3.4). When
+// deliver returns nil the notification is acknowledged; an error rejects it and
+// ends the observation. deliver must not call methods of the Observation; it may
+// read the body only until it returns.
+//
+// A notification that travels in several blocks is acknowledged before deliver is
+// called, because reading its body takes longer than the peer's retransmission.
+//
+// ctx bounds the registration and reading the first body. When the peer does not
+// register (no Observe option, or a code other than 2.xx), its response is
+// delivered and the error is ErrNotObserved. Other errors are those of Do.
+func (c *Conn) Observe(ctx context.Context, r *Request, deliver func(*Response) error) (*Observation, error) {
+	x, err := c.begin()
+	if err != nil {
+		return nil, err
+	}
+	o := &Observation{c: c, x: x, deliver: deliver, asking: make(chan struct{}, 1), delivering: true}
+	o.ctx, o.cancel = context.WithCancel(c.ctx)
+	var tag []byte
+	tag, o.claimed = c.claim(r.Code, r.Options, true)
+	c.mu.Lock()
+	x.observation = o
+	c.mu.Unlock()
+
+	m, err := o.register(ctx, r, tag)
+	if err != nil {
+		o.end(err)
+		return nil, err
+	}
+	n := notification{m: m, arrived: time.Now(), reply: true}
+	if registered := m.Code.Class() == 2 && m.Options.Has(Observe); !registered {
+		defer o.end(ErrNotObserved)
+		if err := o.pass(ctx, &n); err != nil {
+			return nil, err
+		}
+		return nil, ErrNotObserved
+	}
+	if err := o.pass(ctx, &n); err != nil {
+		o.end(err)
+		return nil, err
+	}
+	c.mu.Lock()
+	o.delivering = false
+	o.startDelivering()
+	c.mu.Unlock()
+	return o, nil
+}
+
+// register sends a registration and returns its response.
+func (o *Observation) register(ctx context.Context, r *Request, tag []byte) (Message, error) {
+	opts := r.Options.withoutOwned()
+	if tag != nil {
+		opts = opts.Add(RequestTag, tag)
+	}
+	o.c.mu.Lock()
+	o.code, o.opts = r.Code, opts
+	o.c.mu.Unlock()
+	m, err := o.ask(ctx, r, opts.clone().AddUint(Observe, 0))
+	if err == nil {
+		o.c.mu.Lock()
+		o.established = true
+		o.c.mu.Unlock()
+	}
+	return m, err
+}
+
+// ask sends a request with the token of the observation.
+func (o *Observation) ask(ctx context.Context, r *Request, opts Options) (Message, error) {
+	select {
+	case o.asking <- struct{}{}:
+	case <-ctx.Done():
+		return Message{}, ctx.Err()
+	}
+	defer func() { <-o.asking }()
+	return o.x.send(ctx, r, opts)
+}
+
+// Reregister registers again with the same token (RFC 7641 §3.3.1): because the
+// last notification is older than its Max-Age, or to tell the peer something new,
+// for which r may differ from the first request. It returns when the response has
+// come; that is delivered as a notification.
+func (o *Observation) Reregister(ctx context.Context, r *Request) error {
+	o.c.mu.Lock()
+	tag, _ := o.opts.Get(RequestTag)
+	ended := o.ended
+	o.c.mu.Unlock()
+	if ended {
+		return ErrObserverGone
+	}
+	m, err := o.register(ctx, r, tag)
+	if err != nil {
+		return err
+	}
+	o.c.mu.Lock()
+	defer o.c.mu.Unlock()
+	o.queue = append(o.queue, notification{m: m, arrived: time.Now(), reply: true})
+	o.startDelivering()
+	return nil
+}
+
+// Cancel deregisters (RFC 7641 §3.6) and ends the observation. It returns when
+// the peer has answered; when it fails the observation is over all the same, and
+// the next notification is rejected.
+func (o *Observation) Cancel(ctx context.Context) error {
+	o.c.mu.Lock()
+	already := o.ended
+	o.finish(nil)
+	r := &Request{Code: o.code}
+	opts := o.opts.clone().AddUint(Observe, 1)
+	o.c.mu.Unlock()
+	if already {
+		return nil
+	}
+	defer o.x.end()
+	_, err := o.ask(ctx, r, opts)
+	return err
+}
+
+// Done is closed when the observation is over.
+func (o *Observation) Done() <-chan struct{} { return o.ctx.Done() }
+
+// Err says why the observation is over: nil while it is not, and when it was
+// cancelled or the peer ended it with a last notification (RFC 7641 §3.2), which
+// was delivered; the error of deliver; or ErrClosed.
+func (o *Observation) Err() error {
+	o.c.mu.Lock()
+	defer o.c.mu.Unlock()
+	if o.err == nil && !o.ended && o.c.ctx.Err() != nil {
+		return ErrClosed
+	}
+	return o.err
+}
+
+// end ends the observation and gives its token back.
+func (o *Observation) end(err error) {
+	o.c.mu.Lock()
+	o.finish(err)
+	o.c.mu.Unlock()
+	o.x.end()
+}
+
+// finish ends the observation but for its token; c.mu is held. Notifications that
+// wait are rejected when they are repeated.
+func (o *Observation) finish(err error) {
+	if o.ended {
+		return
+	}
+	o.ended, o.err = true, err
+	for _, n := range o.queue {
+		if n.mark != nil {
+			o.c.seen.setReply(n.mark, emptyMessage(Reset, n.m.MessageID))
+		}
+	}
+	o.queue = nil
+	o.cancel()
+	o.c.unclaimLocked(o.claimed)
+}
+
+// receive takes a notification. It returns what to send at once, if anything.
+// c.mu is held.
+func (o *Observation) receive(m *Message, h uint64) (answer []byte) {
+	c := o.c
+	r := c.accept(*m)
+	if o.ended || r.err != nil {
+		return emptyMessage(Reset, m.MessageID)
+	}
+	now := time.Now()
+	n := notification{m: r.m, arrived: now}
+	if len(o.queue) >= maxQueued || c.seen.full() {
+		return nil
+	}
+	if m.Type == Confirmable {
+		n.mark = c.seen.add(h, token{}, now.Add(c.lifetime), false)
+		c.sweepBefore(now.Add(c.lifetime))
+	}
+	o.queue = append(o.queue, n)
+	o.startDelivering()
+	return nil
+}
+
+// startDelivering starts a goroutine if something waits and none runs. c.mu is
+// held.
+func (o *Observation) startDelivering() {
+	if !o.delivering && len(o.queue) > 0 && !o.c.closed() {
+		o.delivering = true
+		o.c.wg.Go(o.drain)
+	}
+}
+
+// drain delivers what waits, in order.
+func (o *Observation) drain() {
+	for {
+		o.c.mu.Lock()
+		if len(o.queue) == 0 {
+			o.delivering = false
+			o.c.mu.Unlock()
+			return
+		}
+		n := o.queue[0]
+		o.queue = o.queue[1:]
+		o.c.mu.Unlock()
+		if err := o.pass(o.ctx, &n); err != nil {
+			o.end(err)
+		} else if n.m.Code.Class() != 2 || !n.m.Options.Has(Observe) {
+			o.end(nil) // RFC 7641 §3.2
+		}
+	}
+}
+
+// pass delivers one notification and answers it.
+func (o *Observation) pass(ctx context.Context, n *notification) error {
+	number, numbered := n.m.Options.GetUint(Observe)
+	if numbered && !n.reply && !o.fresh(number, n.arrived) {
+		o.acknowledge(n, Acknowledgement)
+		return nil
+	}
+	if numbered {
+		o.number, o.arrived = number, n.arrived
+	}
+	// The other blocks are fetched with a token of their own (RFC 7959 §3.4).
+	b, _, _ := blockOption(n.m.Options, Block2)
+	if b.more {
+		o.acknowledge(n, Acknowledgement)
+	}
+	o.c.mu.Lock()
+	code, opts := o.code, o.opts
+	o.c.mu.Unlock()
+	resp, err := o.c.response(ctx, nil, code, opts, n.m)
+	if err == nil {
+		err = o.deliver(resp)
+		closeBody(resp.Body)
+	}
+	if err != nil {
+		o.acknowledge(n, Reset)
+		return err
+	}
+	o.acknowledge(n, Acknowledgement)
+	return nil
+}
+
+// fresh reports whether a notification is newer than the latest one (RFC 7641
+// §3.4).
+func (o *Observation) fresh(number uint32, arrived time.Time) bool {
+	const half = 1 << 23
+	v1, v2 := o.number, number
+	return v1 < v2 && v2-v1 < half || v1 > v2 && v1-v2 > half || arrived.After(o.arrived.Add(reorderWindow))
+}
+
+// acknowledge answers a notification that needs it, once.
+func (o *Observation) acknowledge(n *notification, t Type) {
+	if n.mark == nil {
+		return
+	}
+	data := emptyMessage(t, n.m.MessageID)
+	o.c.mu.Lock()
+	o.c.seen.setReply(n.mark, data)
+	o.c.mu.Unlock()
+	n.mark = nil
+	o.c.write(trace.Sent, data)
+}

@@ -1,0 +1,193 @@
+package endpoint
+
+import (
+	"bytes"
+	"io"
+)
+
+// busyMaxAge is how long a client is asked to stay away after 5.03, in seconds
+// (RFC 7252 §5.9.3.4).
+const busyMaxAge = 5
+
+// busy is the answer to a peer that asks for more than it may have.
+func busy() *Message {
+	return &Message{Code: ServiceUnavailable, Options: Options{}.AddUint(MaxAge, busyMaxAge)}
+}
+
+// serve admits a request, of which the body may be only the first block, and
+// starts its handler.
+func (c *Conn) serve(in *incoming) {
+	if size, ok := in.m.Options.GetUint(Size1); in.hasBlock1 && ok && int64(size) > c.cfg.MaxBody {
+		in.answer(c.tooLarge())
+		return
+	}
+	c.mu.Lock()
+	if c.serving >= c.cfg.MaxRequests {
+		c.mu.Unlock()
+		in.answer(busy())
+		return
+	}
+	c.serving++
+	c.mu.Unlock()
+
+	r := &Request{
+		Code:        in.m.Code,
+		Options:     in.m.Options.withoutOwned(),
+		Size:        int64(len(in.m.Payload)),
+		Conn:        c,
+		Confirmable: in.m.Type == Confirmable,
+		token:       in.m.Token,
+	}
+	if v, ok := in.m.Options.GetUint(Observe); ok && v <= 1 && (r.Code == GET || r.Code == FETCH) {
+		r.Observe = ObserveRegister + ObserveAction(v) // RFC 7641 §2, RFC 8132 §2.4
+		r.key, r.szx = in.transferKey(), in.maxSZX()
+	}
+	ctx := c.ctx
+	var u *upload
+	if in.block1.more {
+		u = c.newUpload(in)
+		ctx = u.ctx
+		r.Body, r.Size = u, -1
+		if size, ok := in.m.Options.GetUint(Size1); ok {
+			r.Size = int64(size)
+		}
+	} else {
+		r.Body = bytes.NewReader(in.m.Payload)
+	}
+	run := c.cfg.Handler.Admit(r)
+	if run == nil {
+		if u != nil {
+			c.endUpload(u, &BlockError{Reason: "request refused"})
+		}
+		c.doneServing()
+		in.reject()
+		return
+	}
+	if r.Observe == ObserveDeregister {
+		c.removeObserver(tokenOf(r.token))
+	}
+	if u != nil {
+		c.receiveBlock(in)
+	} else {
+		in.startAckTimer()
+	}
+	c.wg.Go(func() {
+		defer c.doneServing()
+		resp := run(ctx)
+		if resp == nil {
+			resp = &Response{Code: InternalServerError}
+		}
+		if u != nil {
+			if in = u.answerable(ctx); in == nil {
+				closeBody(resp.Body)
+				return
+			}
+			defer c.endUpload(u, nil)
+		}
+		c.respond(in, r, resp)
+	})
+}
+
+func (c *Conn) doneServing() {
+	c.mu.Lock()
+	c.serving--
+	c.mu.Unlock()
+}
+
+// tooLarge refuses a body and says what would be accepted (RFC 7959 §2.9.3).
+func (c *Conn) tooLarge() *Message {
+	return &Message{
+		Code:    RequestEntityTooLarge,
+		Options: Options{}.AddUint(Size1, uint32(min(c.cfg.MaxBody, 1<<32-1))),
+	}
+}
+
+// respond sends the response that a handler made.
+func (c *Conn) respond(in *incoming, r *Request, resp *Response) {
+	opts := resp.Options.withoutOwned()
+	o := r.observer
+	if o != nil && resp.Code.Class() == 2 {
+		opts = o.sequenced(opts)
+	}
+	m, d := c.firstBlock(resp, opts, len(in.m.Token), in.maxSZX(), in.hasBlock2)
+	if d != nil {
+		d.key, d.token = in.transferKey(), tokenOf(in.m.Token)
+		d.roaming = o != nil // the observation keeps its token for itself
+		c.addDownload(d)
+	}
+	err := in.deliver(c.ctx, m)
+	if o != nil {
+		o.firstSent(m.Code, err)
+	}
+	if err != nil {
+		c.log.Debug("coap: response not delivered", "err", err)
+	}
+}
+
+// maxSZX is the largest block that the client wants (RFC 7959 §2.4).
+func (in *incoming) maxSZX() uint8 {
+	if in.hasBlock2 {
+		return in.block2.szx
+	}
+	return maxSZX
+}
+
+// transferKey is the key of the transfers that the request starts.
+func (in *incoming) transferKey() uint64 {
+	if in.key == 0 {
+		in.key = in.c.transferKey(in.m.Code, in.m.Options)
+	}
+	return in.key
+}
+
+// firstBlock makes the message for a response: whole if it fits one block of at
+// most the size asked for, else its first block and the download for the rest.
+func (c *Conn) firstBlock(resp *Response, opts Options, tokenLen int, asked uint8, explicit bool) (*Message, *download) {
+	m := &Message{Code: resp.Code, Options: opts}
+	if resp.Body == nil {
+		return m, nil
+	}
+	szx, _ := c.blockSZX(opts, tokenLen)
+	szx = min(szx, asked)
+	src := source{r: resp.Body}
+	buf := make([]byte, blockBuffer(resp.Size, szx))
+	n, more, err := src.next(buf)
+	if more && len(buf) < minBlockSize<<szx { // Size was too small
+		src.unread(buf[:n])
+		buf = make([]byte, minBlockSize<<szx)
+		n, more, err = src.next(buf)
+	}
+	if err != nil {
+		c.log.Warn("coap: response body failed", "err", err)
+		closeBody(resp.Body)
+		return &Message{Code: InternalServerError}, nil
+	}
+	m.Payload = buf[:n]
+	if !more {
+		closeBody(resp.Body)
+		if explicit {
+			m.Options = m.Options.AddUint(Block2, block{szx: szx}.value())
+		}
+		return m, nil
+	}
+	m.Options = m.Options.AddUint(Block2, block{more: true, szx: szx}.value())
+	if resp.Size > 0 {
+		m.Options = m.Options.AddUint(Size2, uint32(resp.Size)) // RFC 7959 §4
+	}
+	d := &download{c: c, code: resp.Code, options: repeatedOptions(opts), body: resp.Body, src: src, block: m.Payload, more: true}
+	d.random, _ = resp.Body.(io.ReaderAt)
+	return m, d
+}
+
+// repeatedOptions are the options of a response that each of its blocks carries:
+// the ETag ties the blocks together (RFC 7959 §2.4), and some clients take a
+// missing Content-Format for another one.
+func repeatedOptions(opts Options) Options {
+	var r Options
+	for _, n := range [...]OptionNumber{ETag, ContentFormat} {
+		if v, ok := opts.Get(n); ok {
+			r = r.Add(n, v)
+		}
+	}
+	return r
+}

@@ -1,0 +1,185 @@
+package endpoint
+
+import (
+	"io"
+	"slices"
+	"sync"
+	"time"
+)
+
+const (
+	maxSZX uint8 = 6 // 1024 bytes
+	// maxDownloads bounds the responses of one session that are being fetched
+	// block by block. Beyond it the one not asked for longest is given up.
+	maxDownloads = 64
+)
+
+// download is a response that the peer fetches block by block (RFC 7959 §2.4).
+// Of its body only the last block is kept, unless it can be read anywhere.
+type download struct {
+	c *Conn
+
+	// Guarded by c.mu:
+	key     uint64
+	token   token
+	roaming bool // belongs to an observation, and will be fetched with another token
+	expires time.Time
+
+	mu      sync.Mutex // serialises the production of blocks
+	code    Code
+	options Options
+	body    io.Reader
+	random  io.ReaderAt // body, if it can be read anywhere
+	closed  bool
+	src     source
+	block   []byte // the last block read
+	offset  int64  // where it starts
+	more    bool   // whether bytes follow it
+}
+
+// addDownload keeps a transfer that was just begun. It replaces an earlier one of
+// the same token.
+func (c *Conn) addDownload(d *download) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed() {
+		d.closeLocked() // nobody else knows it yet
+		return
+	}
+	for _, old := range c.downloads {
+		if old.key == d.key && old.token == d.token {
+			c.dropDownload(old)
+			break
+		}
+	}
+	if len(c.downloads) >= maxDownloads {
+		c.dropDownload(slices.MinFunc(c.downloads, func(a, b *download) int { return a.expires.Compare(b.expires) }))
+	}
+	d.expires = time.Now().Add(c.cfg.Profile.MaxTransmitWait())
+	c.downloads = append(c.downloads, d)
+	c.sweepBefore(d.expires)
+}
+
+// dropDownload ends a transfer. c.mu is held; the body is closed elsewhere, for a
+// block may be in the making.
+func (c *Conn) dropDownload(d *download) {
+	if i := slices.Index(c.downloads, d); i >= 0 {
+		c.downloads = slices.Delete(c.downloads, i, i+1)
+		c.wg.Go(d.close)
+	}
+}
+
+func (d *download) close() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.closeLocked()
+}
+
+func (d *download) closeLocked() {
+	if !d.closed {
+		d.closed = true
+		closeBody(d.body)
+	}
+}
+
+// findDownload finds the transfer to which a block request belongs: that of its
+// token; or that of an observation, which gets a token of its own now; or, of a
+// client that changes tokens from block to block, the latest with these options.
+// c.mu is held.
+func (c *Conn) findDownload(key uint64, tok token) *download {
+	var found *download
+	for _, d := range c.downloads {
+		if d.key != key {
+			continue
+		}
+		if d.token == tok && !d.roaming {
+			return d
+		}
+		if d.roaming || !c.peerKnown {
+			found = d
+		}
+	}
+	if found != nil {
+		found.token, found.roaming = tok, false
+	}
+	return found
+}
+
+// serveBlock answers a request for a block behind the first. Making the block may
+// have to wait for the body.
+func (c *Conn) serveBlock(in *incoming) {
+	c.mu.Lock()
+	d := c.findDownload(in.key, tokenOf(in.m.Token))
+	if d == nil {
+		c.mu.Unlock()
+		in.answer(&Message{Code: RequestEntityIncomplete}) // RFC 7959 §2.9.2
+		return
+	}
+	if c.fetching >= c.cfg.MaxRequests {
+		c.mu.Unlock()
+		in.answer(busy())
+		return
+	}
+	c.fetching++
+	d.expires = time.Now().Add(c.cfg.Profile.MaxTransmitWait())
+	c.mu.Unlock()
+	in.startAckTimer()
+	c.wg.Go(func() {
+		in.answer(d.make(in.block2))
+		c.mu.Lock()
+		c.fetching--
+		c.mu.Unlock()
+	})
+}
+
+// make produces a block.
+func (d *download) make(b block) *Message {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	payload, more, ok := d.read(b.offset(), b.size())
+	if !ok {
+		return &Message{Code: RequestEntityIncomplete}
+	}
+	if payload == nil {
+		return &Message{Code: InternalServerError}
+	}
+	b.more = more
+	return &Message{Code: d.code, Options: d.options.clone().AddUint(Block2, b.value()), Payload: payload}
+}
+
+// read returns up to size bytes from offset: from the block kept, behind it, or
+// from anywhere if the body allows. ok is false when they are gone or not there
+// yet; payload is nil when the body failed.
+func (d *download) read(offset int64, size int) (payload []byte, more, ok bool) {
+	end := d.offset + int64(len(d.block))
+	switch {
+	case offset >= d.offset && offset < end && (offset+int64(size) <= end || !d.more):
+		payload = d.block[offset-d.offset:]
+		if len(payload) > size {
+			return payload[:size], true, true
+		}
+		return payload, d.more, true
+	case offset == end && d.more && !d.closed:
+		buf := make([]byte, size)
+		n, more, err := d.src.next(buf)
+		if err != nil {
+			d.c.log.Warn("coap: response body failed", "err", err)
+			d.more = false
+			d.closeLocked()
+			return nil, false, true
+		}
+		d.block, d.offset, d.more = buf[:n], end, more
+		if !more && d.random == nil {
+			d.closeLocked()
+		}
+		return d.block, more, true
+	case d.random != nil && !d.closed && offset < end:
+		buf := make([]byte, size+1)
+		n, err := d.random.ReadAt(buf, offset)
+		if err != nil && err != io.EOF || n == 0 {
+			return nil, false, true
+		}
+		return buf[:min(n, size)], n > size, true
+	}
+	return nil, false, false
+}
