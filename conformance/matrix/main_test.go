@@ -17,6 +17,7 @@ const (
 	// buildTimeout covers a cold build of Dendrite on a small machine.
 	buildTimeout = 15 * time.Minute
 	dendriteDir  = "../dendrite"
+	moduleDir    = "../.."
 )
 
 // bed is what TestMain prepared for the tests, which only read it.

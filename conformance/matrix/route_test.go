@@ -4,10 +4,21 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+
+	"github.com/coapgw/coapgw/coap"
+	"github.com/coapgw/coapgw/coap/link"
+	"github.com/coapgw/coapgw/conformance/matrix/pair"
+	"github.com/coapgw/coapgw/conformance/matrix/program"
+	"github.com/coapgw/coapgw/dtls"
+	"github.com/coapgw/coapgw/internal/keys"
 )
 
 // A route is one way from a Matrix client to the homeserver.
@@ -34,7 +45,7 @@ func (r route) roundTripper() (http.RoundTripper, error) {
 }
 
 // defaultRoutes are those that a plain go test takes.
-const defaultRoutes = "direct"
+const defaultRoutes = "direct,pair,transport"
 
 // An opener starts a route to the homeserver at homeserverURL with its files in
 // dir, and returns the function that stops it.
@@ -43,13 +54,89 @@ type opener func(ctx context.Context, homeserverURL, dir string) (route, func() 
 // openers are all routes that there are.
 func openers() map[string]opener {
 	return map[string]opener{
-		"direct": openDirect,
+		"direct":    openDirect,
+		"pair":      openPair,
+		"transport": openTransport,
 	}
 }
 
 // openDirect is the reference: no gateway at all.
 func openDirect(_ context.Context, homeserverURL, _ string) (route, func() error, error) {
 	return route{baseURL: homeserverURL}, func() error { return nil }, nil
+}
+
+// openPair goes through coapgw connect and coapgw serve.
+func openPair(ctx context.Context, homeserverURL, dir string) (route, func() error, error) {
+	executable, serve, err := startServe(ctx, homeserverURL, dir)
+	if err != nil {
+		return route{}, nil, err
+	}
+	connect, err := pair.StartConnect(ctx, executable, dir, serve)
+	if err != nil {
+		return route{}, nil, errors.Join(err, serve.Stop())
+	}
+	stop := func() error { return errors.Join(connect.Stop(), serve.Stop()) }
+	return route{baseURL: connect.URL()}, stop, nil
+}
+
+// openTransport links coap.Transport into every client; the far side is coapgw
+// serve.
+func openTransport(ctx context.Context, homeserverURL, dir string) (route, func() error, error) {
+	_, serve, err := startServe(ctx, homeserverURL, dir)
+	if err != nil {
+		return route{}, nil, err
+	}
+	var mu sync.Mutex
+	var linked []*coap.Transport
+	newTransport := func() (http.RoundTripper, error) {
+		t := &coap.Transport{Dial: dialer(serve.Addr(), serve.PSK()), Profile: link.Default()}
+		mu.Lock()
+		defer mu.Unlock()
+		linked = append(linked, t)
+		return t, nil
+	}
+	stop := func() error {
+		var errs []error
+		for _, t := range linked {
+			errs = append(errs, t.Close())
+		}
+		return errors.Join(append(errs, serve.Stop())...)
+	}
+	const base = "http://gateway" // the transport has one peer whatever the URL says
+	first, err := newTransport()
+	if err == nil {
+		err = serve.Ready(ctx, program.HTTPReady(first, base+"/_matrix/client/versions"))
+	}
+	if err != nil {
+		return route{}, nil, errors.Join(err, stop())
+	}
+	return route{baseURL: base, transport: newTransport}, stop, nil
+}
+
+// startServe builds coapgw and starts its homeserver side with a directory of
+// its own.
+func startServe(ctx context.Context, homeserverURL, dir string) (string, *pair.Serve, error) {
+	executable := filepath.Join(dir, "coapgw")
+	if err := pair.Build(ctx, moduleDir, executable); err != nil {
+		return "", nil, err
+	}
+	serve, err := pair.StartServe(executable, dir, homeserverURL)
+	return executable, serve, err
+}
+
+// dialer opens DTLS sessions with a pre-shared key, each from a port of its own.
+func dialer(addr string, psk keys.PSK) func(context.Context) (net.Conn, error) {
+	return func(ctx context.Context) (net.Conn, error) {
+		peer, err := net.ResolveUDPAddr("udp", addr)
+		if err != nil {
+			return nil, err
+		}
+		pc, err := net.ListenPacket("udp", "127.0.0.1:0")
+		if err != nil {
+			return nil, err
+		}
+		return dtls.Dial(ctx, pc, peer, dtls.Config{Profile: link.Default(), Identity: psk.Identity, Key: psk.Key})
+	}
 }
 
 // openRoutes opens the routes of a comma-separated list, each with a watch. An
@@ -75,7 +162,11 @@ func openRoutes(ctx context.Context, names, homeserverURL, dir string) ([]route,
 			return nil, nil, errors.Join(err, stop())
 		}
 		stops = append(stops, w.close)
-		r, s, err := open(ctx, w.url(), dir)
+		routeDir := filepath.Join(dir, name)
+		if err := os.MkdirAll(routeDir, 0o755); err != nil {
+			return nil, nil, errors.Join(err, stop())
+		}
+		r, s, err := open(ctx, w.url(), routeDir)
 		if err != nil {
 			return nil, nil, errors.Join(fmt.Errorf("route %s: %w", name, err), stop())
 		}

@@ -12,8 +12,10 @@ import (
 // is asked for again.
 const checkTimeout = 5 * time.Second
 
-// HTTPReady returns a check for Ready: a GET of url is answered with status 200.
-func HTTPReady(url string) func(context.Context) error {
+// HTTPReady returns a check for Ready: a GET of url over transport, where nil
+// means http.DefaultTransport, is answered with status 200.
+func HTTPReady(transport http.RoundTripper, url string) func(context.Context) error {
+	client := &http.Client{Transport: transport}
 	return func(ctx context.Context) error {
 		ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 		defer cancel()
@@ -21,7 +23,7 @@ func HTTPReady(url string) func(context.Context) error {
 		if err != nil {
 			return err
 		}
-		resp, err := http.DefaultClient.Do(req)
+		resp, err := client.Do(req)
 		if err != nil {
 			return err
 		}

@@ -82,7 +82,7 @@ func TestLogTailIsBounded(t *testing.T) {
 func TestHTTPReady(t *testing.T) {
 	status := http.StatusBadGateway
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }))
-	check := HTTPReady(server.URL)
+	check := HTTPReady(nil, server.URL)
 	require.ErrorContains(t, check(t.Context()), "502")
 	status = http.StatusOK
 	require.NoError(t, check(t.Context()))
