@@ -148,6 +148,7 @@ func (l *Listener) read() {
 func (l *Listener) shake(ctx context.Context, a *association, peer net.Addr) {
 	ctx, cancel := context.WithTimeout(ctx, l.cfg.Profile.HandshakeTimeout)
 	defer cancel()
+	defer a.cancel() // a session has no use for its context
 	stop := context.AfterFunc(ctx, a.in.close)
 	defer stop()
 

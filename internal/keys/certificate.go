@@ -70,8 +70,8 @@ func NewSelfSigned(alg Algorithm, names []string, now time.Time) (Pair, error) {
 	return create(alg, t, now, nil)
 }
 
-// NewCA makes a CA for a household. It signs server certificates only, no other
-// CAs.
+// NewCA makes a CA for a household. It signs certificates of servers and clients,
+// no other CAs.
 func NewCA(name string, now time.Time) (Pair, error) {
 	return create(P256, &x509.Certificate{
 		Subject:               pkix.Name{CommonName: name},
@@ -87,6 +87,19 @@ func NewCA(name string, now time.Time) (Pair, error) {
 // addresses, signed by the CA. It lives for MaxServerLifetime, but not longer
 // than the CA.
 func (ca Pair) IssueServer(names []string, now time.Time) (Pair, error) {
+	if len(names) == 0 {
+		return Pair{}, ErrNoNames
+	}
+	return ca.issue(names, x509.ExtKeyUsageServerAuth, now)
+}
+
+// IssueClient makes a certificate with which a client proves itself to a DTLS
+// server that trusts the CA.
+func (ca Pair) IssueClient(name string, now time.Time) (Pair, error) {
+	return ca.issue([]string{name}, x509.ExtKeyUsageClientAuth, now)
+}
+
+func (ca Pair) issue(names []string, usage x509.ExtKeyUsage, now time.Time) (Pair, error) {
 	parent, err := x509.ParseCertificate(ca.DER)
 	if err != nil {
 		return Pair{}, err
@@ -94,13 +107,10 @@ func (ca Pair) IssueServer(names []string, now time.Time) (Pair, error) {
 	if !parent.IsCA {
 		return Pair{}, ErrNotCA
 	}
-	if len(names) == 0 {
-		return Pair{}, ErrNoNames
-	}
 	t := &x509.Certificate{
 		NotAfter:              now.Add(MaxServerLifetime - backdate),
 		KeyUsage:              x509.KeyUsageDigitalSignature,
-		ExtKeyUsage:           []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		ExtKeyUsage:           []x509.ExtKeyUsage{usage},
 		BasicConstraintsValid: true,
 	}
 	setNames(t, names)
