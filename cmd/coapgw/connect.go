@@ -1,0 +1,108 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+
+	"github.com/coapgw/coapgw/coap"
+	"github.com/coapgw/coapgw/internal/config"
+	"github.com/coapgw/coapgw/internal/gateway"
+)
+
+type connectCmd struct {
+	config.Connect
+	config.Link
+	config.Limits
+	config.Log
+}
+
+// Help is shown by connect --help.
+func (connectCmd) Help() string {
+	return `Runs until SIGTERM or SIGINT. Prints one line for each address when it is ready. Point the Matrix client at that address instead of its homeserver.
+
+Example: with the pairing line of the server's operator in a file:
+
+  coapgw connect --pairing @boat.pairing
+
+For phones on the same network, HTTPS with a certificate of the household:
+
+  coapgw keygen ca --cert ca.pem --key ca.key
+  coapgw keygen cert --ca ca.pem --ca-key ca.key --name gw.boat --cert gw.pem --key gw.key
+  coapgw connect --pairing @boat.pairing --https-listen :8448 --tls-cert gw.pem --tls-key gw.key --advertise https://gw.boat:8448`
+}
+
+// Run serves until ctx ends.
+func (c *connectCmd) Run(ctx context.Context, std streams) (err error) {
+	for _, check := range []func() error{c.Connect.Validate, c.Limits.Validate} {
+		if err := check(); err != nil {
+			return err
+		}
+	}
+	log, err := newLog(c.Log, std)
+	if err != nil {
+		return err
+	}
+	profile, err := c.Link.Profile()
+	if err != nil {
+		return err
+	}
+	advertise, err := optionalURL(c.Advertise)
+	if err != nil {
+		return err
+	}
+	addresses, security, err := gateway.PeerSecurity(c.Peer)
+	if err != nil {
+		return err
+	}
+	dialer := &gateway.Dialer{Routes: gateway.UDPRoutes(addresses...), Security: security, Profile: profile, Log: log}
+	transport := &coap.Transport{Dial: dialer.Dial, Profile: profile, FoldV3: c.FoldV3, MaxBody: c.MaxBody, Log: log}
+	defer func() { err = errors.Join(err, transport.Close()) }()
+	listeners, err := c.listen(ctx, std)
+	if err != nil {
+		return err
+	}
+	handler := gateway.NewConnect(gateway.ConnectOptions{Transport: transport, Advertise: advertise, MaxBody: c.MaxBody, Log: log})
+	return gateway.RunWeb(ctx, handler, c.StopTimeout, log, listeners...)
+}
+
+// listen opens what the configuration asks for and says so.
+func (c *connectCmd) listen(ctx context.Context, std streams) (listeners []net.Listener, err error) {
+	defer func() {
+		if err != nil {
+			for _, l := range listeners {
+				_ = l.Close()
+			}
+		}
+	}()
+	if c.Listen != "" {
+		l, err := gateway.ListenWeb(ctx, c.Listen, c.ListenInsecure)
+		if errors.Is(err, gateway.ErrNotLoopback) {
+			return nil, fmt.Errorf("--listen: %w; use --https-listen, or accept that with --listen-insecure", err)
+		}
+		if err != nil {
+			return nil, err
+		}
+		listeners = append(listeners, l)
+	}
+	if c.HTTPSListen != "" {
+		cert, err := gateway.WebCertificate(c.TLSCert, c.TLSKey)
+		if err != nil {
+			return listeners, err
+		}
+		l, err := gateway.ListenWebTLS(ctx, c.HTTPSListen, cert)
+		if err != nil {
+			return listeners, err
+		}
+		listeners = append(listeners, l)
+	}
+	for i, l := range listeners {
+		scheme := "http"
+		if i > 0 || c.Listen == "" {
+			scheme = "https"
+		}
+		fmt.Fprintf(std.out, "listening on %s://%s\n", scheme, l.Addr())
+	}
+	return listeners, nil
+}

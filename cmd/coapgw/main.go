@@ -1,0 +1,113 @@
+// Command coapgw carries Matrix over constrained links: CBOR over CoAP over DTLS.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"reflect"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/coapgw/coapgw/internal/config"
+)
+
+// commands is the command line, one field a subcommand.
+type commands struct {
+	Serve   serveCmd   `cmd:"" help:"Run the homeserver's side: take CoAP from the link, speak HTTP to the homeserver."`
+	Connect connectCmd `cmd:"" help:"Run the client's side: take HTTP from Matrix clients, speak CoAP over the link."`
+	Keygen  keygenCmd  `cmd:"" help:"Make keys, certificates and pairing lines."`
+	Request requestCmd `cmd:"" help:"Make one request over CoAP, JSON in and out."`
+	CBOR    cborCmd    `cmd:"" name:"cbor" help:"Convert between JSON and the CBOR of the link."`
+	Version versionCmd `cmd:"" help:"Print the version."`
+}
+
+// streams are where a command reads and writes.
+type streams struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
+// Exit codes.
+const (
+	exitOK      = 0
+	exitFailure = 1
+	exitUsage   = 2
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr})
+	stop()
+	os.Exit(code)
+}
+
+// run is the whole program but for the process around it.
+func run(ctx context.Context, args []string, std streams) int {
+	defaults := config.Default()
+	cli := commands{
+		Serve:   serveCmd{Serve: defaults.Serve, Link: defaults.Link, Limits: defaults.Limits, Log: defaults.Log},
+		Connect: connectCmd{Connect: defaults.Connect, Link: defaults.Link, Limits: defaults.Limits, Log: defaults.Log},
+		Request: requestCmd{Link: defaults.Link, MaxBody: defaults.Limits.MaxBody},
+	}
+	exited := -1 // by --help
+	parser, err := kong.New(&cli,
+		kong.Name("coapgw"),
+		kong.Description("Matrix over links of a few hundred bits per second. Each option can also be set by the environment variable named after it. 'coapgw COMMAND --help' explains a command."),
+		kong.Writers(std.out, std.err),
+		kong.Exit(func(code int) { exited = code }),
+		kong.DefaultEnvars("COAPGW"),
+		kong.PostBuild(initialValuesAreDefaults),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}),
+	)
+	if err != nil {
+		panic(err) // the command line above is malformed, whatever the user typed
+	}
+	command, err := parser.Parse(args)
+	if exited >= 0 {
+		return exited
+	}
+	if err != nil {
+		return fail(std, err, exitUsage)
+	}
+	command.BindTo(ctx, (*context.Context)(nil))
+	command.Bind(std)
+	if err := command.Run(); err != nil {
+		return fail(std, err, exitFailure)
+	}
+	return exitOK
+}
+
+func fail(std streams, err error, code int) int {
+	fmt.Fprintf(std.err, "coapgw: %v\n", err)
+	return code
+}
+
+// initialValuesAreDefaults makes the value that a flag's field has before
+// parsing its default, so that package config alone says what the defaults are.
+func initialValuesAreDefaults(k *kong.Kong) error {
+	return kong.Visit(k.Model, func(node kong.Visitable, next kong.Next) error {
+		if flag, ok := node.(*kong.Flag); ok && !flag.HasDefault && flag.Target.IsValid() && !flag.Target.IsZero() && flag.Target.Kind() != reflect.Slice {
+			flag.Default, flag.HasDefault = fmt.Sprint(flag.Target.Interface()), true
+			flag.PlaceHolder = flag.Default
+		}
+		return next(nil)
+	})
+}
+
+// newLog returns the log that cfg asks for; it goes to standard error.
+func newLog(cfg config.Log, std streams) (*slog.Logger, error) {
+	level, err := cfg.Threshold()
+	if err != nil {
+		return nil, err
+	}
+	options := &slog.HandlerOptions{Level: level}
+	if cfg.Format == "json" {
+		return slog.New(slog.NewJSONHandler(std.err, options)), nil
+	}
+	return slog.New(slog.NewTextHandler(std.err, options)), nil
+}

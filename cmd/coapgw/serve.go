@@ -1,0 +1,102 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/url"
+
+	"github.com/coapgw/coapgw/internal/config"
+	"github.com/coapgw/coapgw/internal/gateway"
+	"github.com/coapgw/coapgw/internal/keys"
+)
+
+type serveCmd struct {
+	config.Serve
+	config.Link
+	config.Limits
+	config.Log
+}
+
+// Help is shown by serve --help.
+func (serveCmd) Help() string {
+	return `Runs until SIGTERM or SIGINT. Prints one line with its address when it is ready.
+
+Example: a key for one client, the server, and the line that the client needs:
+
+  coapgw keygen psk --psk-file keys --server gw.example.org:5684
+  coapgw serve --homeserver http://127.0.0.1:8008 --psk-file keys`
+}
+
+// Run serves until ctx ends.
+func (c *serveCmd) Run(ctx context.Context, std streams) error {
+	for _, check := range []func() error{c.Serve.Validate, c.Limits.Validate} {
+		if err := check(); err != nil {
+			return err
+		}
+	}
+	log, err := newLog(c.Log, std)
+	if err != nil {
+		return err
+	}
+	profile, err := c.Link.Profile()
+	if err != nil {
+		return err
+	}
+	homeserver, err := url.Parse(c.Homeserver)
+	if err != nil {
+		return err
+	}
+	advertise, err := optionalURL(c.Advertise)
+	if err != nil {
+		return err
+	}
+	for _, secret := range []string{c.PSKFile, c.Key} {
+		if secret == "" {
+			continue
+		}
+		if err := keys.CheckPrivate(secret); err != nil {
+			log.Warn("secret file", "error", err)
+		}
+	}
+	security, err := gateway.ServerSecurity(c.Serve)
+	if err != nil {
+		return err
+	}
+	handler := gateway.NewServe(gateway.ServeOptions{
+		Homeserver:      homeserver,
+		Advertise:       advertise,
+		ConnectTimeout:  c.ConnectTimeout,
+		ResponseTimeout: c.ResponseTimeout,
+		Log:             log,
+	})
+	defer handler.Close()
+	socket, err := (&net.ListenConfig{}).ListenPacket(ctx, "udp", c.Listen)
+	if err != nil {
+		return err
+	}
+	scheme := "coaps"
+	if security == nil {
+		scheme = "coap"
+		log.Warn("serving WITHOUT encryption: anyone on the path reads and changes everything")
+	}
+	fmt.Fprintf(std.out, "listening on %s://%s\n", scheme, socket.LocalAddr())
+	station := &gateway.Station{
+		Handler:     handler,
+		Security:    security,
+		Profile:     profile,
+		MaxBody:     c.MaxBody,
+		MaxSessions: c.MaxSessions,
+		Grace:       c.StopTimeout,
+		Log:         log,
+	}
+	return station.Run(ctx, socket)
+}
+
+// optionalURL parses a URL; "" is nil.
+func optionalURL(raw string) (*url.URL, error) {
+	if raw == "" {
+		return nil, nil
+	}
+	return url.Parse(raw)
+}

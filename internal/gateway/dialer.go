@@ -1,0 +1,119 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+
+	"github.com/coapgw/coapgw/coap/link"
+	"github.com/coapgw/coapgw/dtls"
+)
+
+// Dialer opens sessions for coap.Transport: a socket, and DTLS over it.
+type Dialer struct {
+	// Routes finds the ways to the server, best first. It is asked anew for each
+	// session, so that a server that moved is found again: UDPRoutes, or a way
+	// into an emulated link.
+	Routes func(ctx context.Context) ([]Route, error)
+	// Security says how the server is known; nil dials coap:// without
+	// encryption. Dialer sets its Profile and Log.
+	Security *dtls.Config
+	// Profile is the link to the server.
+	Profile link.Profile
+	// Log receives what an operator should know; nil discards it.
+	Log *slog.Logger
+}
+
+// Route is one way to a server.
+type Route struct {
+	// Peer is the server's address.
+	Peer net.Addr
+	// Open makes a fresh socket from which Peer can be reached.
+	Open func() (net.PacketConn, error)
+}
+
+// Dial opens a session by the first route that leads to the server. It fits
+// coap.Transport.Dial.
+func (d *Dialer) Dial(ctx context.Context) (net.Conn, error) {
+	routes, err := d.Routes(ctx)
+	if err != nil {
+		return nil, err
+	}
+	err = errors.New("the server has no address")
+	for _, r := range routes {
+		var conn net.Conn
+		if conn, err = d.dial(ctx, r); err == nil {
+			return conn, nil
+		}
+		var h *dtls.HandshakeError
+		if ctx.Err() != nil || errors.As(err, &h) && h.Answered {
+			break // the server is there and another way leads to the same refusal
+		}
+	}
+	return nil, err
+}
+
+func (d *Dialer) dial(ctx context.Context, r Route) (net.Conn, error) {
+	pc, err := r.Open()
+	if err != nil {
+		return nil, err
+	}
+	if d.Security == nil {
+		return dialPlain(pc, r.Peer), nil
+	}
+	cfg := *d.Security
+	cfg.Profile, cfg.Log = d.Profile, d.Log
+	conn, err := dtls.Dial(ctx, pc, r.Peer, cfg)
+	if err != nil {
+		return nil, err // not conn, which would be a nil *dtls.Conn in an interface
+	}
+	return conn, nil
+}
+
+// UDPRoutes returns routes to servers named "host:port", best first. Names are
+// looked up at each call of the result; a name that is not found is an error
+// only if no other is.
+func UDPRoutes(addresses ...string) func(context.Context) ([]Route, error) {
+	return func(ctx context.Context) ([]Route, error) {
+		var (
+			routes []Route
+			failed error
+		)
+		for _, address := range addresses {
+			host, service, err := net.SplitHostPort(address)
+			if err != nil {
+				return nil, fmt.Errorf("server address: %w", err)
+			}
+			port, err := net.DefaultResolver.LookupPort(ctx, "udp", service)
+			if err != nil {
+				return nil, fmt.Errorf("server address: %w", err)
+			}
+			ips, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+			if err != nil {
+				failed = errors.Join(failed, err)
+				continue
+			}
+			for _, ip := range ips {
+				routes = append(routes, udpRoute(netip.AddrPortFrom(ip.Unmap(), uint16(port))))
+			}
+		}
+		if len(routes) == 0 {
+			return nil, failed
+		}
+		return routes, nil
+	}
+}
+
+func udpRoute(to netip.AddrPort) Route {
+	network := "udp6"
+	if to.Addr().Is4() {
+		network = "udp4"
+	}
+	return Route{
+		Peer: net.UDPAddrFromAddrPort(to),
+		Open: func() (net.PacketConn, error) { return net.ListenPacket(network, ":0") },
+	}
+}

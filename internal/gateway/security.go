@@ -1,0 +1,158 @@
+package gateway
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/hex"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"strings"
+
+	"github.com/coapgw/coapgw/dtls"
+	"github.com/coapgw/coapgw/internal/config"
+	"github.com/coapgw/coapgw/internal/keys"
+)
+
+// defaultPort is the port of coaps (RFC 7252 §6.2), plainPort that of coap (§6.1).
+const (
+	defaultPort = "5684"
+	plainPort   = "5683"
+)
+
+// ServerSecurity reads the keys and certificates that cfg names; nil means coap://
+// without encryption.
+func ServerSecurity(cfg config.Serve) (*dtls.Config, error) {
+	if cfg.PlainInsecure {
+		return nil, nil
+	}
+	var sec dtls.Config
+	if cfg.PSKFile != "" {
+		psks, err := keys.LoadPSKs(cfg.PSKFile)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", cfg.PSKFile, err)
+		}
+		sec.Keys = psks.Lookup
+	}
+	if err := loadCertificate(&sec, cfg.Cert, cfg.Key); err != nil {
+		return nil, err
+	}
+	if cfg.ClientCA != "" {
+		pool, err := loadPool(cfg.ClientCA)
+		if err != nil {
+			return nil, err
+		}
+		sec.ClientCAs = pool
+	}
+	return &sec, nil
+}
+
+// PeerSecurity reads what cfg says of the server: its addresses, best first, and
+// how it is known; nil means coap:// without encryption.
+func PeerSecurity(cfg config.Peer) (addresses []string, _ *dtls.Config, err error) {
+	var sec dtls.Config
+	if cfg.Pairing != "" {
+		p, err := loadPairing(cfg.Pairing)
+		if err != nil {
+			return nil, nil, err
+		}
+		for _, a := range p.Addresses {
+			addresses = append(addresses, withPort(a, defaultPort))
+		}
+		sec.Identity, sec.Key = p.PSK.Identity, p.PSK.Key
+		if p.Fingerprint != nil {
+			sec.Fingerprint = p.Fingerprint[:]
+		}
+	}
+	if cfg.Server != "" {
+		u, err := url.Parse(cfg.Server)
+		if err != nil {
+			return nil, nil, err
+		}
+		if u.Scheme == "coap" {
+			return []string{withPort(u.Host, plainPort)}, nil, nil
+		}
+		addresses = []string{withPort(u.Host, defaultPort)}
+		sec.ServerName = u.Hostname()
+	}
+	if err := loadCertificate(&sec, cfg.Cert, cfg.Key); err != nil {
+		return nil, nil, err
+	}
+	switch {
+	case cfg.PSKIdentity != "":
+		sec.Identity = cfg.PSKIdentity
+		sec.Key, err = loadKey(cfg.PSKKeyFile)
+	case cfg.Fingerprint != "":
+		var f keys.Fingerprint
+		f, err = keys.ParseFingerprint(cfg.Fingerprint)
+		sec.Fingerprint = f[:]
+	case cfg.CA != "":
+		sec.RootCAs, err = loadPool(cfg.CA)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	return addresses, &sec, nil
+}
+
+// WebCertificate reads the certificate of HTTPS: a chain, leaf first, and its key.
+func WebCertificate(certFile, keyFile string) (tls.Certificate, error) {
+	return tls.LoadX509KeyPair(certFile, keyFile)
+}
+
+// loadPairing reads a pairing line, or the file of one after "@".
+func loadPairing(text string) (keys.Pairing, error) {
+	if name, ok := strings.CutPrefix(text, "@"); ok {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			return keys.Pairing{}, err
+		}
+		text = string(b)
+	}
+	return keys.ParsePairing(text)
+}
+
+func loadKey(name string) ([]byte, error) {
+	b, err := os.ReadFile(name)
+	if err != nil {
+		return nil, err
+	}
+	key, err := hex.DecodeString(strings.TrimSpace(string(b)))
+	if err != nil {
+		return nil, fmt.Errorf("%s: the key is not hexadecimal", name) // err would show a part of it
+	}
+	return key, nil
+}
+
+func loadCertificate(sec *dtls.Config, certFile, keyFile string) error {
+	if certFile == "" {
+		return nil
+	}
+	cert, err := tls.LoadX509KeyPair(certFile, keyFile)
+	if err != nil {
+		return err
+	}
+	sec.Certificates = []tls.Certificate{cert}
+	return nil
+}
+
+func loadPool(name string) (*x509.CertPool, error) {
+	b, err := os.ReadFile(name)
+	if err != nil {
+		return nil, err
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(b) {
+		return nil, fmt.Errorf("%s: no certificate (PEM) in it", name)
+	}
+	return pool, nil
+}
+
+// withPort adds a port to "host" or "[IPv6]"; "host:port" stays.
+func withPort(address, port string) string {
+	if _, _, err := net.SplitHostPort(address); err == nil {
+		return address
+	}
+	return net.JoinHostPort(strings.Trim(address, "[]"), port)
+}

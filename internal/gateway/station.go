@@ -1,0 +1,135 @@
+package gateway
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/coapgw/coapgw/coap"
+	"github.com/coapgw/coapgw/coap/link"
+	"github.com/coapgw/coapgw/coap/trace"
+	"github.com/coapgw/coapgw/dtls"
+)
+
+// Station puts a Handler on a datagram socket: DTLS below, coap.Server above.
+type Station struct {
+	// Handler answers the requests, usually a *Serve.
+	Handler http.Handler
+	// Security says who may connect; nil serves coap:// without encryption.
+	// Station sets its Profile, MaxSessions and Log.
+	Security *dtls.Config
+	// Profile is the link of the peers.
+	Profile link.Profile
+	// MaxBody bounds a request body, in bytes; 0 means 64 MiB.
+	MaxBody int64
+	// MaxSessions bounds the sessions held at once; 0 means 10,000.
+	MaxSessions int
+	// Grace is how long requests under way may take to finish when Run is to
+	// stop; 0 means not at all.
+	Grace time.Duration
+	// Log receives what an operator should know; nil discards it.
+	Log *slog.Logger
+	// Recorder receives the events of all sessions; nil discards them.
+	Recorder trace.Recorder
+}
+
+// Run serves on pc, which it takes over, until ctx ends or the socket fails. It
+// returns when everything that it started has ended: nil after ctx.
+func (s *Station) Run(ctx context.Context, pc net.PacketConn) error {
+	l, err := s.listen(pc)
+	if err != nil {
+		_ = pc.Close()
+		return err
+	}
+	server := &coap.Server{
+		Handler:     s.Handler,
+		Profile:     s.Profile,
+		MaxBody:     s.MaxBody,
+		MaxSessions: s.MaxSessions,
+		Grace:       s.Grace,
+		Log:         s.Log,
+		Recorder:    s.Recorder,
+	}
+	door := newDoor(l)
+	err = server.Serve(ctx, door)
+	door.shut()
+	return err
+}
+
+func (s *Station) listen(pc net.PacketConn) (net.Listener, error) {
+	if s.Security == nil {
+		return listenPlain(pc, s.MaxSessions), nil
+	}
+	cfg := *s.Security
+	cfg.Profile, cfg.MaxSessions, cfg.Log = s.Profile, s.MaxSessions, s.Log
+	return dtls.Listen(pc, cfg)
+}
+
+// door is a listener whose Close lets nobody in any more but throws nobody out:
+// the sessions of a dtls.Listener end with it, and the requests on them are to
+// finish first.
+type door struct {
+	net.Listener
+	arrivals chan arrival
+	once     sync.Once
+	closed   chan struct{}
+	done     chan struct{}
+}
+
+type arrival struct {
+	conn net.Conn
+	err  error
+}
+
+func newDoor(l net.Listener) *door {
+	d := &door{Listener: l, arrivals: make(chan arrival), closed: make(chan struct{}), done: make(chan struct{})}
+	go d.usher()
+	return d
+}
+
+// usher hands on what the listener accepts until it fails, which it does at the
+// latest when shut closes it.
+func (d *door) usher() {
+	defer close(d.done)
+	for {
+		conn, err := d.Listener.Accept()
+		select {
+		case d.arrivals <- arrival{conn, err}:
+		case <-d.closed:
+			if conn != nil {
+				_ = conn.Close()
+			}
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// Accept implements net.Listener.
+func (d *door) Accept() (net.Conn, error) {
+	select {
+	case a := <-d.arrivals:
+		return a.conn, a.err
+	case <-d.closed:
+		return nil, net.ErrClosed
+	case <-d.done:
+		return nil, net.ErrClosed
+	}
+}
+
+// Close implements net.Listener.
+func (d *door) Close() error {
+	d.once.Do(func() { close(d.closed) })
+	return nil
+}
+
+// shut closes the listener itself and waits for the usher.
+func (d *door) shut() {
+	_ = d.Close()
+	_ = d.Listener.Close()
+	<-d.done
+}

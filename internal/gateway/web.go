@@ -1,0 +1,83 @@
+package gateway
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+)
+
+// ErrNotLoopback: plain HTTP was to be offered where others can read it. Listen
+// on a loopback address, use HTTPS, or permit it explicitly.
+var ErrNotLoopback = errors.New("plain HTTP beyond this machine shows passwords and access tokens to everyone on the network")
+
+// ListenWeb listens for plain HTTP. Unless anywhere is set, it refuses with
+// ErrNotLoopback an address that other machines can reach.
+func ListenWeb(ctx context.Context, address string, anywhere bool) (net.Listener, error) {
+	addr, err := net.ResolveTCPAddr("tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	if !anywhere && !addr.IP.IsLoopback() {
+		return nil, fmt.Errorf("listen %s: %w", address, ErrNotLoopback)
+	}
+	return (&net.ListenConfig{}).Listen(ctx, "tcp", addr.String())
+}
+
+// ListenWebTLS listens for HTTPS, TLS 1.2 or later.
+func ListenWebTLS(ctx context.Context, address string, cert tls.Certificate) (net.Listener, error) {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	return tls.NewListener(l, &tls.Config{
+		Certificates: []tls.Certificate{cert},
+		MinVersion:   tls.VersionTLS12,
+		NextProtos:   []string{"http/1.1"},
+	}), nil
+}
+
+// Limits of an HTTP client's connection. A request's body has none: it may come
+// as slowly as the link takes it.
+const (
+	headerTimeout = 30 * time.Second
+	idleTimeout   = 3 * time.Minute
+	maxHeader     = 64 << 10
+)
+
+// RunWeb serves h on the listeners, which it closes, until ctx ends or one of
+// them fails. Then requests under way have grace to finish, and what is left is
+// cut off. It returns when everything that it started has ended: nil after ctx.
+func RunWeb(ctx context.Context, h http.Handler, grace time.Duration, log *slog.Logger, listeners ...net.Listener) error {
+	server := &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: headerTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeader,
+		ErrorLog:          slog.NewLogLogger(logOrDiscard(log).Handler(), slog.LevelDebug),
+	}
+	ended := make(chan error, len(listeners))
+	for _, l := range listeners {
+		go func() { ended <- server.Serve(l) }()
+	}
+	var err error
+	running := len(listeners)
+	select {
+	case <-ctx.Done():
+	case err = <-ended:
+		running--
+	}
+	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
+	defer cancel()
+	if server.Shutdown(stop) != nil {
+		_ = server.Close()
+	}
+	for range running {
+		<-ended
+	}
+	return err
+}
