@@ -2,6 +2,7 @@ package cborcodec
 
 import (
 	"math"
+	"slices"
 	"strconv"
 	"unicode/utf8"
 )
@@ -13,20 +14,27 @@ type decoder struct {
 	dst    []byte
 	base   int // length of dst before the call
 	depth  int // open containers
-	// twins names, by the offset of a map's head, the integer keys whose string
-	// twin is in the same map.
-	twins map[int]keySet
+	// twins lists the maps that hold integer keys together with their string twins.
+	// The first walk fills it, the second consumes it in the order of offsets.
+	twins []twins
 	// drop leaves those integer keys out.
 	drop bool
 }
 
+// twins names the integer keys of one map whose string twin is in it too.
+type twins struct {
+	offset int // of the map's head
+	keys   keySet
+}
+
 // text decodes the whole input. The twin of an integer key may come at the end of
 // its map, so a first walk only notes twins; only if there are any, which no sound
-// encoder writes, a second walk drops the integer keys. Both are linear.
+// encoder writes, a second walk drops the integer keys.
 func (d *decoder) text() error {
 	if err := d.walk(); err != nil || d.twins == nil {
 		return err
 	}
+	slices.SortFunc(d.twins, func(a, b twins) int { return a.offset - b.offset })
 	d.in.pos, d.dst, d.drop = 0, d.dst[:d.base], true
 	return d.walk()
 }
@@ -98,13 +106,13 @@ func (d *decoder) simple(h head) error {
 	return nil
 }
 
-// open enters a container. A head that announces more members than the rest of the
-// input can hold is refused at once.
-func (d *decoder) open(h head, bracket byte, minMember int) error {
+// open enters a container. A head that announces more members than bytes are left is
+// refused at once.
+func (d *decoder) open(h head, bracket byte) error {
 	if err := d.limits.checkDepth(d.depth, h.offset); err != nil {
 		return err
 	}
-	if h.arg > uint64(d.in.rest()/minMember) {
+	if h.arg > uint64(d.in.rest()) {
 		return syntaxError(len(d.in.src), ReasonTruncated)
 	}
 	d.depth++
@@ -118,7 +126,7 @@ func (d *decoder) close(bracket byte) {
 }
 
 func (d *decoder) array(h head) error {
-	if err := d.open(h, '[', 1); err != nil {
+	if err := d.open(h, '['); err != nil {
 		return err
 	}
 	for done := uint64(0); ; done++ {
@@ -140,12 +148,12 @@ func (d *decoder) array(h head) error {
 }
 
 func (d *decoder) object(h head) error {
-	if err := d.open(h, '{', 2); err != nil {
+	if err := d.open(h, '{'); err != nil {
 		return err
 	}
 	var dropped keySet
-	if d.drop {
-		dropped = d.twins[h.offset]
+	if d.drop && len(d.twins) > 0 && d.twins[0].offset == h.offset {
+		dropped, d.twins = d.twins[0].keys, d.twins[1:]
 	}
 	var numbers, names keySet // rows of the key table met as integer and as string
 	first := len(d.dst)
@@ -181,10 +189,7 @@ func (d *decoder) object(h head) error {
 	}
 	d.close('}')
 	if both := numbers.intersect(names); !both.empty() {
-		if d.twins == nil {
-			d.twins = make(map[int]keySet)
-		}
-		d.twins[h.offset] = both
+		d.twins = append(d.twins, twins{h.offset, both})
 	}
 	return nil
 }

@@ -51,7 +51,7 @@ func (d *decoder) decimalFraction(tag head) error {
 	if err != nil {
 		return err
 	}
-	if pair.major != majorArray || pair.indefinite() || pair.arg != 2 {
+	if pair.major != majorArray || pair.arg != 2 {
 		return syntaxError(tag.offset, ReasonTag)
 	}
 	exponent, err := d.in.head()

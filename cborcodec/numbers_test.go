@@ -20,7 +20,9 @@ func TestNumbers(t *testing.T) {
 		{"24", "1818"},
 		{"255", "18ff"},
 		{"256", "190100"},
+		{"65535", "19ffff"},
 		{"65536", "1a00010000"},
+		{"4294967295", "1affffffff"},
 		{"4294967296", "1b0000000100000000"},
 		{"-1", "20"},
 		{"-24", "37"},
@@ -41,6 +43,8 @@ func TestNumbers(t *testing.T) {
 		{"5.960464477539063e-8", "f90001"},
 		{"100000.5", "fa47c35040"},
 		{"3.4028234663852886e+38", "fa7f7fffff"},
+		{"0.000001", "fb3eb0c6f7a0b5ed8d"},
+		{"1e-7", "fb3e7ad7f29abcaf48"},
 		{"0.1", "fb3fb999999999999a"},
 		{"-4.1", "fbc010666666666666"},
 		{"1e+300", "fb7e37e43c8800759c"},
@@ -86,7 +90,7 @@ func TestNumbers(t *testing.T) {
 func TestLongNumbers(t *testing.T) {
 	codec := V1(Limits{})
 	for _, sign := range []string{"", "-"} {
-		for _, n := range []int{1, 19, 20, 62, 63, 64, 65, 66, 120, 126, 127, 128, 129, 1022, 1023, 1024, 1025, 5000} {
+		for _, n := range []int{1, 19, 20, 62, 63, 64, 65, 66, 120, 126, 127, 128, 129, 1022, 1023, 1024, 1025, 1100, 5000} {
 			for _, text := range []string{
 				sign + strings.Repeat("9", n),
 				sign + "1" + strings.Repeat("0", n),
