@@ -35,7 +35,7 @@ For phones on the same network, HTTPS with a certificate of the household:
 
 // Run serves until ctx ends.
 func (c *connectCmd) Run(ctx context.Context, std streams) (err error) {
-	for _, check := range []func() error{c.Connect.Validate, c.Limits.Validate} {
+	for _, check := range []func() error{c.Connect.Check, c.Limits.Check} {
 		if err := check(); err != nil {
 			return err
 		}

@@ -3,6 +3,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -77,6 +78,10 @@ func run(ctx context.Context, args []string, std streams) int {
 	command.BindTo(ctx, (*context.Context)(nil))
 	command.Bind(std)
 	if err := command.Run(); err != nil {
+		var wrong *config.Error
+		if errors.As(err, &wrong) {
+			return fail(std, err, exitUsage)
+		}
 		return fail(std, err, exitFailure)
 	}
 	return exitOK

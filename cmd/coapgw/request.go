@@ -48,7 +48,7 @@ func (c *requestCmd) Run(ctx context.Context, std streams) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := c.Peer.Validate(); err != nil {
+	if err := c.Peer.Check(); err != nil {
 		return err
 	}
 	profile, err := c.Link.Profile()

@@ -30,7 +30,7 @@ Example: a key for one client, the server, and the line that the client needs:
 
 // Run serves until ctx ends.
 func (c *serveCmd) Run(ctx context.Context, std streams) error {
-	for _, check := range []func() error{c.Serve.Validate, c.Limits.Validate} {
+	for _, check := range []func() error{c.Serve.Check, c.Limits.Check} {
 		if err := check(); err != nil {
 			return err
 		}

@@ -39,7 +39,7 @@ func check(t *testing.T, err error, option string) {
 	assert.True(t, strings.HasPrefix(err.Error(), "--"+option+": "))
 }
 
-func TestServeValidate(t *testing.T) {
+func TestServeCheck(t *testing.T) {
 	tests := []struct {
 		name   string
 		change func(*config.Serve)
@@ -69,12 +69,12 @@ func TestServeValidate(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			s := validServe()
 			tt.change(&s)
-			check(t, s.Validate(), tt.option)
+			check(t, s.Check(), tt.option)
 		})
 	}
 }
 
-func TestConnectValidate(t *testing.T) {
+func TestConnectCheck(t *testing.T) {
 	noKey := func(c *config.Connect) { c.PSKIdentity, c.PSKKeyFile = "", "" }
 	tests := []struct {
 		name   string
@@ -113,13 +113,13 @@ func TestConnectValidate(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			c := validConnect()
 			tt.change(&c)
-			check(t, c.Validate(), tt.option)
+			check(t, c.Check(), tt.option)
 		})
 	}
 }
 
-func TestLimitsValidate(t *testing.T) {
-	check(t, config.Default().Limits.Validate(), "")
+func TestLimitsCheck(t *testing.T) {
+	check(t, config.Default().Limits.Check(), "")
 	for option, change := range map[string]func(*config.Limits){
 		"max-body":     func(l *config.Limits) { l.MaxBody = 0 },
 		"max-sessions": func(l *config.Limits) { l.MaxSessions = -1 },
@@ -127,7 +127,7 @@ func TestLimitsValidate(t *testing.T) {
 	} {
 		l := config.Default().Limits
 		change(&l)
-		check(t, l.Validate(), option)
+		check(t, l.Check(), option)
 	}
 }
 

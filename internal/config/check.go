@@ -35,8 +35,8 @@ func first(checks ...error) error {
 	return nil
 }
 
-// Validate reports the first thing wrong with s as an *Error. It opens no file.
-func (s Serve) Validate() error {
+// Check reports the first thing wrong with s as an *Error. It opens no file.
+func (s Serve) Check() error {
 	if err := first(
 		hostPort("listen", s.Listen),
 		httpURL("homeserver", s.Homeserver, true),
@@ -59,8 +59,8 @@ func (s Serve) Validate() error {
 	return nil
 }
 
-// Validate reports the first thing wrong with p as an *Error. It opens no file.
-func (p Peer) Validate() error {
+// Check reports the first thing wrong with p as an *Error. It opens no file.
+func (p Peer) Check() error {
 	if err := first(
 		pair("psk-identity", p.PSKIdentity, "psk-key-file", p.PSKKeyFile),
 		pair("cert", p.Cert, "key", p.Key),
@@ -101,8 +101,8 @@ func (p Peer) Validate() error {
 	return nil
 }
 
-// Validate reports the first thing wrong with c as an *Error. It opens no file.
-func (c Connect) Validate() error {
+// Check reports the first thing wrong with c as an *Error. It opens no file.
+func (c Connect) Check() error {
 	if c.Listen == "" && c.HTTPSListen == "" {
 		return fail("listen", "nothing to listen on: give --listen or --https-listen")
 	}
@@ -114,7 +114,7 @@ func (c Connect) Validate() error {
 	if err := first(
 		pair("tls-cert", c.TLSCert, "tls-key", c.TLSKey),
 		httpURL("advertise", c.Advertise, false),
-		c.Peer.Validate(),
+		c.Peer.Check(),
 	); err != nil {
 		return err
 	}
@@ -129,8 +129,8 @@ func (c Connect) Validate() error {
 	return nil
 }
 
-// Validate reports the first thing wrong with l as an *Error.
-func (l Limits) Validate() error {
+// Check reports the first thing wrong with l as an *Error.
+func (l Limits) Check() error {
 	return first(
 		positive("max-body", l.MaxBody),
 		positive("max-sessions", int64(l.MaxSessions)),
