@@ -10,7 +10,8 @@ import (
 // they mean everywhere else. It serves callers with Go values; it is not for hot
 // paths. Limits are the defaults.
 //
-// The error is encoding/json's if v has no JSON form, or a *LimitError.
+// The error is encoding/json's if v has no JSON form; a *SyntaxError if a
+// json.RawMessage in v is not UTF-8; or a *LimitError.
 func Marshal(v any) ([]byte, error) {
 	text, err := json.Marshal(v)
 	if err != nil {

@@ -72,6 +72,8 @@ func TestTypedErrors(t *testing.T) {
 	_, err := Marshal(math.NaN())
 	var unsupported *json.UnsupportedValueError
 	require.ErrorAs(t, err, &unsupported)
+	_, err = Marshal(json.RawMessage("\"\xff\""))
+	require.ErrorIs(t, err, ReasonUTF8)
 
 	var n int
 	require.ErrorIs(t, Unmarshal(unhex(t, "f7"), &n), ReasonNoJSON)
