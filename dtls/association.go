@@ -22,13 +22,15 @@ type association struct {
 	stage stage
 	conn  *Conn
 
+	cookie bool // a cookie was asked for
+
 	withCID         atomic.Bool // the client sends our Connection ID
 	established     atomic.Bool
 	cookied         atomic.Bool // the address was proven by a cookie
 	unknownIdentity atomic.Bool
 	muted           atomic.Bool // send nothing more
 	overhead        atomic.Int32
-	cookie          bool // a cookie was asked for
+	claimed         atomic.Pointer[string] // a PSK identity of ours, not yet proven
 }
 
 type stage uint8
@@ -87,6 +89,20 @@ func (a *association) inspect(p []byte) []byte {
 		p[recordHeader+1] = alertUnknownIdentity
 	}
 	return p
+}
+
+// settle waits until the handshake library has taken note of a new address. It
+// hands out a record's content just before, so that a quick answer would go to
+// the old address. The wait is a matter of scheduling; its bound, a millisecond,
+// is for the case that it works on a later datagram, which waits for us.
+func (a *association) settle(remote func() net.Addr) {
+	for range 100 {
+		from := a.in.busyWith()
+		if from == nil || keyOf(from) == keyOf(remote()) {
+			return
+		}
+		time.Sleep(10 * time.Microsecond)
+	}
 }
 
 // Close implements net.PacketConn.

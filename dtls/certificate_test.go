@@ -47,7 +47,6 @@ func TestPinnedFingerprint(t *testing.T) {
 		pair := selfSigned(t, alg)
 		in(t, 50*time.Millisecond, withCertificate(serverConfig(), pair.TLS()), func(t *testing.T, w *world) {
 			client, server := w.connect(clientAddress, pinned(pair.Fingerprint()))
-			t.Log(alg, len(pair.DER), flights(w.net.sentLog()))
 			carries(t, client, server, "up")
 			carries(t, server, client, "down")
 			assert.Equal(t, ECDHEECDSAWithChaCha20, server.Info().Suite)
@@ -122,5 +121,28 @@ func TestClientCertificate(t *testing.T) {
 		require.Error(t, err, "a certificate of nobody")
 		keyed, keyedServer := w.connect("198.51.100.8:3", clientConfig())
 		carries(t, keyed, keyedServer, "keys are not asked for one")
+	})
+}
+
+// Certificates are cut to fit the MTU.
+func TestFlightsFitMTU(t *testing.T) {
+	pair := selfSigned(t, keys.P256, "gw.example")
+	server, client := withCertificate(serverConfig(), pair.TLS()), pinned(pair.Fingerprint())
+	server.Profile.MTU, client.Profile.MTU = 128, 128
+	in(t, 50*time.Millisecond, server, func(t *testing.T, w *world) {
+		c, s := w.connect(clientAddress, client)
+		for _, size := range flights(w.net.sentLog()) {
+			assert.LessOrEqual(t, max(size, -size), 128)
+		}
+		carries(t, c, s, "up")
+	})
+}
+
+// A minimal certificate that never varies in size: at most 1000 B in all.
+func TestHandshakeBytesCertificate(t *testing.T) {
+	pair := selfSigned(t, keys.Ed25519)
+	in(t, 50*time.Millisecond, withCertificate(serverConfig(), pair.TLS()), func(t *testing.T, w *world) {
+		w.connect(clientAddress, pinned(pair.Fingerprint()))
+		assert.Equal(t, []int{109, -48, 129, -473, 128, -67}, flights(w.net.sentLog()))
 	})
 }

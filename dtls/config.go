@@ -36,7 +36,7 @@ type Config struct {
 	Identity string
 	Key      []byte
 	// Keys is the server's lookup. It is called concurrently and must not block.
-	// A key shorter than MinKey counts as unknown and is logged as an error.
+	// A key shorter than MinKey counts as unknown; the log tells.
 	Keys func(identity string) (key []byte, ok bool)
 
 	// Certificates are this side's own: Ed25519 or ECDSA.

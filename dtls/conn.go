@@ -21,7 +21,8 @@ const maxRecords = 1 << 23
 // Its methods may be called concurrently.
 type Conn struct {
 	c        *pion.Conn
-	link     *clientLink // nil on a server
+	link     *clientLink  // nil on a server
+	assoc    *association // nil on a client
 	suite    Suite
 	identity string
 	withCID  bool
@@ -56,6 +57,9 @@ func (c *Conn) Read(p []byte) (int, error) {
 		switch {
 		case err == nil:
 			c.touch()
+			if c.assoc != nil {
+				c.assoc.settle(c.c.RemoteAddr)
+			}
 			return n, nil
 		case errors.Is(err, io.EOF):
 			return 0, io.EOF
@@ -69,9 +73,13 @@ func (c *Conn) Read(p []byte) (int, error) {
 	}
 }
 
-// Write sends p as one record. It fails with ErrExhausted when the session has
-// to be renewed and with net.ErrClosed after Close.
+// Write sends p as one record. It fails with ErrTooLong, with ErrExhausted when
+// the session has to be renewed, and with net.ErrClosed after Close. That it
+// succeeds does not mean that the datagram left: the network may be down.
 func (c *Conn) Write(p []byte) (int, error) {
+	if len(p)+c.overhead > maxDatagram {
+		return 0, ErrTooLong
+	}
 	if c.records.Add(1) > maxRecords {
 		return 0, ErrExhausted
 	}

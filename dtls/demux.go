@@ -142,7 +142,11 @@ func (l *Listener) greet(h clientHello, from net.Addr) *association {
 			return s.current
 		}
 	}
-	if !h.first || l.ctx.Err() != nil || !l.makeRoom() {
+	// A client may have restarted in the middle of its handshake; but for a
+	// ClientHello that anyone can have sent, none that has proven its address
+	// gives way.
+	restarted := s != nil && s.pending != nil
+	if !h.first || l.ctx.Err() != nil || (restarted && s.pending.cookied.Load()) || !l.makeRoom() {
 		l.stats.refused.Add(1)
 		return nil
 	}
@@ -158,11 +162,11 @@ func (l *Listener) greet(h clientHello, from net.Addr) *association {
 	if s == nil {
 		s = &site{}
 	}
-	if s.pending != nil { // the client restarted in the middle of a handshake
+	if s.pending != nil {
 		l.drop(s.pending)
 	}
 	s.pending = a
-	l.bySite[key] = s
+	l.bySite[key] = s // dropping may have removed it
 	l.byCID[id] = a
 	l.halfOpen[a] = struct{}{}
 	l.work.Go(func() { l.shake(ctx, a, from) })

@@ -1,8 +1,13 @@
 package dtls
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
+	"net"
+	"os"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -269,16 +274,95 @@ func TestSlowReader(t *testing.T) {
 	})
 }
 
-func TestReadBuffer(t *testing.T) {
+func TestReadAndWriteLimits(t *testing.T) {
 	in(t, time.Millisecond, serverConfig(), func(t *testing.T, w *world) {
 		client, server := w.connect(clientAddress, clientConfig())
 		_, err := client.Write([]byte("too long"))
 		require.NoError(t, err)
 		_, err = server.Read(make([]byte, 3))
-		require.Error(t, err)
+		require.ErrorIs(t, err, io.ErrShortBuffer)
 		carries(t, client, server, "next")
-		require.NoError(t, server.SetReadDeadline(time.Now().Add(time.Second)))
+
+		start := time.Now()
+		require.NoError(t, server.SetReadDeadline(start.Add(time.Second)))
 		_, err = server.Read(make([]byte, 3))
-		require.ErrorContains(t, err, "timeout")
+		require.ErrorIs(t, err, os.ErrDeadlineExceeded)
+		assert.Equal(t, time.Second, time.Since(start))
+		require.NoError(t, server.SetDeadline(time.Time{}))
+
+		longest := make([]byte, maxDatagram-client.Overhead())
+		_, err = client.Write(longest)
+		require.NoError(t, err)
+		buf := make([]byte, maxDatagram)
+		n, err := server.Read(buf)
+		require.NoError(t, err)
+		assert.Equal(t, len(longest), n)
+		_, err = client.Write(append(longest, 0))
+		require.ErrorIs(t, err, ErrTooLong)
+
+		client.records.Store(maxRecords)
+		_, err = client.Write([]byte("x"))
+		require.ErrorIs(t, err, ErrExhausted)
 	})
+}
+
+// A socket that broke ends its sessions and Accept.
+func TestBrokenSocket(t *testing.T) {
+	in(t, time.Millisecond, serverConfig(), func(t *testing.T, w *world) {
+		_, server := w.connect(clientAddress, clientConfig())
+		broken := errors.New("the cable is out")
+		w.listener.pc.(*socket).fail(broken)
+		_, err := w.listener.Accept()
+		require.ErrorIs(t, err, broken)
+		_, err = server.Read(make([]byte, 10))
+		require.ErrorIs(t, err, io.EOF)
+	})
+}
+
+// Closing ends handshakes under way, too.
+func TestCloseDuringHandshake(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNetwork(50 * time.Millisecond)
+		l, err := Listen(n.socket(serverAddress), serverConfig())
+		require.NoError(t, err)
+		ctx, cancel := context.WithCancel(t.Context())
+		result := make(chan error)
+		go func() {
+			_, err := Dial(ctx, n.socket(clientAddress), addr(serverAddress), clientConfig())
+			result <- err
+		}()
+		time.Sleep(75 * time.Millisecond)
+		require.Equal(t, 1, l.Stats().HalfOpen)
+		require.NoError(t, l.Close())
+		assert.Zero(t, l.Stats().HalfOpen)
+		_, err = l.Accept()
+		require.ErrorIs(t, err, net.ErrClosed)
+		cancel()
+		require.ErrorIs(t, <-result, context.Canceled)
+	})
+}
+
+// A client that has proven its address by a cookie keeps its place against a
+// ClientHello that anyone can have sent.
+func TestCookieKeepsItsPlace(t *testing.T) {
+	cfg := serverConfig()
+	cfg.MaxCookieless = -1
+	in(t, 50*time.Millisecond, cfg, func(t *testing.T, w *world) {
+		w.net.setFilter(func(d sent) bool {
+			if d.from == serverAddress && len(d.data) > 100 { // the ServerHello
+				go w.spoofHello(clientAddress)
+			}
+			return true
+		})
+		client, server := w.connect(clientAddress, clientConfig())
+		carries(t, client, server, "hello")
+		assert.Equal(t, uint64(1), w.listener.Stats().Refused)
+	})
+}
+
+// spoofHello sends a ClientHello of somebody else from an address.
+func (w *world) spoofHello(from string) {
+	b := helloRecord()
+	b[recordHeader+handshakeHeader+20] = 1
+	w.net.send(sent{from: from, to: serverAddress, data: b})
 }

@@ -21,6 +21,8 @@ var (
 	// ErrExhausted: the session has sent as many records as its keys may
 	// protect. Dial again.
 	ErrExhausted = errors.New("dtls: record limit of the session reached")
+	// ErrTooLong: the datagram is longer than any peer of ours reads. Send less.
+	ErrTooLong = errors.New("dtls: datagram too long")
 )
 
 // ShortKeyError reports a pre-shared key below MinKey bytes. Generate another.

@@ -25,6 +25,9 @@ type inbox struct {
 	filled sync.Cond
 	queue  []datagram
 	bytes  int
+	// handling is the source of the datagram that the reader works on, nil while
+	// it waits for the next.
+	handling net.Addr
 	// interrupted makes readers return at once; closed does so for ever.
 	interrupted, closed bool
 }
@@ -54,6 +57,7 @@ func (b *inbox) put(d datagram) bool {
 func (b *inbox) get() (datagram, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.handling = nil
 	for len(b.queue) == 0 && !b.interrupted && !b.closed {
 		b.filled.Wait()
 	}
@@ -69,7 +73,16 @@ func (b *inbox) get() (datagram, error) {
 		b.queue = nil // an idle session keeps no buffer
 	}
 	b.bytes -= len(d.data)
+	b.handling = d.from
 	return d, nil
+}
+
+// busyWith returns the source of the datagram that the reader works on, nil when
+// it is done with all that it took.
+func (b *inbox) busyWith() net.Addr {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.handling
 }
 
 func (b *inbox) interrupt(on bool) {

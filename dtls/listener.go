@@ -101,6 +101,14 @@ func (l *Listener) Stats() Stats {
 // all goroutines of the listener. Sessions cannot outlive their socket.
 func (l *Listener) Close() error {
 	l.cancel(net.ErrClosed)
+	l.closeSessions()
+	err := l.pc.Close()
+	l.work.Wait()
+	l.closeSessions() // those that were completed in between
+	return err
+}
+
+func (l *Listener) closeSessions() {
 	l.mu.Lock()
 	conns := make([]*Conn, 0, len(l.sessions))
 	for a := range l.sessions {
@@ -110,9 +118,6 @@ func (l *Listener) Close() error {
 	for _, c := range conns {
 		c.Close()
 	}
-	err := l.pc.Close()
-	l.work.Wait()
-	return err
 }
 
 // maxReadErrors in a row end a listener: the socket is broken. Single ones are
@@ -135,6 +140,7 @@ func (l *Listener) read() {
 		case err != nil:
 			if failures++; failures == maxReadErrors {
 				l.cancel(fmt.Errorf("dtls: reading from the socket: %w", err))
+				l.closeSessions()
 				return
 			}
 		default:
@@ -146,9 +152,9 @@ func (l *Listener) read() {
 
 // shake runs one handshake and hands the session over.
 func (l *Listener) shake(ctx context.Context, a *association, peer net.Addr) {
+	defer a.cancel() // a session has no use for its context
 	ctx, cancel := context.WithTimeout(ctx, l.cfg.Profile.HandshakeTimeout)
 	defer cancel()
-	defer a.cancel() // a session has no use for its context
 	stop := context.AfterFunc(ctx, a.in.close)
 	defer stop()
 
@@ -159,21 +165,29 @@ func (l *Listener) shake(ctx context.Context, a *association, peer net.Addr) {
 		a.Close()
 		return
 	}
-	if err = c.HandshakeContext(ctx); err == nil {
-		l.complete(a, newConn(c, a.withCID.Load(), int(a.overhead.Load())), log)
+	if err := c.HandshakeContext(ctx); err != nil {
+		c.Close()
+		a.Close()
+		l.stats.failed.Add(1)
+		// Anyone can fail a handshake as often as he likes; who names one of our
+		// identities is worth a line.
+		level := slog.LevelDebug
+		if id := a.claimed.Load(); id != nil {
+			level, log = slog.LevelWarn, log.With("identity", *id)
+		}
+		log.Log(ctx, level, "dtls: handshake failed", "error", err)
 		return
 	}
-	c.Close()
-	a.Close()
-	l.stats.failed.Add(1)
-	log.Info("dtls: handshake failed", "error", err)
-}
-
-// complete makes a session out of a handshake and offers it to Accept.
-func (l *Listener) complete(a *association, conn *Conn, log *slog.Logger) {
-	for _, old := range l.promote(a, conn) {
+	conn := newConn(c, a.withCID.Load(), int(a.overhead.Load()))
+	conn.assoc = a
+	replaced, ok := l.promote(a, conn)
+	for _, old := range replaced {
 		old.muted.Store(true)
 		old.conn.Close()
+	}
+	if !ok {
+		conn.Close()
+		return
 	}
 	log.Info("dtls: session", "suite", conn.suite, "identity", conn.identity, "cid", conn.withCID)
 	select {
@@ -183,16 +197,17 @@ func (l *Listener) complete(a *association, conn *Conn, log *slog.Logger) {
 	}
 }
 
-// promote records that a's handshake is complete and returns the sessions that
-// have to go: the one it replaces (RFC 6347 §4.2.8), and the one idle for longest
-// when there are too many.
-func (l *Listener) promote(a *association, conn *Conn) (replaced []*association) {
+// promote makes a session out of a completed handshake; false when it was given
+// up in the same moment. It returns the sessions that have to go: the one that
+// it replaces (RFC 6347 §4.2.8), and the one idle for longest when there are too
+// many.
+func (l *Listener) promote(a *association, conn *Conn) (replaced []*association, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	a.conn = conn
-	if a.stage != handshaking { // closed by the peer in the same moment
-		return nil
+	if a.stage != handshaking {
+		return nil, false
 	}
+	a.conn = conn
 	a.stage = completed
 	a.established.Store(true)
 	delete(l.halfOpen, a)
@@ -209,7 +224,7 @@ func (l *Listener) promote(a *association, conn *Conn) (replaced []*association)
 			replaced = append(replaced, old)
 		}
 	}
-	return replaced
+	return replaced, true
 }
 
 // replacedBy tells whether a session ends because a newer one was made from the

@@ -84,6 +84,15 @@ type socket struct {
 	queue    []sent
 	closed   bool
 	deadline bool
+	broken   error
+}
+
+// fail makes every ReadFrom return an error from now on.
+func (s *socket) fail(err error) {
+	s.mu.Lock()
+	s.broken = err
+	s.mu.Unlock()
+	s.ready.Broadcast()
 }
 
 // move gives the socket another address, as a NAT that forgot its mapping does.
@@ -109,11 +118,14 @@ func (s *socket) receive(d sent) {
 func (s *socket) ReadFrom(p []byte) (int, net.Addr, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for len(s.queue) == 0 && !s.closed && !s.deadline {
+	for len(s.queue) == 0 && !s.closed && !s.deadline && s.broken == nil {
 		s.ready.Wait()
 	}
 	if s.closed {
 		return 0, nil, net.ErrClosed
+	}
+	if s.broken != nil {
+		return 0, nil, s.broken
 	}
 	if s.deadline {
 		return 0, nil, os.ErrDeadlineExceeded

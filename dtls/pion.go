@@ -61,17 +61,17 @@ func serverOptions(cfg Config, a *association) []pion.ServerOption {
 }
 
 // lookUp finds the key of a PSK identity.
-func (a *association) lookUp(identity []byte) ([]byte, error) {
-	key, ok := a.l.cfg.Keys(string(identity))
-	if ok && len(key) < MinKey {
-		err := &ShortKeyError{Identity: string(identity), Len: len(key)}
-		a.l.cfg.log().Error(err.Error())
-		a.unknownIdentity.Store(true)
-		return nil, err
-	}
+func (a *association) lookUp(claimed []byte) ([]byte, error) {
+	identity := string(claimed)
+	key, ok := a.l.cfg.Keys(identity)
 	if !ok {
 		a.unknownIdentity.Store(true)
 		return nil, ErrUnknownIdentity
+	}
+	a.claimed.Store(&identity)
+	if len(key) < MinKey {
+		a.unknownIdentity.Store(true)
+		return nil, &ShortKeyError{Identity: identity, Len: len(key)}
 	}
 	return key, nil
 }
