@@ -13,20 +13,41 @@ import (
 )
 
 // errBusy answers a request that arrives while the server stops.
-var errBusy = &Error{Status: http.StatusServiceUnavailable, ErrCode: "M_UNKNOWN", Message: "the gateway is stopping"}
+func errBusy() *Error {
+	return &Error{Status: http.StatusServiceUnavailable, ErrCode: "M_UNKNOWN", Message: "the gateway is stopping"}
+}
 
-// run has the http.Handler answer a request. It returns when the response is
-// complete or, for content that is not converted, has begun; the rest is then
-// read from the handler as the link drains it.
+// run has the http.Handler answer a request and makes the response.
 func (s *serverSession) run(req *http.Request, to audience) *endpoint.Response {
-	if !s.beginRequest() {
-		return s.failure(errBusy, to)
+	a, problem := s.call(req)
+	if problem != nil {
+		return s.failure(problem, to)
+	}
+	return s.respond(a, to)
+}
+
+// respond makes the response of an answer.
+func (s *serverSession) respond(a answer, to audience) *endpoint.Response {
+	resp, err := s.mapping.encodeResponse(a, to)
+	if err != nil {
+		_ = closeBody(a.body)
+		return s.failure(&Error{Status: http.StatusBadGateway, ErrCode: "M_UNKNOWN", Message: "the homeserver's answer could not be read", Err: err}, to)
+	}
+	return resp
+}
+
+// call has the http.Handler answer a request. It returns when the answer is
+// complete or, for content that is not converted, has begun; the rest is then read
+// from the handler as the link drains it.
+func (s *serverSession) call(req *http.Request) (answer, *Error) {
+	if !s.begin() {
+		return answer{}, errBusy()
 	}
 	ctx, cancel := context.WithCancel(req.Context())
 	req = req.WithContext(ctx)
-	w := newResponseWriter(s.mapping.maxJSON, to.head)
+	w := newResponseWriter(s.mapping.maxJSON, req.Method == http.MethodHead)
 	go func() {
-		defer s.requests.Done()
+		defer s.running.Done()
 		defer cancel()
 		defer func() {
 			if p := recover(); p != nil {
@@ -43,14 +64,9 @@ func (s *serverSession) run(req *http.Request, to audience) *endpoint.Response {
 	a, err := w.answer(cancel)
 	if err != nil {
 		cancel()
-		return s.failure(&Error{Status: http.StatusBadGateway, ErrCode: "M_UNKNOWN", Message: "the homeserver's answer broke off", Err: err}, to)
+		return answer{}, &Error{Status: http.StatusBadGateway, ErrCode: "M_UNKNOWN", Message: "the homeserver's answer broke off", Err: err}
 	}
-	resp, err := s.mapping.encodeResponse(a, to)
-	if err != nil {
-		_ = closeBody(a.body)
-		return s.failure(&Error{Status: http.StatusBadGateway, ErrCode: "M_UNKNOWN", Message: "the homeserver's answer could not be read", Err: err}, to)
-	}
-	return resp
+	return a, nil
 }
 
 // responseWriter is the http.ResponseWriter of a request: it gathers what will be
@@ -97,7 +113,7 @@ const smallBody = 8 << 10
 // Write implements http.ResponseWriter.
 func (w *responseWriter) Write(p []byte) (int, error) {
 	w.WriteHeader(http.StatusOK)
-	if w.head {
+	if w.head || !hasContent(w.status) {
 		return len(p), nil
 	}
 	if w.writer == nil {
@@ -112,6 +128,12 @@ func (w *responseWriter) Write(p []byte) (int, error) {
 		w.once.Do(func() { close(w.ready) })
 	}
 	return w.writer.Write(p)
+}
+
+// hasContent reports whether a response of that status may have content (RFC 9110
+// §6.4.1).
+func hasContent(status int) bool {
+	return status != http.StatusNoContent && status != http.StatusNotModified
 }
 
 // Flush implements http.Flusher. There is nothing to flush: what is gathered

@@ -67,8 +67,11 @@ type serving struct {
 	*Server
 	mapping *Mapping
 	log     *slog.Logger
-	// requests counts HTTP handlers that run; none begins once stopping is set.
-	requests sync.WaitGroup
+	// running counts HTTP handlers and observations; none begins once stopping is
+	// set, and life ends then.
+	running  sync.WaitGroup
+	life     context.Context
+	end      context.CancelFunc
 	mu       sync.Mutex
 	stopping bool
 	sessions map[*endpoint.Conn]struct{}
@@ -86,12 +89,14 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	if profile.AckTimeout == 0 {
 		profile = link.Default()
 	}
+	run.life, run.end = context.WithCancel(context.Background())
 	run.mapping = NewMapping(MappingConfig{Profile: profile})
 	stop := context.AfterFunc(ctx, func() { _ = l.Close() })
 	defer stop()
 
 	var watchers sync.WaitGroup
 	err := run.accept(l, profile, &watchers)
+	run.stop()
 	if ctx.Err() != nil {
 		err = nil
 		run.drain()
@@ -99,7 +104,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	_ = l.Close()
 	run.closeAll()
 	watchers.Wait()
-	run.requests.Wait()
+	run.running.Wait()
 	return err
 }
 
@@ -157,28 +162,32 @@ func (s *serving) start(conn net.Conn, profile link.Profile, watchers *sync.Wait
 	})
 }
 
-// beginRequest counts a handler that is about to run; it fails when the server
-// stops.
-func (s *serving) beginRequest() bool {
+// begin counts something that is about to run; it fails when the server stops.
+func (s *serving) begin() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.stopping {
 		return false
 	}
-	s.requests.Add(1)
+	s.running.Add(1)
 	return true
 }
 
-// drain begins no request any more and waits for those under way, at most Grace.
-func (s *serving) drain() {
+// stop lets nothing begin any more, and ends observations.
+func (s *serving) stop() {
 	s.mu.Lock()
 	s.stopping = true
 	s.mu.Unlock()
+	s.end()
+}
+
+// drain waits for requests under way, at most Grace.
+func (s *serving) drain() {
 	if s.Grace <= 0 {
 		return
 	}
 	idle := make(chan struct{})
-	go func() { s.requests.Wait(); close(idle) }()
+	go func() { s.running.Wait(); close(idle) }()
 	grace := time.NewTimer(s.Grace)
 	defer grace.Stop()
 	select {

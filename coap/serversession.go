@@ -155,7 +155,7 @@ func (s *serverSession) serve(ctx context.Context, r *endpoint.Request, a admiss
 	req.RemoteAddr = peer.Addr.String()
 	req = req.WithContext(context.WithValue(ctx, peerKey{}, peer))
 	if r.Observe == endpoint.ObserveRegister && isSync(req) {
-		return a.sign(s.observe(ctx, r, req, a.audience))
+		return a.sign(s.observe(r, req, a.audience))
 	}
 	return a.sign(s.run(req, a.audience))
 }

@@ -1,14 +1,163 @@
 package coap
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
+	"errors"
 	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
 
 	"github.com/coapgw/coapgw/coap/endpoint"
+	"github.com/coapgw/coapgw/coap/observe"
 )
 
-func isSync(r *http.Request) bool { return false }
+// pollTimeout is how long the homeserver is asked to hold a poll for an observer.
+const pollTimeout = 30 * time.Second
 
-func (s *serverSession) observe(ctx context.Context, r *endpoint.Request, req *http.Request, to audience) *endpoint.Response {
-	return s.run(req, to)
+// isSync reports whether a request may be observed.
+func isSync(r *http.Request) bool {
+	if r.Method != http.MethodGet {
+		return false
+	}
+	switch r.URL.Path {
+	case "/_matrix/client/r0/sync", "/_matrix/client/v3/sync":
+		return true
+	}
+	return false
+}
+
+// observe answers a /sync and lets the peer observe what follows (RFC 7641).
+func (s *serverSession) observe(r *endpoint.Request, req *http.Request, to audience) *endpoint.Response {
+	a, problem := s.call(req)
+	if problem != nil {
+		return s.failure(problem, to)
+	}
+	var counts string
+	first, err := s.update(a, to, &counts)
+	if err != nil {
+		return s.failure(&Error{Status: http.StatusBadGateway, ErrCode: "M_UNKNOWN", Message: "the homeserver's answer could not be read", Err: err}, to)
+	}
+	if first.Final {
+		return first.Response
+	}
+	if !s.begin() {
+		return s.failure(errBusy(), to)
+	}
+	o, err := r.StartObservation()
+	if err != nil {
+		s.running.Done()
+		return first.Response // an answer like any other: the client polls again
+	}
+	req = req.WithContext(context.WithValue(s.life, peerKey{}, s.peer))
+	go func() {
+		defer s.running.Done()
+		err := observe.Follow(s.life, o, first.NextBatch, func(ctx context.Context, since string) (observe.Update, error) {
+			a, problem := s.call(continued(ctx, req, since))
+			switch {
+			case problem != nil:
+				return observe.Update{}, problem
+			case a.status >= 500 || a.status == http.StatusTooManyRequests:
+				_ = closeBody(a.body)
+				return observe.Update{}, errors.New("the homeserver answered " + strconv.Itoa(a.status))
+			}
+			return s.update(a, to, &counts)
+		})
+		s.log.Debug("observation ends", "peer", s.peer.Identity, "err", err)
+	}()
+	return first.Response
+}
+
+// update reads from an answer to /sync how the observation goes on. The answer is
+// made anew for the link. counts holds the key counts of the answer before: a
+// change of theirs is worth a notification.
+func (s *serverSession) update(a answer, to audience, counts *string) (observe.Update, error) {
+	u := observe.Update{Final: a.status != http.StatusOK}
+	if !u.Final {
+		body, rest, err := readUpTo(a.body, a.size, s.mapping.maxJSON)
+		if err == nil && rest != nil {
+			err = errors.New("the /sync answer is larger than the gateway converts")
+		}
+		_ = closeBody(a.body)
+		if err != nil {
+			return u, err
+		}
+		state, err := inspectSync(body)
+		if err != nil {
+			return u, err
+		}
+		u.NextBatch, u.Empty = state.nextBatch, state.empty && state.counts == *counts
+		*counts = state.counts
+		a.body, a.size = bytes.NewReader(body), int64(len(body))
+	}
+	u.Response = s.respond(a, to)
+	return u, nil
+}
+
+// syncState is what the gateway reads in an answer to /sync.
+type syncState struct {
+	nextBatch string
+	// empty: there is nothing but next_batch and key counts.
+	empty bool
+	// counts are the key counts, which stand in every answer, as they are.
+	counts string
+}
+
+func inspectSync(body []byte) (syncState, error) {
+	var keys map[string]json.RawMessage
+	if err := json.Unmarshal(body, &keys); err != nil {
+		return syncState{}, err
+	}
+	s := syncState{empty: true}
+	if err := json.Unmarshal(keys["next_batch"], &s.nextBatch); err != nil || s.nextBatch == "" {
+		return s, errors.New("a /sync answer without next_batch")
+	}
+	delete(keys, "next_batch")
+	for _, key := range []string{
+		"device_one_time_keys_count", "device_unused_fallback_key_types",
+		"org.matrix.msc2732.device_unused_fallback_key_types",
+	} {
+		s.counts += string(keys[key]) + "\n"
+		delete(keys, key)
+	}
+	for _, value := range keys {
+		s.empty = s.empty && hollow(value)
+	}
+	return s, nil
+}
+
+// hollow reports whether a JSON value holds only empty objects and arrays.
+func hollow(value json.RawMessage) bool {
+	var object map[string]json.RawMessage
+	if json.Unmarshal(value, &object) == nil {
+		for _, v := range object {
+			if !hollow(v) {
+				return false
+			}
+		}
+		return true
+	}
+	var array []json.RawMessage
+	return json.Unmarshal(value, &array) == nil && len(array) == 0
+}
+
+// continued is the /sync that follows up to since: the same request with since and
+// timeout replaced.
+func continued(ctx context.Context, r *http.Request, since string) *http.Request {
+	next := r.Clone(ctx)
+	var args []string
+	for arg := range strings.SplitSeq(r.URL.RawQuery, "&") {
+		switch key, _, _ := strings.Cut(arg, "="); key {
+		case "", "since", "timeout", "full_state":
+		default:
+			args = append(args, arg)
+		}
+	}
+	args = append(args, "since="+url.QueryEscape(since), "timeout="+strconv.FormatInt(pollTimeout.Milliseconds(), 10))
+	next.URL.RawQuery = strings.Join(args, "&")
+	next.RequestURI = next.URL.RequestURI()
+	return next
 }

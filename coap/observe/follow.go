@@ -1,0 +1,93 @@
+// Package observe pushes /sync instead of letting it be polled over the link
+// (RFC 7641). Follow is the server's side: it polls the homeserver and notifies
+// the observer.
+package observe
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/coapgw/coapgw/coap/endpoint"
+)
+
+// Update is one answer of the homeserver to a /sync.
+type Update struct {
+	// Response is the answer in the form in which it is sent.
+	Response *endpoint.Response
+	// NextBatch is the token from which the next poll continues.
+	NextBatch string
+	// Empty says that nothing but NextBatch is new: it is not worth a datagram.
+	Empty bool
+	// Final says that there is nothing to poll any more, such as after a 401.
+	Final bool
+}
+
+// Poll asks the homeserver for what came after since, and waits for something to
+// come. Its error means that the homeserver could not be asked.
+type Poll func(ctx context.Context, since string) (Update, error)
+
+const (
+	// firstPause and lastPause bound the wait after a poll that failed, which
+	// doubles each time.
+	firstPause = time.Second
+	lastPause  = time.Minute
+	// pollInterval is the least time between two polls that brought nothing: a
+	// homeserver that does not wait must not be asked in a circle.
+	pollInterval = time.Second
+)
+
+// Follow notifies o of everything that happens after since. The cursor moves on
+// once a notification is acknowledged and not before, because a homeserver forgets
+// to-device messages when it is polled past them. It returns when the observation
+// is over or ctx ends.
+func Follow(ctx context.Context, o *endpoint.Observer, since string, poll Poll) error {
+	ctx, cancel := context.WithCancel(ctx)
+	var watch sync.WaitGroup
+	watch.Go(func() {
+		select {
+		case <-o.Done():
+			cancel()
+		case <-ctx.Done():
+		}
+	})
+	defer watch.Wait()
+	defer cancel()
+	pause := firstPause
+	for {
+		asked := time.Now()
+		u, err := poll(ctx, since)
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case err != nil:
+			if !sleep(ctx, pause) {
+				return ctx.Err()
+			}
+			pause = min(2*pause, lastPause)
+			continue
+		case u.Empty && !u.Final:
+			since, pause = u.NextBatch, firstPause
+			if !sleep(ctx, pollInterval-time.Since(asked)) {
+				return ctx.Err()
+			}
+			continue
+		}
+		if err := o.Notify(ctx, u.Response); err != nil || u.Final {
+			return err
+		}
+		since, pause = u.NextBatch, firstPause
+	}
+}
+
+// sleep waits for d; it reports false when ctx ended first.
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
