@@ -1,0 +1,37 @@
+package main
+
+import (
+	"context"
+
+	"github.com/coapgw/coapgw/internal/config"
+	"github.com/coapgw/coapgw/internal/demo"
+)
+
+type demoCmd struct {
+	config.Log
+	Homeserver string `help:"Use this homeserver, which must let anyone register, instead of one in memory." placeholder:"URL"`
+	Listen     string `help:"TCP address on loopback for the Matrix client's side; by default a free port." placeholder:"HOST:PORT"`
+	Stay       bool   `help:"Keep everything up at the end, for a real client."`
+	JSON       bool   `name:"json" help:"Print one JSON object instead of a table."`
+}
+
+// Help is shown by demo --help.
+func (demoCmd) Help() string {
+	return `Needs nothing else: a homeserver, serve, connect and an emulated satellite link in one process. Two users register, meet in a room and write to each other; each step is priced in bytes on the wire, next to the same step over HTTPS. Takes about 15 seconds.
+
+Example: try it with Element or another client afterwards:
+
+  coapgw demo --stay --listen 127.0.0.1:8008`
+}
+
+// Run runs the demonstration.
+func (c *demoCmd) Run(ctx context.Context, std streams) error {
+	log, err := newLog(c.Log, std)
+	if err != nil {
+		return err
+	}
+	return demo.Run(ctx, demo.Options{
+		Homeserver: c.Homeserver, Listen: c.Listen, Stay: c.Stay,
+		Out: std.out, JSON: c.JSON, Log: log,
+	})
+}

@@ -1,0 +1,82 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"sort"
+	"strings"
+
+	"github.com/coapgw/coapgw/internal/measure"
+)
+
+type measureCmd struct {
+	Files []string `arg:"" name:"file" help:"Recordings: JSON lines (one exchange a line), or HTTP archives (.har) as browsers export them." type:"existingfile"`
+	JSON  bool     `name:"json" help:"Print one JSON object instead of a table."`
+}
+
+// Help is shown by measure --help.
+func (measureCmd) Help() string {
+	return `Counts what recorded Matrix traffic costs: as JSON over HTTP (path, query and both bodies), with the bodies as CBOR, and in wire version 1 (path, query and content-format options and both bodies, /v3/ folded onto the r0 enums). Headers of the layers below are the same for each and not counted. One file is one session, in order.
+
+Example: record in the browser's network panel, export, and
+
+  coapgw measure session.har`
+}
+
+// Run measures the files.
+func (c *measureCmd) Run(std streams) error {
+	meter := measure.NewMeter()
+	for _, name := range c.Files {
+		if err := measureFile(meter, name); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	report := meter.Report()
+	if c.JSON {
+		return json.NewEncoder(std.out).Encode(report)
+	}
+	return printReport(std.out, report)
+}
+
+func measureFile(meter *measure.Meter, name string) error {
+	f, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if strings.HasSuffix(strings.ToLower(name), ".har") {
+		return meter.HAR(f)
+	}
+	return meter.JSONLines(f)
+}
+
+func printReport(out io.Writer, r measure.Report) error {
+	row := func(name string, c measure.Cost) {
+		fmt.Fprintf(out, "%-44s %6d %10d %10d %10d %7.1f %%\n", name, c.Count, c.JSON, c.CBOR, c.V1, percent(c.V1, c.JSON))
+	}
+	fmt.Fprintf(out, "%-44s %6s %10s %10s %10s %9s\n", "kind", "count", "JSON", "CBOR", "version 1", "of JSON")
+	for _, kind := range r.KindNames() {
+		row(kind, *r.Kinds[kind])
+	}
+	row("total", r.Total)
+	reasons := make([]string, 0, len(r.Unusable))
+	for reason := range r.Unusable {
+		reasons = append(reasons, reason)
+	}
+	sort.Strings(reasons)
+	for _, reason := range reasons {
+		if _, err := fmt.Fprintf(out, "left out: %d, %s\n", r.Unusable[reason], reason); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func percent(part, whole int) float64 {
+	if whole == 0 {
+		return 0
+	}
+	return 100 * float64(part) / float64(whole)
+}
