@@ -1,0 +1,63 @@
+# make test   everything that CI runs: formatting, vet, staticcheck, all tests of
+#             all modules, and each fuzz target for FUZZTIME
+# make bench  benchmarks
+# make fuzz   each fuzz target for FUZZTIME, default 10s
+# make soak   the tests over and over under the race detector, then long fuzzing
+
+GO       ?= go
+FUZZTIME ?= 10s
+SOAK     ?= 20
+BUILD    := $(CURDIR)/.build
+
+# Modules with packages of their own. conformance/dendrite and tools only pin
+# programs, so that go.mod stays small for those who link coapgw.
+MODULES := . conformance/matrix
+
+.PHONY: test check fmt vet staticcheck unit conformance nested fuzz bench soak clean
+
+test: check unit conformance nested fuzz
+
+check: fmt vet staticcheck
+
+fmt:
+	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "run gofmt -w on:" $$unformatted; exit 1; fi
+
+vet:
+	@for m in $(MODULES); do echo "vet $$m"; $(GO) -C $$m vet ./... || exit 1; done
+
+staticcheck: $(BUILD)/staticcheck
+	@for m in $(MODULES); do echo "staticcheck $$m"; (cd $$m && $(BUILD)/staticcheck ./...) || exit 1; done
+
+$(BUILD)/staticcheck: tools/go.mod tools/go.sum
+	$(GO) -C tools build -o $@ honnef.co/go/tools/cmd/staticcheck
+
+# The suites under conformance/ run hours of virtual time; the race detector
+# would make them several times slower, and the packages they drive have run
+# under it by then.
+unit:
+	$(GO) test -race -timeout 10m $$($(GO) list ./... | grep -v /conformance/)
+
+conformance:
+	$(GO) test -timeout 10m ./conformance/...
+
+nested:
+	@for m in $(filter-out .,$(MODULES)); do echo "test $$m"; $(GO) -C $$m test -timeout 10m ./... || exit 1; done
+
+# go test fuzzes one target of one package at a time; -list names them.
+fuzz:
+	@$(GO) test -list '^Fuzz' ./... | \
+	awk '/^Fuzz/ {targets[++n] = $$1} /^ok/ {for (i = 1; i <= n; i++) print $$2, targets[i]; n = 0}' | \
+	while read -r package target; do \
+		echo "fuzz $$package $$target"; \
+		$(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) "$$package" </dev/null || exit 1; \
+	done
+
+bench:
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+soak:
+	$(GO) test -race -count $(SOAK) -timeout 0 ./...
+	$(MAKE) fuzz FUZZTIME=5m
+
+clean:
+	rm -rf $(BUILD)

@@ -1,0 +1,85 @@
+package importgraph
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// importRule forbids imports. Names are import paths or trees of them.
+type importRule struct {
+	name string
+	// packages of this module that the rule is about, without those in except;
+	// none means all.
+	packages, except []string
+	forbidden        []string
+	// deep looks at everything that is linked in, not at import statements only.
+	deep bool
+}
+
+const (
+	pion   = "github.com/pion"
+	goCoAP = "github.com/plgd-dev/go-coap/v3"
+)
+
+var importRules = []importRule{
+	{name: "coap and dtls meet as net.Conn", packages: []string{"coap"}, forbidden: []string{module + "/dtls", pion}, deep: true},
+	{name: "only dtls imports pion", except: []string{"dtls"}, forbidden: []string{pion}},
+	{name: "the message layer knows no HTTP", packages: []string{"coap/endpoint", "coap/link", "coap/paths", "coap/trace"}, forbidden: []string{"net/http"}, deep: true},
+	{name: "bytes only", packages: bytesOnly, forbidden: []string{"net", "log", "os"}},
+	{name: "emulators are for programs too", packages: []string{"internal/fakehs", "internal/linkemu"}, forbidden: []string{"testing", "github.com/stretchr"}, deep: true},
+	{name: "nobody imports the suites", except: []string{"conformance"}, forbidden: []string{module + "/conformance"}},
+	{name: "the program is wiring", forbidden: []string{module + "/cmd"}},
+	{name: "go-coap is a codec here", forbidden: []string{
+		goCoAP + "/message/pool", goCoAP + "/net", goCoAP + "/udp/client", goCoAP + "/udp/server", goCoAP + "/dtls",
+	}},
+	{name: "the library needs nothing internal", packages: []string{"coap", "cborcodec", "dtls"}, forbidden: []string{module + "/internal"}, deep: true},
+	{name: "the library needs no command line", packages: []string{"coap", "cborcodec", "dtls"}, forbidden: []string{"github.com/alecthomas", "flag"}},
+}
+
+// bytesOnly are the packages that embedded builds link: no network, log or clock.
+var bytesOnly = []string{"cborcodec", "coap/paths", "coap/link"}
+
+// violations returns "package imports package" for all that break the rule.
+func (r importRule) violations(g graph) []string {
+	var found []string
+	for _, p := range g.own(r.packages...) {
+		if len(r.except) > 0 && matches(p.ImportPath[len(module)+1:], r.except) {
+			continue
+		}
+		imports := p.Imports
+		if r.deep {
+			imports = p.Deps
+		}
+		for _, i := range imports {
+			if matches(i, r.forbidden) {
+				found = append(found, p.ImportPath+" imports "+i)
+			}
+		}
+	}
+	return found
+}
+
+func TestImports(t *testing.T) {
+	g := load(t)
+	for _, r := range importRules {
+		t.Run(r.name, func(t *testing.T) {
+			for _, name := range r.packages {
+				require.NotEmpty(t, g.own(name), "a rule about a package that is not there")
+			}
+			assert.Empty(t, r.violations(g))
+		})
+	}
+}
+
+func TestImportRulesFind(t *testing.T) {
+	g := graph{
+		module + "/coap/x": {ImportPath: module + "/coap/x", Imports: []string{"fmt"}, Deps: []string{"fmt", pion + "/dtls/v3"}},
+		module + "/dtls":   {ImportPath: module + "/dtls", Imports: []string{pion + "/dtls/v3"}},
+		module + "/a":      {ImportPath: module + "/a", Imports: []string{pion + "/logging", "network"}},
+	}
+	assert.Equal(t, []string{module + "/coap/x imports " + pion + "/dtls/v3"}, importRules[0].violations(g))
+	assert.Equal(t, []string{module + "/a imports " + pion + "/logging"}, importRules[1].violations(g))
+	assert.Empty(t, importRule{forbidden: []string{"net"}}.violations(g), "network is not net")
+}
