@@ -36,7 +36,6 @@ var statusTable = [...]statusRow{
 	{http.StatusGone, endpoint.NotFound},
 	{http.StatusMethodNotAllowed, endpoint.MethodNotAllowed},
 	{http.StatusNotAcceptable, endpoint.NotAcceptable},
-	{http.StatusRequestTimeout, endpoint.GatewayTimeout},
 	{http.StatusBadRequest, endpoint.RequestEntityIncomplete},
 	{http.StatusConflict, endpoint.Conflict},
 	{http.StatusPreconditionFailed, endpoint.PreconditionFailed},
@@ -51,6 +50,7 @@ var statusTable = [...]statusRow{
 	{http.StatusBadGateway, endpoint.ProxyingNotSupported},
 	{http.StatusServiceUnavailable, endpoint.ServiceUnavailable},
 	{http.StatusGatewayTimeout, endpoint.GatewayTimeout},
+	{http.StatusRequestTimeout, endpoint.GatewayTimeout},
 }
 
 // statusCode returns the response code for an HTTP status, and whether the code
