@@ -3,6 +3,7 @@ package coap
 import (
 	"context"
 	"errors"
+	"net/http"
 	"sync"
 
 	"github.com/coapgw/coapgw/coap/endpoint"
@@ -15,8 +16,9 @@ type session struct {
 	mu   sync.Mutex
 	kind PeerKind
 	// known is closed when kind is no longer PeerUnknown.
-	known   chan struct{}
-	probing bool
+	known chan struct{}
+	// probing holds an item while somebody asks the peer who it is.
+	probing chan struct{}
 	// claimed says that requests bearing token (or none, when it is empty) were
 	// sent while the peer was unknown or foreign: only such may follow, because a
 	// foreign server applies the last token to whatever comes without one
@@ -36,7 +38,7 @@ type session struct {
 }
 
 func newSession(conn *endpoint.Conn) *session {
-	return &session{conn: conn, known: make(chan struct{})}
+	return &session{conn: conn, known: make(chan struct{}), probing: make(chan struct{}, 1)}
 }
 
 // enter counts an exchange; it fails when the session takes no new ones.
@@ -177,15 +179,12 @@ const (
 func (s *session) learn(resp *endpoint.Response, sig signature) verdict {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if resp.Code == endpoint.BadOption {
-		if sig.version && !s.refusesVersion {
-			s.refusesVersion = true
-			return again
-		}
+	switch {
+	case resp.Code == endpoint.BadOption && sig.version:
+		s.refusesVersion = true
+		return again
+	case untold(resp):
 		return deliver
-	}
-	if resp.Code == endpoint.ServiceUnavailable && !resp.Options.Has(OptionGateway) && s.kind == PeerUnknown {
-		return deliver // made by a message layer before anything was stored
 	}
 	s.settle(resp)
 	if s.kind == PeerGateway {
@@ -202,56 +201,58 @@ func (s *session) learn(resp *endpoint.Response, sig signature) verdict {
 	return deliver
 }
 
-// settle decides the kind of a peer by its first telling response. 4.08 and 4.13
-// tell nothing: a message layer sends them before the gateway sees the request.
+// untold reports whether a response may come from a message layer that stored
+// nothing and shows nothing of what stands behind it: 4.02, 4.08, 4.13 and 5.03.
+func untold(resp *endpoint.Response) bool {
+	switch resp.Code {
+	case endpoint.BadOption, endpoint.RequestEntityIncomplete, endpoint.RequestEntityTooLarge, endpoint.ServiceUnavailable:
+		return !resp.Options.Has(OptionGateway)
+	}
+	return false
+}
+
+// settle decides the kind of a peer by its first telling response.
 func (s *session) settle(resp *endpoint.Response) {
 	if s.kind != PeerUnknown {
 		return
 	}
-	switch {
-	case resp.Options.Has(OptionGateway):
+	s.kind = PeerForeign
+	if resp.Options.Has(OptionGateway) {
 		s.kind = PeerGateway
-	case resp.Code == endpoint.RequestEntityTooLarge, resp.Code == endpoint.RequestEntityIncomplete:
-		return
-	default:
-		s.kind = PeerForeign
 	}
 	close(s.known)
 }
 
-// identify finds out the kind of the peer: it asks once, with a request that
-// costs ten bytes and that no foreign server takes for more than a GET of its
-// root, and waits.
+// identify finds out the kind of the peer: it asks, with a request that costs ten
+// bytes and that no foreign server takes for more than a GET of its root, or waits
+// for who asks already. When that one gives up, the next one asks.
 func (s *session) identify(ctx context.Context) error {
-	s.mu.Lock()
-	ask := s.kind == PeerUnknown && !s.probing
-	s.probing = s.probing || ask
-	s.mu.Unlock()
-	if !ask {
-		select {
-		case <-s.known:
-			return nil
-		case <-s.conn.Done():
-			return endpoint.ErrClosed
-		case <-ctx.Done():
-			return ctx.Err()
-		}
+	select {
+	case <-s.known:
+		return nil
+	case s.probing <- struct{}{}:
+		defer func() { <-s.probing }()
+	case <-s.conn.Done():
+		return endpoint.ErrClosed
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if s.peer() != PeerUnknown { // found out while we waited for our turn
+		return nil
 	}
 	resp, err := s.conn.Do(ctx, &endpoint.Request{
 		Code:    endpoint.GET,
 		Options: endpoint.Options(nil).Add(OptionGateway, nil),
 	})
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.probing = false
 	if err != nil {
 		return err
 	}
 	_ = closeBody(resp.Body)
-	s.settle(resp)
-	if s.kind == PeerUnknown { // it had its chance
-		s.kind = PeerForeign
-		close(s.known)
+	if resp.Code == endpoint.ServiceUnavailable && untold(resp) {
+		return &Error{Status: http.StatusServiceUnavailable, ErrCode: "M_UNKNOWN", Message: "the gateway at the other end is busy"}
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.settle(resp)
 	return nil
 }
