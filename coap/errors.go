@@ -14,7 +14,7 @@ import (
 // Error is an answer that this side of the link gives itself. It says what an
 // HTTP client is told: a Matrix error with a status.
 type Error struct {
-	// Status is the HTTP status: 400, 405, 413, 414, 502 or 504.
+	// Status is the HTTP status: 400, 405, 413, 414, 431, 502, 503 or 504.
 	Status int
 	// ErrCode is the Matrix error code.
 	ErrCode string
@@ -75,6 +75,8 @@ func exchangeError(err error) error {
 		return own
 	case errors.Is(err, context.Canceled):
 		return err
+	case errors.Is(err, endpoint.ErrTooLarge):
+		return &Error{Status: http.StatusRequestHeaderFieldsTooLarge, ErrCode: "M_TOO_LARGE", Message: "path, query, access token and headers do not fit a datagram of this link", Err: err}
 	case errors.Is(err, endpoint.ErrTimeout), errors.Is(err, context.DeadlineExceeded),
 		errors.As(err, &timeout) && timeout.Timeout():
 		return &Error{Status: http.StatusGatewayTimeout, ErrCode: "M_UNKNOWN", Message: "the link did not answer in time", Err: err}

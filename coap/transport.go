@@ -138,13 +138,14 @@ func (t *Transport) exchange(r *http.Request, out *outgoing, token string) (*htt
 			return nil, err
 		}
 		resp, verdict, err := t.send(r, s, kind, out, token)
+		sent := true
 		if errors.Is(err, errNeedsGateway) {
 			err = s.identify(ctx)
-			verdict = again
+			verdict, sent = again, false
 		}
 		if errors.Is(err, errSlotsUsedUp) {
 			t.drop(s)
-			verdict, err = again, nil
+			verdict, sent, err = again, false, nil
 		}
 		if err != nil {
 			if sessionLost(err) {
@@ -157,7 +158,7 @@ func (t *Transport) exchange(r *http.Request, out *outgoing, token string) (*htt
 			return resp, nil // leave is up to the body
 		}
 		s.leave()
-		if !out.payload.replayable() {
+		if sent && !out.payload.replayable() {
 			break
 		}
 	}
