@@ -127,6 +127,9 @@ func readHint(size int64) int64 {
 // there is none.
 func (m *Mapping) decodeBody(body io.Reader, size int64, format uint32, hasFormat bool) (_ io.Reader, _ int64, contentTypeName string, err error) {
 	if body == nil || size == 0 {
+		if hasFormat && format == formatJSON {
+			return nil, 0, contentType(format), nil
+		}
 		return nil, 0, "", nil
 	}
 	if hasFormat && format != formatCBOR {

@@ -2,14 +2,17 @@ package coap
 
 import (
 	"bytes"
+	"fmt"
 	"io"
+	"unicode/utf8"
 
 	"github.com/fxamacker/cbor/v2"
 )
 
 // An envelope carries in the payload what does not fit options: one CBOR array of
-// text strings (RFC 8949), in front of the body. In a request its first item is
-// the request target; then follow names and values of headers.
+// strings (RFC 8949), in front of the body. In a request its first item is the
+// request target; then follow names and values of headers. What is no UTF-8, as
+// header values of old servers, is a byte string.
 
 const (
 	// maxEnvelope bounds the array, in bytes.
@@ -18,7 +21,21 @@ const (
 	maxEnvelopeItems = 64
 )
 
-func appendEnvelope(items []string) ([]byte, error) { return cbor.Marshal(items) }
+// appendEnvelope makes an envelope that openEnvelope reads.
+func appendEnvelope(items []string) ([]byte, error) {
+	values := make([]any, len(items))
+	for i, s := range items {
+		values[i] = s
+		if !utf8.ValidString(s) {
+			values[i] = cbor.ByteString(s)
+		}
+	}
+	head, err := cbor.Marshal(values)
+	if err == nil && (len(head) > maxEnvelope || len(items) > maxEnvelopeItems) {
+		err = fmt.Errorf("coap: an envelope of %d items and %d bytes is too large", len(items), len(head))
+	}
+	return head, err
+}
 
 // openEnvelope reads the array and returns the body behind it, with its size when
 // the size of the whole is known.
@@ -26,13 +43,19 @@ func openEnvelope(body io.Reader, size int64) (items []string, _ io.Reader, _ in
 	if body == nil {
 		return nil, nil, 0, io.ErrUnexpectedEOF
 	}
-	mode, err := cbor.DecOptions{MaxArrayElements: maxEnvelopeItems, MaxNestedLevels: 4, UTF8: cbor.UTF8RejectInvalid}.DecMode()
+	mode, err := cbor.DecOptions{
+		MaxArrayElements: maxEnvelopeItems, MaxNestedLevels: 4,
+		ByteStringToString: cbor.ByteStringToStringAllowed,
+	}.DecMode()
 	if err != nil {
 		return nil, nil, 0, err
 	}
 	dec := mode.NewDecoder(io.LimitReader(body, maxEnvelope))
 	if err := dec.Decode(&items); err != nil {
 		return nil, nil, 0, err
+	}
+	if items == nil {
+		return nil, nil, 0, fmt.Errorf("coap: the envelope is null")
 	}
 	// The decoder reads ahead: what it has buffered is the start of the body.
 	head, err := io.ReadAll(dec.Buffered())

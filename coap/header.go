@@ -69,9 +69,9 @@ func headerByName(name string) (headerRow, bool) {
 // field is one header line on its way.
 type field struct{ name, value string }
 
-// maxOptionField bounds a header value that travels as an option; longer ones go
-// into the envelope, because options are repeated in each block of a block-wise
-// transfer and count against the datagram.
+// maxOptionField bounds a header value that travels as an option, in bytes; longer
+// ones go into the envelope, because options are repeated in each block of a
+// block-wise transfer and count against the datagram.
 const maxOptionField = 128
 
 // fields collects the lines of h that the predicate picks, in table order.
@@ -88,17 +88,22 @@ func fields(h http.Header, pick func(headerRow) bool) []field {
 	return fs
 }
 
-// addFields writes the lines as OptionHeader and returns those that are too long.
-func addFields(opts endpoint.Options, fs []field) (_ endpoint.Options, long []field) {
+// addFields writes the lines as OptionHeader as long as all options together take
+// at most max bytes; it returns those that are too long or for which there is no
+// room.
+func addFields(opts endpoint.Options, fs []field, max int) (_ endpoint.Options, long []field) {
+	size := optionsLen(opts)
 	for _, f := range fs {
 		row, ok := headerByName(f.name)
 		if !ok {
 			continue
 		}
-		if len(f.value) > maxOptionField {
+		take := 1 + 2*maxExtension + 1 + len(f.value)
+		if len(f.value) > maxOptionField || size+take > max {
 			long = append(long, f)
 			continue
 		}
+		size += take
 		opts = opts.Add(OptionHeader, append([]byte{row.id}, f.value...))
 	}
 	return opts, long

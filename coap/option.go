@@ -67,12 +67,11 @@ const (
 func (c controlCode) badSlot() bool { return c == controlUnknownSlot || c == controlSlotTaken }
 
 // knownCritical lists the critical options that Server understands in a request
-// (RFC 7252 §5.4.1). The proxy options are among them only to be answered 5.05
-// (RFC 7252 §5.7.2).
+// (RFC 7252 §5.4.1). The message layer answers all others 4.02, and the proxy
+// options 5.05 (RFC 7252 §5.10.2).
 func knownCritical(n endpoint.OptionNumber) bool {
 	switch n {
 	case endpoint.URIHost, endpoint.URIPort, endpoint.URIPath, endpoint.URIQuery, endpoint.Accept,
-		endpoint.ProxyURI, endpoint.ProxyScheme,
 		OptionVersion, OptionSlot, OptionMethod, OptionEnvelope:
 		return true
 	}

@@ -80,7 +80,7 @@ func (o *outgoing) encode(m *Mapping, kind PeerKind) (*endpoint.Request, error) 
 	if !exactTarget || optionsLen(opts) > m.maxHead {
 		opts, exactTarget = nil, false
 	}
-	opts, long := addFields(opts, o.fields)
+	opts, long := addFields(opts, o.fields, m.maxHead)
 	if kind != PeerGateway && (!exactMethod || !exactTarget || long != nil || o.payload.tagged(m)) {
 		return nil, errNeedsGateway
 	}
@@ -102,7 +102,7 @@ func (o *outgoing) encode(m *Mapping, kind PeerKind) (*endpoint.Request, error) 
 	}
 	head, err := appendEnvelope(append(items, fieldItems(long)...))
 	if err != nil {
-		return nil, err
+		return nil, &Error{Status: http.StatusRequestURITooLong, ErrCode: "M_TOO_LARGE", Message: "the path, query and headers are too long", Err: err}
 	}
 	req.Options = req.Options.Add(OptionEnvelope, nil)
 	if req.Code == endpoint.GET {
@@ -151,9 +151,6 @@ func prependBody(body *io.Reader, size *int64, head []byte) {
 
 // decodeRequest restores the HTTP request, without credentials.
 func (m *Mapping) decodeRequest(r *endpoint.Request) (*http.Request, *Error) {
-	if r.Options.Has(endpoint.ProxyURI) || r.Options.Has(endpoint.ProxyScheme) {
-		return nil, &Error{Status: http.StatusBadGateway, ErrCode: "M_UNRECOGNIZED", Message: "this gateway is no forward proxy"}
-	}
 	method, ok := codeMethod(r.Code)
 	if name, has := r.Options.Get(OptionMethod); has {
 		method, ok = string(name), validMethod(string(name))
@@ -182,7 +179,7 @@ func (m *Mapping) decodeRequest(r *endpoint.Request) (*http.Request, *Error) {
 		}
 	}
 	u, err := t.url()
-	if err != nil || !strings.HasPrefix(t.path, "/") {
+	if err != nil {
 		return nil, &Error{Status: http.StatusBadRequest, ErrCode: "M_UNRECOGNIZED", Message: "the path is malformed", Err: err}
 	}
 	req := &http.Request{

@@ -38,8 +38,8 @@ func (m *Mapping) encodeResponse(a answer, to audience) (*endpoint.Response, err
 	if !exact && to.gateway {
 		resp.Options = resp.Options.AddUint(OptionStatus, uint32(a.status))
 	}
-	if to.head || a.status == http.StatusNoContent || a.status == http.StatusNotModified {
-		a.body, a.size = nil, 0 // RFC 9110 §6.4.1
+	if to.head || !hasContent(a.status) {
+		a.body, a.size = nil, 0
 	}
 	p, err := m.encodeResponseBody(a, to)
 	if err != nil {
@@ -58,7 +58,7 @@ func (m *Mapping) encodeResponse(a answer, to audience) (*endpoint.Response, err
 	}
 	fs := a.fields(p, to.head, inMaxAge)
 	var long []field
-	if resp.Options, long = addFields(resp.Options, fs); long == nil {
+	if resp.Options, long = addFields(resp.Options, fs, m.maxHead); long == nil {
 		return resp, nil
 	}
 	head, err := appendEnvelope(fieldItems(long))
@@ -81,6 +81,10 @@ func (m *Mapping) encodeResponseBody(a answer, to audience) (payload, error) {
 		return p, err
 	}
 	switch {
+	case to.gateway && !p.content() && contentType == "application/json":
+		// As to a HEAD: the format alone says it.
+		p.format, p.hasFormat, p.explicit = formatJSON, true, false
+		return p, nil
 	case to.gateway:
 		return p.encode(m.v1), nil
 	case to.stringKeys:
@@ -106,7 +110,7 @@ func (a answer) fields(p payload, head, inMaxAge bool) []field {
 		}
 		fs = append(fs, f)
 	}
-	if p.explicit && (p.body != nil || p.contentType != "application/json") {
+	if p.explicit {
 		fs = append(fs, field{"Content-Type", p.contentType})
 	}
 	return fs
@@ -148,7 +152,7 @@ func (m *Mapping) decodeResponse(resp *endpoint.Response, r *http.Request, kind 
 			body, size = rest, restSize
 			fs = append(fs, envelopeFields(items)...)
 		}
-	} else if out.StatusCode == http.StatusOK && body == nil && resp.Code != endpoint.Content {
+	} else if out.StatusCode == http.StatusOK && size == 0 && resp.Code != endpoint.Content {
 		out.StatusCode = http.StatusNoContent // RFC 8075 §7, note 2
 	}
 	out.Status = strconv.Itoa(out.StatusCode) + " " + http.StatusText(out.StatusCode)

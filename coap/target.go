@@ -1,9 +1,11 @@
 package coap
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/coapgw/coapgw/coap/endpoint"
 	"github.com/coapgw/coapgw/coap/paths"
@@ -33,8 +35,18 @@ func (t target) String() string {
 	return t.path + "?" + t.query
 }
 
-// url parses the target as an HTTP server would (RFC 9112 §3.2.1).
-func (t target) url() (*url.URL, error) { return url.ParseRequestURI(t.String()) }
+// errTarget says that a peer sent what cannot stand in an HTTP request line.
+var errTarget = errors.New("coap: malformed request target")
+
+// url parses the target as an HTTP server would (RFC 9112 §3.2.1). It refuses what
+// would end the request line early.
+func (t target) url() (*url.URL, error) {
+	s := t.String()
+	if !strings.HasPrefix(s, "/") || strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r == 0x7f }) {
+		return nil, errTarget
+	}
+	return url.ParseRequestURI(s)
+}
 
 // maxOptionValue is the longest Uri-Path or Uri-Query (RFC 7252 §5.10).
 const maxOptionValue = 255
@@ -76,16 +88,17 @@ func commonForm() uint8 { return paths.Form{V3: true}.Byte() }
 // plainTargetOptions writes the target for a peer that is no coapgw: the same
 // path and query, though maybe escaped differently when they come out.
 func (m *Mapping) plainTargetOptions(t target) (endpoint.Options, *Error) {
-	t.forceQuery = false
-	if path, err := reescape(t.path, "/", url.PathUnescape, url.PathEscape); err == nil {
-		t.path = path
+	path := t.path
+	if p, err := reescape(path); err == nil {
+		path = p
 	}
-	if query, err := reescape(t.query, "&", unescapeArg, escapeArg); err == nil {
-		t.query = query
-	}
-	opts, ok := m.targetOptions(t, m.foldV3)
-	if !ok {
+	opts, ok := m.targetOptions(target{path: path}, m.foldV3)
+	args, err := decodeQuery(t.query)
+	if !ok || err != nil {
 		return nil, errNotCarried("a path or query with these characters or of this length")
+	}
+	for _, a := range args {
+		opts = opts.AddString(endpoint.URIQuery, a)
 	}
 	if n := optionsLen(opts); n > 2*m.maxHead-minBlock {
 		return nil, errNotCarried("a path and query of %d bytes on this link", n)
@@ -96,27 +109,43 @@ func (m *Mapping) plainTargetOptions(t target) (endpoint.Options, *Error) {
 // minBlock is room for the smallest block and its options beside a long target.
 const minBlock = 48
 
-func reescape(s, sep string, unescape func(string) (string, error), escape func(string) string) (string, error) {
-	parts := strings.Split(s, sep)
-	for i, p := range parts {
-		raw, err := unescape(p)
+// reescape gives a path an escaping that options carry.
+func reescape(path string) (string, error) {
+	segments := strings.Split(path, "/")
+	for i, s := range segments {
+		raw, err := url.PathUnescape(s)
 		if err != nil {
 			return "", err
 		}
-		parts[i] = escape(raw)
+		segments[i] = url.PathEscape(raw)
 	}
-	return strings.Join(parts, sep), nil
+	return strings.Join(segments, "/"), nil
 }
 
-func unescapeArg(arg string) (string, error) { return url.QueryUnescape(arg) }
+// errArgument says that an argument of a query is no legal Uri-Query: longer than
+// 255 bytes, no UTF-8, or with an escaped "=" in its key, which would end there.
+var errArgument = errors.New("coap: a query argument cannot be carried")
 
-// escapeArg escapes a decoded key=value; the first "=" stays what it is.
-func escapeArg(arg string) string {
-	key, value, found := strings.Cut(arg, "=")
-	if !found {
-		return url.QueryEscape(key)
+// decodeQuery returns the arguments of a query as forms read them (a "+" is a
+// space), because the peer may have another reader than RFC 7252 §6.5.
+func decodeQuery(query string) ([]string, error) {
+	if query == "" {
+		return nil, nil
 	}
-	return url.QueryEscape(key) + "=" + url.QueryEscape(value)
+	args := strings.Split(query, "&")
+	for i, a := range args {
+		raw, err := url.QueryUnescape(a)
+		if err != nil {
+			return nil, err
+		}
+		key, _, _ := strings.Cut(a, "=")
+		rawKey, _, _ := strings.Cut(raw, "=")
+		if plain, err := url.QueryUnescape(key); err != nil || plain != rawKey || len(raw) > maxOptionValue || !utf8.ValidString(raw) {
+			return nil, errArgument
+		}
+		args[i] = raw
+	}
+	return args, nil
 }
 
 // readTarget restores the target from options (RFC 7252 §6.5).
@@ -156,6 +185,9 @@ func optionsLen(opts endpoint.Options) int {
 	return n
 }
 
+// maxExtension is the most that extension returns.
+const maxExtension = 2
+
 // extension is the number of extension bytes of an option delta or length
 // (RFC 7252 §3.1).
 func extension(v int) int {
@@ -165,5 +197,5 @@ func extension(v int) int {
 	case v < 269:
 		return 1
 	}
-	return 2
+	return maxExtension
 }
