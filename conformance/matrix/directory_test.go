@@ -1,11 +1,10 @@
 package matrix
 
 import (
+	"crypto/rand"
 	"net/http"
 	"strings"
 	"testing"
-
-	"crypto/rand"
 
 	"github.com/stretchr/testify/require"
 	"maunium.net/go/mautrix"

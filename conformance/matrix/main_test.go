@@ -80,6 +80,9 @@ func run(m *testing.M, names, logs string) (code int) {
 		if err != nil {
 			code = fail(fmt.Errorf("route %s: what one side sent is not what the other got:\n%w", r.name, err))
 		}
+		if err := r.watch.leaks(r.logs); err != nil {
+			code = fail(fmt.Errorf("route %s: %w", r.name, err))
+		}
 		lap(fmt.Sprintf("%s: compared %d exchanges", r.name, n), &begin)
 	}
 	return code

@@ -16,7 +16,6 @@ import (
 	"github.com/coapgw/coapgw/coap"
 	"github.com/coapgw/coapgw/coap/link"
 	"github.com/coapgw/coapgw/conformance/matrix/pair"
-	"github.com/coapgw/coapgw/conformance/matrix/program"
 	"github.com/coapgw/coapgw/dtls"
 	"github.com/coapgw/coapgw/internal/keys"
 )
@@ -27,21 +26,17 @@ type route struct {
 	baseURL string // what the client is configured with
 	// transport, if set, makes the transport of a new client: every client that
 	// links the gateway has a session of its own.
-	transport func() (http.RoundTripper, error)
+	transport func() http.RoundTripper
 	watch     *watch
+	logs      []string // files that the gateway's programs wrote, at level debug
 }
 
 // roundTripper makes the transport of a new client, which the watch records.
-func (r route) roundTripper() (http.RoundTripper, error) {
-	next := http.RoundTripper(http.DefaultTransport)
-	if r.transport != nil {
-		linked, err := r.transport()
-		if err != nil {
-			return nil, err
-		}
-		next = linked
+func (r route) roundTripper() http.RoundTripper {
+	if r.transport == nil {
+		return r.watch.tap(http.DefaultTransport)
 	}
-	return r.watch.tap(next), nil
+	return r.watch.tap(r.transport())
 }
 
 // defaultRoutes are those that a plain go test takes.
@@ -76,7 +71,7 @@ func openPair(ctx context.Context, homeserverURL, dir string) (route, func() err
 		return route{}, nil, errors.Join(err, serve.Stop())
 	}
 	stop := func() error { return errors.Join(connect.Stop(), serve.Stop()) }
-	return route{baseURL: connect.URL()}, stop, nil
+	return route{baseURL: connect.URL(), logs: []string{connect.LogPath(), serve.LogPath()}}, stop, nil
 }
 
 // openTransport links coap.Transport into every client; the far side is coapgw
@@ -88,29 +83,24 @@ func openTransport(ctx context.Context, homeserverURL, dir string) (route, func(
 	}
 	var mu sync.Mutex
 	var linked []*coap.Transport
-	newTransport := func() (http.RoundTripper, error) {
+	newTransport := func() http.RoundTripper {
 		t := &coap.Transport{Dial: dialer(serve.Addr(), serve.PSK()), Profile: link.Default()}
 		mu.Lock()
 		defer mu.Unlock()
 		linked = append(linked, t)
-		return t, nil
+		return t
 	}
 	stop := func() error {
+		mu.Lock()
+		defer mu.Unlock()
 		var errs []error
 		for _, t := range linked {
 			errs = append(errs, t.Close())
 		}
 		return errors.Join(append(errs, serve.Stop())...)
 	}
-	const base = "http://gateway" // the transport has one peer whatever the URL says
-	first, err := newTransport()
-	if err == nil {
-		err = serve.Ready(ctx, program.HTTPReady(first, base+"/_matrix/client/versions"))
-	}
-	if err != nil {
-		return route{}, nil, errors.Join(err, stop())
-	}
-	return route{baseURL: base, transport: newTransport}, stop, nil
+	// The transport has one peer, so the host in the URL says nothing.
+	return route{baseURL: "http://gateway", transport: newTransport, logs: []string{serve.LogPath()}}, stop, nil
 }
 
 // startServe builds coapgw and starts its homeserver side with a directory of
@@ -120,7 +110,7 @@ func startServe(ctx context.Context, homeserverURL, dir string) (string, *pair.S
 	if err := pair.Build(ctx, moduleDir, executable); err != nil {
 		return "", nil, err
 	}
-	serve, err := pair.StartServe(executable, dir, homeserverURL)
+	serve, err := pair.StartServe(ctx, executable, dir, homeserverURL)
 	return executable, serve, err
 }
 

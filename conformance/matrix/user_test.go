@@ -32,9 +32,7 @@ func newClient(t *testing.T, r route) *mautrix.Client {
 	t.Helper()
 	client, err := mautrix.NewClient(r.baseURL, "", "")
 	require.NoError(t, err)
-	transport, err := r.roundTripper()
-	require.NoError(t, err)
-	client.Client = &http.Client{Transport: transport, Timeout: scenarioTimeout}
+	client.Client = &http.Client{Transport: r.roundTripper(), Timeout: scenarioTimeout}
 	client.StateStore = mautrix.NewMemoryStateStore()
 	return client
 }

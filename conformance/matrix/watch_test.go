@@ -1,13 +1,16 @@
 package matrix
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"os"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/coapgw/coapgw/conformance/recorder"
@@ -90,6 +93,35 @@ func (w *watch) verify() (int, error) {
 		}
 	}
 	return len(pairs), errors.Join(errs...)
+}
+
+// leaks returns an error for every log in which a credential of a client shows.
+func (w *watch) leaks(logs []string) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	secrets := map[string]struct{}{password: {}}
+	for _, tap := range w.taps {
+		for _, e := range tap.Exchanges() {
+			if token, ok := strings.CutPrefix(e.Request.Header.Get("Authorization"), "Bearer "); ok && len(token) > len("wrong") {
+				secrets[token] = struct{}{}
+			}
+		}
+	}
+	var errs []error
+	for _, name := range logs {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		for secret := range secrets {
+			if bytes.Contains(text, []byte(secret)) {
+				errs = append(errs, fmt.Errorf("%s holds a password or an access token", name))
+				break
+			}
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // unchanged demands more than the same meaning: the same order of members.

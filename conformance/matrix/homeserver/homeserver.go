@@ -66,7 +66,7 @@ func Start(ctx context.Context, executable, dir string) (*Homeserver, error) {
 	hs := &Homeserver{url: "http://" + addr, program: p}
 	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()
-	if err := p.Ready(ctx, program.HTTPReady(nil, hs.url+"/_matrix/client/versions")); err != nil {
+	if err := p.Ready(ctx, program.HTTPReady(hs.url+"/_matrix/client/versions")); err != nil {
 		_ = p.Stop(stopTimeout) // err says what is wrong
 		return nil, err
 	}

@@ -4,9 +4,11 @@ package pair
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/coapgw/coapgw/conformance/matrix/program"
@@ -14,7 +16,7 @@ import (
 )
 
 const (
-	readyTimeout = 30 * time.Second // a handshake that is lost at first is repeated
+	readyTimeout = 30 * time.Second
 	stopTimeout  = 20 * time.Second // longer than coapgw itself waits for requests
 )
 
@@ -25,6 +27,10 @@ func Build(ctx context.Context, moduleDir, out string) error {
 	return program.Build(ctx, moduleDir, "./cmd/coapgw", out, "-race")
 }
 
+// announcement begins the line with the address that both programs print when
+// they listen.
+const announcement = "listening on "
+
 // A Serve is a running coapgw serve with the key of one client.
 type Serve struct {
 	program *program.Program
@@ -32,31 +38,46 @@ type Serve struct {
 }
 
 // StartServe runs coapgw serve in front of the homeserver, with its files in
-// dir. Nothing can tell from outside when a UDP server listens, so it may not be
-// ready yet when StartServe returns; a client repeats its handshake. The caller
-// must call Stop.
-func StartServe(executable, dir, homeserverURL string) (*Serve, error) {
-	addr, err := program.FreeAddr()
-	if err != nil {
-		return nil, fmt.Errorf("start coapgw serve: %w", err)
-	}
+// dir, and waits until it listens. The caller must call Stop.
+func StartServe(ctx context.Context, executable, dir, homeserverURL string) (*Serve, error) {
 	psk := keys.NewPSK()
 	pskFile := filepath.Join(dir, "psk.txt")
 	if err := keys.AppendPSK(pskFile, psk); err != nil {
 		return nil, fmt.Errorf("start coapgw serve: %w", err)
 	}
-	p, err := program.Start(program.Config{
+	p, url, err := start(ctx, program.Config{
 		Name: "coapgw serve",
 		Path: executable,
 		Args: []string{
-			"serve", "--homeserver", homeserverURL, "--listen", addr, "--psk-file", pskFile, "--log-level", "debug",
+			"serve", "--homeserver", homeserverURL, "--listen", "127.0.0.1:0", "--psk-file", pskFile,
+			"--log-level", "debug",
 		},
 		LogPath: filepath.Join(dir, "serve.log"),
 	})
 	if err != nil {
 		return nil, err
 	}
+	addr, ok := strings.CutPrefix(url, "coaps://")
+	if !ok {
+		return nil, errors.Join(fmt.Errorf("coapgw serve listens on %q, not on coaps", url), p.Stop(stopTimeout))
+	}
 	return &Serve{program: p, pairing: keys.Pairing{Addresses: []string{addr}, PSK: psk}}, nil
+}
+
+// start runs one side and waits for the URL at which it listens.
+func start(ctx context.Context, cfg program.Config) (*program.Program, string, error) {
+	p, err := program.Start(cfg)
+	if err != nil {
+		return nil, "", err
+	}
+	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
+	defer cancel()
+	url, err := p.Announced(ctx, announcement)
+	if err != nil {
+		_ = p.Stop(stopTimeout) // err says what is wrong
+		return nil, "", err
+	}
+	return p, url, nil
 }
 
 // Addr is the UDP address that the server listens on.
@@ -65,12 +86,8 @@ func (s *Serve) Addr() string { return s.pairing.Addresses[0] }
 // PSK is the key that the server accepts.
 func (s *Serve) PSK() keys.PSK { return s.pairing.PSK }
 
-// Ready waits until check, which uses the server, succeeds.
-func (s *Serve) Ready(ctx context.Context, check func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
-	defer cancel()
-	return s.program.Ready(ctx, check)
-}
+// LogPath is the file with what the server printed.
+func (s *Serve) LogPath() string { return s.program.LogPath() }
 
 // Stop ends the server and waits for it.
 func (s *Serve) Stop() error { return s.program.Stop(stopTimeout) }
@@ -81,14 +98,9 @@ type Connect struct {
 	program *program.Program
 }
 
-// StartConnect runs coapgw connect towards a server that was started, with its
-// files in dir, and waits until it answers from the homeserver. The caller must
-// call Stop.
+// StartConnect runs coapgw connect towards a server, with its files in dir, and
+// waits until it listens. The caller must call Stop.
 func StartConnect(ctx context.Context, executable, dir string, server *Serve) (*Connect, error) {
-	addr, err := program.FreeAddr()
-	if err != nil {
-		return nil, fmt.Errorf("start coapgw connect: %w", err)
-	}
 	line, err := server.pairing.Secret()
 	if err != nil {
 		return nil, fmt.Errorf("start coapgw connect: %w", err)
@@ -97,27 +109,23 @@ func StartConnect(ctx context.Context, executable, dir string, server *Serve) (*
 	if err := os.WriteFile(pairingFile, []byte(line+"\n"), 0o600); err != nil {
 		return nil, fmt.Errorf("start coapgw connect: %w", err)
 	}
-	p, err := program.Start(program.Config{
+	p, url, err := start(ctx, program.Config{
 		Name:    "coapgw connect",
 		Path:    executable,
-		Args:    []string{"connect", "--pairing", "@" + pairingFile, "--listen", addr, "--log-level", "debug"},
+		Args:    []string{"connect", "--pairing", "@" + pairingFile, "--listen", "127.0.0.1:0", "--log-level", "debug"},
 		LogPath: filepath.Join(dir, "connect.log"),
 	})
 	if err != nil {
 		return nil, err
 	}
-	c := &Connect{url: "http://" + addr, program: p}
-	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
-	defer cancel()
-	if err := p.Ready(ctx, program.HTTPReady(nil, c.url+"/_matrix/client/versions")); err != nil {
-		_ = p.Stop(stopTimeout) // err says what is wrong
-		return nil, err
-	}
-	return c, nil
+	return &Connect{url: url, program: p}, nil
 }
 
 // URL is the base URL for clients, without a trailing slash.
 func (c *Connect) URL() string { return c.url }
+
+// LogPath is the file with what the program printed.
+func (c *Connect) LogPath() string { return c.program.LogPath() }
 
 // Stop ends the program and waits for it.
 func (c *Connect) Stop() error { return c.program.Stop(stopTimeout) }

@@ -12,10 +12,8 @@ import (
 // is asked for again.
 const checkTimeout = 5 * time.Second
 
-// HTTPReady returns a check for Ready: a GET of url over transport, where nil
-// means http.DefaultTransport, is answered with status 200.
-func HTTPReady(transport http.RoundTripper, url string) func(context.Context) error {
-	client := &http.Client{Transport: transport}
+// HTTPReady returns a check for Ready: a GET of url is answered with status 200.
+func HTTPReady(url string) func(context.Context) error {
 	return func(ctx context.Context) error {
 		ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 		defer cancel()
@@ -23,7 +21,7 @@ func HTTPReady(transport http.RoundTripper, url string) func(context.Context) er
 		if err != nil {
 			return err
 		}
-		resp, err := client.Do(req)
+		resp, err := http.DefaultClient.Do(req)
 		if err != nil {
 			return err
 		}

@@ -131,24 +131,35 @@ func (p *Program) LogTail() string {
 	return strings.TrimSpace(string(tail))
 }
 
-// FreeAddr returns a loopback address whose TCP and UDP port nobody uses at the
-// moment. Another process may still take it first; a program that then fails to
-// bind exits, which Ready reports.
+// Announced waits until the program has printed a line that begins with prefix
+// and returns the rest of that line. It fails as Ready does.
+func (p *Program) Announced(ctx context.Context, prefix string) (string, error) {
+	var rest string
+	err := p.Ready(ctx, func(context.Context) error {
+		log, err := os.ReadFile(p.logPath)
+		if err != nil {
+			return err
+		}
+		for line := range strings.Lines(string(log)) {
+			var found bool
+			// A line without its end may still be growing.
+			if rest, found = strings.CutPrefix(line, prefix); found && strings.HasSuffix(rest, "\n") {
+				rest = strings.TrimSuffix(rest, "\n")
+				return nil
+			}
+		}
+		return fmt.Errorf("it has not printed %q yet", prefix)
+	})
+	return rest, err
+}
+
+// FreeAddr returns a loopback address whose TCP port nobody uses at the moment,
+// for a program that cannot choose one itself. Another process may still take it
+// first; the program then fails to bind and exits, which Ready reports.
 func FreeAddr() (string, error) {
-	const attempts = 20
-	for range attempts {
-		tcp, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return "", err
-		}
-		addr := tcp.Addr().String()
-		udp, err := net.ListenPacket("udp", addr)
-		tcp.Close()
-		if err != nil {
-			continue // the UDP twin is taken: try another
-		}
-		udp.Close()
-		return addr, nil
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
 	}
-	return "", fmt.Errorf("no port free for both TCP and UDP in %d attempts", attempts)
+	return l.Addr().String(), l.Close()
 }

@@ -70,6 +70,18 @@ func TestReadyGivesUp(t *testing.T) {
 	require.ErrorContains(t, p.Stop(10*time.Second), "signal: terminated")
 }
 
+func TestAnnounced(t *testing.T) {
+	p, _ := shell(t, `echo starting; printf 'listening on http'; sleep 0.2; echo ://here; while :; do sleep 0.01; done`)
+	where, err := p.Announced(t.Context(), "listening on ")
+	require.NoError(t, err)
+	require.Equal(t, "http://here", where)
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	_, err = p.Announced(ctx, "ready")
+	require.ErrorContains(t, err, `it has not printed "ready" yet`)
+	require.Error(t, p.Stop(10*time.Second))
+}
+
 func TestLogTailIsBounded(t *testing.T) {
 	p, ready := shell(t, `i=0; while [ $i -lt 1000 ]; do echo "line $i"; i=$((i+1)); done; touch ready`)
 	_ = p.Ready(t.Context(), ready)
@@ -82,7 +94,7 @@ func TestLogTailIsBounded(t *testing.T) {
 func TestHTTPReady(t *testing.T) {
 	status := http.StatusBadGateway
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }))
-	check := HTTPReady(nil, server.URL)
+	check := HTTPReady(server.URL)
 	require.ErrorContains(t, check(t.Context()), "502")
 	status = http.StatusOK
 	require.NoError(t, check(t.Context()))
