@@ -85,6 +85,14 @@ type socket struct {
 	closed   bool
 	deadline bool
 	broken   error
+	sendErr  error
+}
+
+// failSends makes every WriteTo return an error; nil ends that.
+func (s *socket) failSends(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.sendErr = err
 }
 
 // fail makes every ReadFrom return an error from now on.
@@ -137,8 +145,11 @@ func (s *socket) ReadFrom(p []byte) (int, net.Addr, error) {
 
 func (s *socket) WriteTo(p []byte, to net.Addr) (int, error) {
 	s.mu.Lock()
-	from, closed := s.address, s.closed
+	from, closed, sendErr := s.address, s.closed, s.sendErr
 	s.mu.Unlock()
+	if sendErr != nil {
+		return 0, sendErr
+	}
 	if closed {
 		return 0, net.ErrClosed
 	}

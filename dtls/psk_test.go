@@ -22,15 +22,39 @@ func TestTenSecondRoundTrip(t *testing.T) {
 	})
 }
 
-// An impatient client repeats its ClientHello; the copies that arrive late start
+// A copy of a ClientHello that arrives when its handshake is complete starts
 // nothing.
-func TestLateCopiesOfClientHello(t *testing.T) {
+func TestLateCopyOfClientHello(t *testing.T) {
 	in(t, 5*time.Second, serverConfig(), func(t *testing.T, w *world) {
-		client, server := w.connect(clientAddress, clientConfig())
+		cfg := clientConfig()
+		cfg.Profile.FlightInterval = 15 * time.Second
+		client, server := w.connect(clientAddress, cfg)
+		w.net.send(w.net.sentLog()[0])
+		time.Sleep(10 * time.Second)
+		assert.Zero(t, w.listener.Stats().HalfOpen)
 		time.Sleep(10 * time.Minute)
-		assert.Equal(t, 1, w.listener.Stats().Sessions)
-		assert.Zero(t, w.listener.Stats().Failed)
+		assert.Len(t, w.net.sentLog(), 1, "not even an answer")
 		carries(t, client, server, "hello")
+	})
+}
+
+// A client listens to the peer that it dialled only.
+func TestStrangerCannotRefuse(t *testing.T) {
+	in(t, 50*time.Millisecond, serverConfig(), func(t *testing.T, w *world) {
+		time.AfterFunc(20*time.Millisecond, func() {
+			w.net.send(sent{from: "203.0.113.66:5684", to: clientAddress, data: rec(typeAlert, 0, 2, 40)})
+		})
+		client, server := w.connect(clientAddress, clientConfig())
+		carries(t, client, server, "hello")
+	})
+	in(t, 50*time.Millisecond, serverConfig(), func(t *testing.T, w *world) {
+		time.AfterFunc(20*time.Millisecond, func() {
+			w.net.send(sent{from: serverAddress, to: clientAddress, data: rec(typeAlert, 0, 2, 40)})
+		})
+		_, err := w.dial(clientAddress, clientConfig())
+		var he *HandshakeError
+		require.ErrorAs(t, err, &he, "the same from the server's address counts")
+		assert.Equal(t, uint8(40), he.Alert)
 	})
 }
 
