@@ -16,13 +16,12 @@ type association struct {
 	id     cid
 	random [32]byte // of its ClientHello
 	site   addrKey  // the address it shook hands from
+	cookie bool     // a cookie was asked for
 	cancel context.CancelFunc
 
 	// Guarded by l.mu.
 	stage stage
 	conn  *Conn
-
-	cookie bool // a cookie was asked for
 
 	withCID         atomic.Bool // the client sends our Connection ID
 	established     atomic.Bool

@@ -1,6 +1,7 @@
 package dtls
 
 import (
+	"cmp"
 	"context"
 	"net"
 	"net/netip"
@@ -41,35 +42,23 @@ func (l *Listener) deliver(b []byte, from net.Addr) {
 		l.hand(b, from, a)
 		return
 	}
+	if h, ok := parseClientHello(first); ok {
+		l.hand(b, from, l.greet(h, from))
+		return
+	}
+	// The handshake gets what belongs to handshakes, the session keeps its data
+	// until the handshake is complete, and an alert may concern either.
+	pending, current := l.at(from)
 	switch first.typ {
-	case typeHandshake:
-		if h, ok := parseClientHello(first); ok {
-			l.hand(b, from, l.greet(h, from))
-			return
-		}
-		fallthrough
-	case typeChangeCipherSpec:
-		pending, current := l.at(from)
-		if pending == nil {
-			pending = current
-		}
-		l.hand(b, from, pending)
+	case typeHandshake, typeChangeCipherSpec:
+		l.hand(b, from, cmp.Or(pending, current))
 	case typeApplicationData:
-		pending, current := l.at(from)
-		if current == nil {
-			current = pending
-		}
-		l.hand(b, from, current)
+		l.hand(b, from, cmp.Or(current, pending))
 	case typeAlert:
-		pending, current := l.at(from)
 		if pending != nil && current != nil {
 			l.hand(slices.Clone(b), from, pending)
-			pending = nil
 		}
-		if current == nil {
-			current = pending
-		}
-		l.hand(b, from, current)
+		l.hand(b, from, cmp.Or(current, pending))
 	default:
 		l.stats.malformed.Add(1)
 	}
