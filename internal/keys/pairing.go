@@ -43,7 +43,7 @@ type Pairing struct {
 // Errors of ParsePairing. Further ones are *PairingVersionError and *PairingError.
 var (
 	// ErrNoPairing: the text does not begin as a pairing line does.
-	ErrNoPairing = errors.New("this is no pairing line: it does not begin with " + pairingScheme)
+	ErrNoPairing = errors.New("this is no pairing line, which would begin with \"" + pairingScheme + "\"")
 	// ErrPairingDamaged: the checksum does not fit. Copy the line again.
 	ErrPairingDamaged = errors.New("the pairing line is damaged: a character is wrong or missing; copy it again")
 )
