@@ -190,6 +190,8 @@ func TestMembersAndHistory(t *testing.T) {
 			require.NoError(t, err)
 			sent = append(sent, resp.EventID)
 		}
+		// The homeserver answers a send before its readers see the event.
+		bob.awaitEvent(ctx, t, room, sent[count-1])
 		// Backwards in pages of 10, with a filter in the query.
 		filter := &mautrix.FilterPart{Types: []event.Type{event.EventMessage}}
 		var read []id.EventID
