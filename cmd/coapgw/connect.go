@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 
 	"github.com/coapgw/coapgw/coap"
 	"github.com/coapgw/coapgw/internal/config"
@@ -56,6 +57,11 @@ func (c *connectCmd) Run(ctx context.Context, std streams) (err error) {
 	if err != nil {
 		return err
 	}
+	pairingFile, isFile := strings.CutPrefix(c.Pairing, "@")
+	if !isFile {
+		pairingFile = ""
+	}
+	warnExposed(log, pairingFile, c.PSKKeyFile, c.Peer.Key, c.TLSKey)
 	dialer := &gateway.Dialer{Routes: gateway.UDPRoutes(addresses...), Security: security, Profile: profile, Log: log}
 	transport := &coap.Transport{Dial: dialer.Dial, Profile: profile, FoldV3: c.FoldV3, MaxBody: c.MaxBody, Log: log}
 	defer func() { err = errors.Join(err, transport.Close()) }()

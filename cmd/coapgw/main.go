@@ -81,14 +81,20 @@ func run(ctx context.Context, args []string, std streams) int {
 	command.BindTo(ctx, (*context.Context)(nil))
 	command.Bind(std)
 	if err := command.Run(); err != nil {
-		var wrong *config.Error
-		if errors.As(err, &wrong) {
+		var option *config.Error
+		var argument *argumentError
+		if errors.As(err, &option) || errors.As(err, &argument) {
 			return fail(std, err, exitUsage)
 		}
 		return fail(std, err, exitFailure)
 	}
 	return exitOK
 }
+
+// argumentError is an argument that cannot be meant.
+type argumentError struct{ problem string }
+
+func (e *argumentError) Error() string { return e.problem }
 
 func fail(std streams, err error, code int) int {
 	fmt.Fprintf(std.err, "coapgw: %v\n", err)

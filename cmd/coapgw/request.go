@@ -119,7 +119,7 @@ func (c *requestCmd) splitTarget() (*url.URL, error) {
 	}
 	u, err := url.ParseRequestURI(target)
 	if err != nil || !strings.HasPrefix(target, "/") {
-		return nil, fmt.Errorf("%q is neither a path nor a coaps:// URL", c.Target)
+		return nil, &argumentError{fmt.Sprintf("%q is neither a path nor a coaps:// URL", c.Target)}
 	}
 	return u, nil
 }

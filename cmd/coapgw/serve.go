@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/url"
 
@@ -51,18 +53,11 @@ func (c *serveCmd) Run(ctx context.Context, std streams) error {
 	if err != nil {
 		return err
 	}
-	for _, secret := range []string{c.PSKFile, c.Key} {
-		if secret == "" {
-			continue
-		}
-		if err := keys.CheckPrivate(secret); err != nil {
-			log.Warn("secret file", "error", err)
-		}
-	}
 	security, err := gateway.ServerSecurity(c.Serve)
 	if err != nil {
 		return err
 	}
+	warnExposed(log, c.PSKFile, c.Key)
 	handler := gateway.NewServe(gateway.ServeOptions{
 		Homeserver:      homeserver,
 		Advertise:       advertise,
@@ -91,6 +86,16 @@ func (c *serveCmd) Run(ctx context.Context, std streams) error {
 		Log:         log,
 	}
 	return station.Run(ctx, socket)
+}
+
+// warnExposed logs which of the secret files others can read.
+func warnExposed(log *slog.Logger, names ...string) {
+	for _, name := range names {
+		var exposed *keys.ExposedError
+		if name != "" && errors.As(keys.CheckPrivate(name), &exposed) {
+			log.Warn("secret file", "error", exposed)
+		}
+	}
 }
 
 // optionalURL parses a URL; "" is nil.

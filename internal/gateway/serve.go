@@ -16,7 +16,7 @@ import (
 // hands it goes to the homeserver, and to no other host.
 type Serve struct {
 	proxy     *httputil.ReverseProxy
-	transport *http.Transport
+	transport *http.Transport // nil when it is the caller's
 	advertise *url.URL
 }
 
@@ -32,6 +32,9 @@ type ServeOptions struct {
 	ConnectTimeout time.Duration
 	// ResponseTimeout bounds the wait for a response header; 0 means no bound.
 	ResponseTimeout time.Duration
+	// Transport carries the requests; nil means HTTP, with the bounds above. It is
+	// for homeservers that run in the same process.
+	Transport http.RoundTripper
 	// Log receives what an operator should know; nil discards it.
 	Log *slog.Logger
 }
@@ -39,19 +42,13 @@ type ServeOptions struct {
 // NewServe returns a Serve. Close it after its last request.
 func NewServe(o ServeOptions) *Serve {
 	log := logOrDiscard(o.Log)
-	if o.ConnectTimeout == 0 {
-		o.ConnectTimeout = 10 * time.Second
+	s := &Serve{advertise: o.Advertise}
+	if o.Transport == nil {
+		s.transport = newTransport(o)
+		o.Transport = s.transport
 	}
-	s := &Serve{advertise: o.Advertise, transport: &http.Transport{
-		DialContext:           (&net.Dialer{Timeout: o.ConnectTimeout}).DialContext,
-		TLSHandshakeTimeout:   o.ConnectTimeout,
-		ResponseHeaderTimeout: o.ResponseTimeout,
-		ForceAttemptHTTP2:     true,
-		MaxIdleConnsPerHost:   64,
-		IdleConnTimeout:       90 * time.Second,
-	}}
 	s.proxy = &httputil.ReverseProxy{
-		Transport: s.transport,
+		Transport: o.Transport,
 		Rewrite: func(p *httputil.ProxyRequest) {
 			retarget(p.Out.URL, p.In.URL, o.Homeserver)
 			p.Out.Host = ""
@@ -75,6 +72,20 @@ func NewServe(o ServeOptions) *Serve {
 	return s
 }
 
+func newTransport(o ServeOptions) *http.Transport {
+	if o.ConnectTimeout == 0 {
+		o.ConnectTimeout = 10 * time.Second
+	}
+	return &http.Transport{
+		DialContext:           (&net.Dialer{Timeout: o.ConnectTimeout}).DialContext,
+		TLSHandshakeTimeout:   o.ConnectTimeout,
+		ResponseHeaderTimeout: o.ResponseTimeout,
+		ForceAttemptHTTP2:     true,
+		MaxIdleConnsPerHost:   64,
+		IdleConnTimeout:       90 * time.Second,
+	}
+}
+
 // ServeHTTP implements http.Handler. It panics with http.ErrAbortHandler when the
 // homeserver breaks off in the middle of a body, so that half an answer is never
 // taken for a whole one.
@@ -86,7 +97,11 @@ func (s *Serve) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // Close gives back the connections to the homeserver.
-func (s *Serve) Close() { s.transport.CloseIdleConnections() }
+func (s *Serve) Close() {
+	if s.transport != nil {
+		s.transport.CloseIdleConnections()
+	}
+}
 
 // announcePeer tells the homeserver for whom a request is made. Homeservers limit
 // rates by address: without it all peers would share one limit.

@@ -1,0 +1,158 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// result is what a run of the program left.
+type result struct {
+	code     int
+	out, err string
+}
+
+// coapgw runs the program.
+func coapgw(t *testing.T, stdin string, args ...string) result {
+	t.Helper()
+	var out, errs bytes.Buffer
+	code := run(t.Context(), args, streams{strings.NewReader(stdin), &out, &errs})
+	return result{code, out.String(), errs.String()}
+}
+
+func TestHelp(t *testing.T) {
+	t.Setenv("COLUMNS", "80")
+	for _, command := range []string{"", "serve", "connect", "keygen", "keygen psk", "keygen cert", "keygen ca", "request", "cbor", "cbor encode", "cbor decode", "cbor diag", "version"} {
+		t.Run(command, func(t *testing.T) {
+			r := coapgw(t, "", append(strings.Fields(command), "--help")...)
+			assert.Equal(t, exitOK, r.code)
+			assert.Empty(t, r.err)
+			golden := filepath.Join("testdata", "help", strings.ReplaceAll("coapgw "+command, " ", "_")+".txt")
+			if os.Getenv("UPDATE_GOLDEN") != "" {
+				require.NoError(t, os.WriteFile(golden, []byte(r.out), 0o644))
+			}
+			want, err := os.ReadFile(golden)
+			require.NoError(t, err)
+			assert.Equal(t, string(want), r.out, "if the change is meant, run the tests with UPDATE_GOLDEN=1")
+		})
+	}
+}
+
+func TestUsageErrors(t *testing.T) {
+	tests := []struct {
+		args string
+		want string
+	}{
+		{"", "serve"},
+		{"nonsense", "nonsense"},
+		{"serve", "--homeserver"},
+		{"serve --homeserver x", "--homeserver"},
+		{"serve --homeserver http://h", "--psk-file"},
+		{"serve --homeserver http://h --psk-file k --listen x", "--listen"},
+		{"serve --homeserver http://h --psk-file k --log-level loud", "--log-level"},
+		{"serve --homeserver http://h --psk-file k --link pigeon", "--link"},
+		{"serve --homeserver http://h --psk-file k --max-body 0", "--max-body"},
+		{"serve --homeserver http://h --psk-file k --stop-timeout soon", "--stop-timeout"},
+		{"connect", "--server"},
+		{"connect --server coap://h", "--plain-insecure"},
+		{"connect --server coaps://h --fingerprint 00 --https-listen :0", "--tls-cert"},
+		{"request", "<method>"},
+		{"request GET nowhere --server coaps://h --fingerprint 00", "nowhere"},
+		{"request GET /x", "--server"},
+		{"request GET coap://h/x", "--plain-insecure"},
+		{"cbor encode --cbor-version 7", "--cbor-version"},
+		{"keygen ca", "--cert"},
+		{"keygen cert --cert c --key k --client me", "--ca"},
+		{"keygen cert --cert c --key k --ca x", "--ca-key"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.args, func(t *testing.T) {
+			r := coapgw(t, "", strings.Fields(tt.args)...)
+			assert.Equal(t, exitUsage, r.code)
+			assert.Empty(t, r.out)
+			assert.Contains(t, r.err, tt.want)
+			assert.Equal(t, 1, strings.Count(r.err, "\n"), r.err)
+			assert.True(t, strings.HasPrefix(r.err, "coapgw: "))
+		})
+	}
+}
+
+func TestFailures(t *testing.T) {
+	for _, args := range []string{
+		"serve --homeserver http://h --psk-file /nonexistent",
+		"serve --homeserver http://h --plain-insecure --listen 256.0.0.1:0 --log-level error",
+		"connect --listen 0.0.0.0:0 --server coap://h --plain-insecure",
+		"connect --pairing @/nonexistent",
+		"cbor decode",
+	} {
+		r := coapgw(t, "", strings.Fields(args)...)
+		assert.Equal(t, exitFailure, r.code, args)
+		assert.Equal(t, 1, strings.Count(r.err, "\n"), r.err)
+	}
+}
+
+func TestEnvironment(t *testing.T) {
+	t.Setenv("COAPGW_HOMESERVER", "ftp://h")
+	assert.Contains(t, coapgw(t, "", "serve").err, `"ftp://h"`)
+	assert.Contains(t, coapgw(t, "", "serve", "--homeserver", "gopher://h").err, `"gopher://h"`, "a flag goes first")
+}
+
+// TestExposedKeyIsReported gives serve a key file that everyone may read.
+func TestExposedKeyIsReported(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "keys")
+	require.Equal(t, exitOK, coapgw(t, "", "keygen", "psk", "--psk-file", file).code)
+	require.NoError(t, os.Chmod(file, 0o644))
+	r := coapgw(t, "", "serve", "--homeserver", "http://h", "--psk-file", file, "--listen", "256.0.0.1:0")
+	assert.Equal(t, exitFailure, r.code)
+	assert.Contains(t, r.err, "secret file")
+}
+
+func TestVersion(t *testing.T) {
+	r := coapgw(t, "", "version")
+	assert.Equal(t, exitOK, r.code)
+	assert.Regexp(t, `^coapgw \S+, wire version 1, go\S+ \S+/\S+\n$`, r.out)
+}
+
+func TestCBOR(t *testing.T) {
+	const text = `{"msgtype":"m.text","body":"hello","8":[1.0,null,9007199254740993]}`
+	encoded := coapgw(t, text, "cbor", "encode")
+	require.Equal(t, exitOK, encoded.code, encoded.err)
+	assert.Less(t, len(encoded.out), len(text))
+	assert.Equal(t, text+"\n", coapgw(t, encoded.out, "cbor", "decode").out)
+	assert.Contains(t, coapgw(t, encoded.out, "cbor", "diag").out, `27: "hello"`)
+
+	plain := coapgw(t, text, "cbor", "encode", "--cbor-version", "0")
+	assert.Greater(t, len(plain.out), len(encoded.out))
+	assert.Contains(t, coapgw(t, plain.out, "cbor", "diag").out, `"body": "hello"`)
+
+	for _, args := range [][]string{{"cbor", "encode"}, {"cbor", "decode"}, {"cbor", "diag"}} {
+		r := coapgw(t, "\xff{", args...)
+		assert.Equal(t, exitFailure, r.code, args)
+		assert.Empty(t, r.out, args)
+		assert.Equal(t, 1, strings.Count(r.err, "\n"), r.err)
+	}
+}
+
+// TestCommandsStop checks that a command which waits ends with its context.
+func TestCommandsStop(t *testing.T) {
+	for _, args := range []string{
+		"serve --plain-insecure --listen 127.0.0.1:0 --homeserver http://127.0.0.1:1 --log-level error",
+		"connect --plain-insecure --listen 127.0.0.1:0 --server coap://127.0.0.1:1",
+	} {
+		ctx, stop := context.WithCancel(t.Context())
+		out, ready := io.Pipe()
+		code := make(chan int, 1)
+		var errs bytes.Buffer
+		go func() { code <- run(ctx, strings.Fields(args), streams{nil, ready, &errs}) }()
+		readyAddress(t, out)
+		stop()
+		assert.Equal(t, exitOK, <-code, errs.String())
+	}
+}
