@@ -10,9 +10,9 @@ const (
 	minBlockSize = 16
 	maxBlockSize = 1024
 	reservedSZX  = 7 // RFC 7959 §2.2
-	// blockOptions is the room that the options of this layer may take in a
-	// message: Observe, Block1, Block2, one size and a Request-Tag.
-	blockOptions = 5 + 5 + 5 + 6 + 5
+	// blockOptions is the room that the options of this layer may take in one
+	// message: at most Block1, a size and a Request-Tag.
+	blockOptions = 5 + 6 + 6
 )
 
 // block is the value of a Block1 or Block2 option (RFC 7959 §2.2).

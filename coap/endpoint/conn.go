@@ -50,6 +50,7 @@ type Conn struct {
 	claims      map[uint64]int // our uploads in progress, by transferKey
 	tag         uint32         // the last Request-Tag
 	serving     int            // handlers running
+	quiet       chan struct{}  // closed when none runs, nil while nobody waits
 	fetching    int            // block requests being answered
 	uploads     []*upload      // of the peer
 	downloads   []*download    // of the peer

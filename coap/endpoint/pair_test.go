@@ -54,11 +54,11 @@ func together(t *testing.T, client, server Config, wrap func(*datagrams) net.Con
 	synctest.Test(t, func(t *testing.T) {
 		a, b := datagramPipe()
 		ca, cb := New(wrap(a), client), New(wrap(b), server)
+		defer ca.Wait()
+		defer cb.Wait()
+		defer ca.Close()
+		defer cb.Close()
 		f(t, ca, cb)
-		require.NoError(t, ca.Close())
-		require.NoError(t, cb.Close())
-		ca.Wait()
-		cb.Wait()
 	})
 }
 
@@ -151,7 +151,7 @@ func TestTwentyPercentLoss(t *testing.T) {
 				return resp
 			})
 			cfg := Config{Profile: testProfile(), Handler: h}
-			cfg.Profile.MaxRetransmit = 8
+			cfg.Profile.MaxRetransmit = 14
 			cfg.Profile.AckTimeout = time.Second
 			together(t, cfg, cfg, twenty(seed), func(t *testing.T, client, _ *Conn) {
 				var all sync.WaitGroup

@@ -90,8 +90,11 @@ func (c *Conn) serve(in *incoming) {
 
 func (c *Conn) doneServing() {
 	c.mu.Lock()
-	c.serving--
-	c.mu.Unlock()
+	defer c.mu.Unlock()
+	if c.serving--; c.serving == 0 && c.quiet != nil {
+		close(c.quiet)
+		c.quiet = nil
+	}
 }
 
 // tooLarge refuses a body and says what would be accepted (RFC 7959 §2.9.3).
