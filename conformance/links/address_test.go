@@ -1,0 +1,80 @@
+package links
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/coapgw/coapgw/dtls"
+)
+
+// TestAddressChangesMidSession: a NAT that forgets its mapping costs no handshake,
+// whether it happens between two requests, during an upload, a download, or while
+// a long-poll waits.
+func TestAddressChangesMidSession(t *testing.T) {
+	p := lossy()
+	inWorld(t, p, emulate(p), func(w *world) {
+		w.populate(1, 100)
+		bob := w.aboard()
+		bob.login("bob")
+		shaken := w.handshakes.Load()
+
+		w.rebind(ship(50_001))
+		room := bob.room()
+
+		defer w.rebindAfter(3*time.Second, 50_002)()
+		bob.do("POST", "/_matrix/media/r0/upload?filename=photo", noise(20_000))
+
+		defer w.rebindAfter(3*time.Second, 50_003)()
+		first := bob.do("GET", r0+"/sync?filter=%7B%22room%22:%7B%22timeline%22:%7B%22limit%22:100%7D%7D%7D", "")
+		require.Equal(w.t, w.homeserver.answer(), first)
+		assert.Greater(w.t, len(first), 20_000)
+
+		// The answer to a long-poll goes to where the session was heard last, so
+		// the client has to say something first.
+		since := field(bob, first, "next_batch")
+		defer w.rebindAfter(time.Minute, 50_004)()
+		spoke := time.AfterFunc(2*time.Minute, func() { bob.send(room, 1, "ahoy") })
+		defer spoke.Stop()
+		got := bob.do("GET", r0+"/sync?timeout=300000&since="+since, "")
+		assert.Contains(w.t, got, "ahoy")
+
+		assert.EqualValues(w.t, 1, w.dials.Load())
+		assert.Equal(w.t, shaken, w.handshakes.Load(), "handshake records after the first handshake")
+	})
+}
+
+// TestServerRestartsAndAddressChanges: the server knows the session no more and
+// the client has another address. A GET goes on by a session of its own once the
+// old one proves to be dead; the caller notices the delay alone.
+func TestServerRestartsAndAddressChanges(t *testing.T) {
+	p := tenSeconds()
+	inWorld(t, p, emulate(p), func(w *world) {
+		w.ashore("alice")
+		alice := w.aboard()
+		alice.login("alice")
+		alice.do("GET", r0+"/account/whoami", "")
+
+		w.restartServer(dtls.Config{})
+		w.rebind(ship(50_001))
+		start := time.Now()
+		assert.Contains(w.t, alice.do("GET", r0+"/account/whoami", ""), alice.userID)
+		took := time.Since(start)
+		w.t.Log("recovered after", took)
+		assert.LessOrEqual(w.t, took, p.MaxTransmitWait()+p.HandshakeTimeout)
+		assert.EqualValues(w.t, 2, w.dials.Load())
+
+		room := alice.room()
+		alice.send(room, 1, "hello world")
+		assert.EqualValues(w.t, 2, w.dials.Load(), "the new session stays")
+	})
+}
+
+// rebindAfter gives the session another port after a time. The function that it
+// returns must be called before the world ends.
+func (w *world) rebindAfter(d time.Duration, port int) (stop func()) {
+	t := time.AfterFunc(d, func() { w.rebind(ship(port)) })
+	return func() { t.Stop() }
+}

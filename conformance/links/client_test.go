@@ -1,0 +1,106 @@
+package links
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+
+	"github.com/stretchr/testify/require"
+)
+
+const r0 = "/_matrix/client/r0"
+
+// client is a Matrix client: over the link, or at the homeserver itself.
+type client struct {
+	w      *world
+	via    http.RoundTripper
+	token  string
+	userID string
+}
+
+// aboard is a client behind the link, not logged in.
+func (w *world) aboard() *client { return &client{w: w, via: w.transport} }
+
+// ashore is a user registered at the homeserver, without the link.
+func (w *world) ashore(name string) *client {
+	c := &client{w: w, via: direct{w.homeserver.Handler}}
+	c.take(c.do("POST", r0+"/register", `{"username":"`+name+`","password":"secret","auth":{"type":"m.login.dummy"}}`))
+	return c
+}
+
+// direct calls a handler.
+type direct struct{ http.Handler }
+
+// RoundTrip implements http.RoundTripper.
+func (d direct) RoundTrip(r *http.Request) (*http.Response, error) {
+	w := httptest.NewRecorder()
+	d.ServeHTTP(w, r)
+	return w.Result(), nil
+}
+
+// request sends a request and returns the answer as far as it came.
+func (c *client) request(method, target, body string) (status int, answer string, err error) {
+	r := httptest.NewRequestWithContext(c.w.t.Context(), method, target, strings.NewReader(body))
+	switch {
+	case body == "":
+		r.Body, r.ContentLength = http.NoBody, 0
+	case json.Valid([]byte(body)):
+		r.Header.Set("Content-Type", "application/json")
+	default:
+		r.Header.Set("Content-Type", "image/jpeg")
+	}
+	if c.token != "" {
+		r.Header.Set("Authorization", "Bearer "+c.token)
+	}
+	resp, err := c.via.RoundTrip(r)
+	if err != nil {
+		return 0, "", err
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	return resp.StatusCode, string(b), err
+}
+
+// do sends a request that must be answered 200.
+func (c *client) do(method, target, body string) string {
+	c.w.t.Helper()
+	status, answer, err := c.request(method, target, body)
+	require.NoError(c.w.t, err, "%s %s", method, target)
+	require.Equal(c.w.t, http.StatusOK, status, "%s %s: %s", method, target, answer)
+	return answer
+}
+
+// take becomes the user that a login or a registration made.
+func (c *client) take(answer string) {
+	c.token, c.userID = field(c, answer, "access_token"), field(c, answer, "user_id")
+}
+
+// login logs in a user that ashore has registered.
+func (c *client) login(name string) {
+	c.take(c.do("POST", r0+"/login", `{"type":"m.login.password","identifier":{"type":"m.id.user","user":"`+name+`"},"password":"secret"}`))
+}
+
+// room makes a public room.
+func (c *client) room() string {
+	return field(c, c.do("POST", r0+"/createRoom", `{"preset":"public_chat"}`), "room_id")
+}
+
+// send sends a text message and returns its event id.
+func (c *client) send(room string, txn int, text string) string {
+	body, err := json.Marshal(map[string]string{"msgtype": "m.text", "body": text})
+	require.NoError(c.w.t, err)
+	return field(c, c.do("PUT", r0+"/rooms/"+room+"/send/m.room.message/"+strconv.Itoa(txn), string(body)), "event_id")
+}
+
+// field reads a string of a JSON object.
+func field(c *client, object, name string) string {
+	c.w.t.Helper()
+	var m map[string]json.RawMessage
+	require.NoError(c.w.t, json.Unmarshal([]byte(object), &m))
+	var s string
+	require.NoError(c.w.t, json.Unmarshal(m[name], &s), "%s in %s", name, object)
+	return s
+}

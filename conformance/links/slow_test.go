@@ -1,0 +1,105 @@
+package links
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/coapgw/coapgw/coap/link"
+	"github.com/coapgw/coapgw/dtls"
+)
+
+// TestTenSecondRoundTrip: the reference never connects at a round trip of ten
+// seconds.
+func TestTenSecondRoundTrip(t *testing.T) {
+	p := tenSeconds()
+	inWorld(t, p, emulate(p), func(w *world) {
+		chat(w)
+		assert.Zero(w.t, w.sentTwice())
+	})
+}
+
+// TestThreeHundredBitsPerSecond: the reference never connects at 300 bit/s.
+func TestThreeHundredBitsPerSecond(t *testing.T) {
+	p := hf300()
+	inWorld(t, p, emulate(p), func(w *world) {
+		chat(w)
+		assert.Zero(w.t, w.sentTwice())
+	})
+}
+
+// TestReferenceLimitsFail shows that these links are as hard as the tests above
+// claim: with the limits of the reference there is no session.
+func TestReferenceLimitsFail(t *testing.T) {
+	for _, p := range []link.Profile{tenSeconds(), hf300()} {
+		t.Run(p.Name, func(t *testing.T) {
+			inWorld(t, referenceLimits(p), emulate(p), func(w *world) {
+				w.restartServer(dtls.Config{MaxCookieless: -1}) // it asks everyone for a cookie
+				_, _, err := w.aboard().request("GET", "/_matrix/client/versions", "")
+				var failed *dtls.HandshakeError
+				require.ErrorAs(w.t, err, &failed)
+				assert.ErrorIs(w.t, err, context.DeadlineExceeded)
+			})
+		})
+	}
+}
+
+// TestDefaultTimersSendTwice: with the timers of the RFCs the same session
+// completes, because they are only timers, but everything is on the link several
+// times. It is why a link has a profile.
+func TestDefaultTimersSendTwice(t *testing.T) {
+	for _, p := range []link.Profile{tenSeconds(), hf300()} {
+		t.Run(p.Name, func(t *testing.T) {
+			inWorld(t, defaultTimers(p), emulate(p), func(w *world) {
+				chat(w)
+				assert.Greater(w.t, w.sentTwice(), 20)
+			})
+		})
+	}
+}
+
+// chat connects from nothing, logs in, sends a message, and gets one by a
+// long-poll that waits for it.
+func chat(w *world) {
+	start := time.Now()
+	step := func(what string) { w.t.Logf("%-9s after %v", what, time.Since(start).Round(time.Millisecond)) }
+	w.ashore("alice")
+	bob := w.ashore("bob")
+	room := bob.room()
+	alice := w.aboard()
+	assert.Contains(w.t, alice.do("GET", "/_matrix/client/versions", ""), `"versions"`)
+	step("connected")
+	alice.login("alice")
+	step("logged in")
+	alice.do("POST", r0+"/join/"+room, "{}")
+	step("joined")
+	first := alice.do("GET", r0+"/sync", "")
+	require.Equal(w.t, w.homeserver.answer(), first)
+	step("synced")
+	id := alice.send(room, 1, "hello world")
+	step("sent")
+	assert.Contains(w.t, bob.do("GET", r0+"/sync", ""), id)
+
+	since := field(alice, alice.do("GET", r0+"/sync?since="+field(alice, first, "next_batch"), ""), "next_batch")
+	var reply string
+	answer := time.AfterFunc(4*time.Minute, func() { reply = bob.send(room, 1, "ahoy") })
+	defer answer.Stop()
+	got := alice.do("GET", r0+"/sync?timeout=600000&since="+since, "")
+	require.Equal(w.t, w.homeserver.answer(), got)
+	require.NotEmpty(w.t, reply)
+	assert.Contains(w.t, got, reply)
+	step("received")
+	assert.EqualValues(w.t, 1, w.dials.Load())
+}
+
+// sentTwice counts what was sent again, on a link without loss for nothing:
+// messages, and datagrams of the handshake beyond the four of a session with a key
+// (RFC 4279 §2, without cookie).
+func (w *world) sentTwice() int {
+	s := w.link.Stats()
+	w.t.Logf("up %d B in %d datagrams, down %d B in %d", s.Up.Bytes, s.Up.Datagrams, s.Down.Bytes, s.Down.Datagrams)
+	return int(w.events.retransmitted.Load() + max(w.handshakes.Load()-4, 0))
+}
