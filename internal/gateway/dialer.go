@@ -10,6 +10,7 @@ import (
 
 	"github.com/coapgw/coapgw/coap/link"
 	"github.com/coapgw/coapgw/dtls"
+	"github.com/coapgw/coapgw/internal/plainudp"
 )
 
 // Dialer opens sessions for coap.Transport: a socket, and DTLS over it.
@@ -62,7 +63,7 @@ func (d *Dialer) dial(ctx context.Context, r Route) (net.Conn, error) {
 		return nil, err
 	}
 	if d.Security == nil {
-		return dialPlain(pc, r.Peer), nil
+		return plainudp.Dial(pc, r.Peer), nil
 	}
 	cfg := *d.Security
 	cfg.Profile, cfg.Log = d.Profile, d.Log

@@ -12,6 +12,7 @@ import (
 	"github.com/coapgw/coapgw/coap/link"
 	"github.com/coapgw/coapgw/coap/trace"
 	"github.com/coapgw/coapgw/dtls"
+	"github.com/coapgw/coapgw/internal/plainudp"
 )
 
 // Station puts a Handler on a datagram socket: DTLS below, coap.Server above.
@@ -61,7 +62,7 @@ func (s *Station) Run(ctx context.Context, pc net.PacketConn) error {
 
 func (s *Station) listen(pc net.PacketConn) (net.Listener, error) {
 	if s.Security == nil {
-		return listenPlain(pc, s.MaxSessions), nil
+		return plainudp.Listen(pc, s.MaxSessions), nil
 	}
 	cfg := *s.Security
 	cfg.Profile, cfg.MaxSessions, cfg.Log = s.Profile, s.MaxSessions, s.Log
