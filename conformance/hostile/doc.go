@@ -1,0 +1,3 @@
+// Package hostile holds the server to serving others while someone, with a key or
+// without, sends it whatever comes to mind.
+package hostile

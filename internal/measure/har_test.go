@@ -1,0 +1,52 @@
+package measure_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/coapgw/coapgw/internal/measure"
+)
+
+const archive = `{"log":{"version":"1.2","entries":[
+ {"request":{"method":"GET","url":"https://hs.example/_matrix/client/v3/sync?timeout=0","bodySize":0},
+  "response":{"status":200,"content":{"size":18,"mimeType":"application/json","text":"{\"next_batch\":\"s\"}"}}},
+ {"request":{"method":"PUT","url":"https://hs.example/_matrix/client/v3/rooms/%21a%3Ab/typing/%40c%3Ab","bodySize":16,"postData":{"mimeType":"application/json","text":"{\"typing\":false}"}},
+  "response":{"status":200,"content":{"size":2,"mimeType":"application/json","text":"e30=","encoding":"base64"}}},
+ {"request":{"method":"GET","url":"https://hs.example/_matrix/client/v1/media/download/b/x","bodySize":0},
+  "response":{"status":200,"content":{"size":4,"mimeType":"image/png","text":"AAECAw==","encoding":"base64"}}},
+ {"request":{"method":"GET","url":"https://app.example/index.html","bodySize":0},"response":{"status":200,"content":{"size":9,"mimeType":"text/html","text":"<p>hi</p>"}}},
+ {"request":{"method":"OPTIONS","url":"https://hs.example/_matrix/client/v3/sync","bodySize":0},"response":{"status":204,"content":{"size":0,"mimeType":""}}},
+ {"request":{"method":"GET","url":"https://hs.example/_matrix/client/v3/sync","bodySize":0},"response":{"status":0,"content":{"size":0,"mimeType":""}}},
+ {"request":{"method":"GET","url":"https://hs.example/_matrix/client/v3/sync","bodySize":0},"response":{"status":200,"content":{"size":900,"mimeType":"application/json"}}},
+ {"request":{"method":"POST","url":"https://hs.example/_matrix/media/v3/upload","bodySize":900},"response":{"status":200,"content":{"size":2,"mimeType":"application/json","text":"{}"}}}
+]}}`
+
+func TestHAR(t *testing.T) {
+	m := measure.NewMeter()
+	require.NoError(t, m.HAR(strings.NewReader(archive)))
+	r := m.Report()
+	assert.Equal(t, map[string]int{
+		"not Matrix": 1, "answered by connect itself": 1, "no answer": 1,
+		"response body missing": 1, "request body missing": 1,
+	}, r.Unusable)
+	assert.Equal(t, 3, r.Total.Count)
+	sync := *r.Kinds["GET /sync"]
+	assert.Equal(t, len("/_matrix/client/v3/sync?timeout=0")+len(`{"next_batch":"s"}`), sync.JSON)
+	// Uri-Path "7", Uri-Query "timeout=0", Content-Format 60, {19: "s"}.
+	assert.Equal(t, 2+10+2+4, sync.V1)
+	typing := *r.Kinds["PUT /rooms/{roomId}/typing/{userId}"]
+	assert.Equal(t, len("/_matrix/client/v3/rooms/%21a%3Ab/typing/%40c%3Ab")+len(`{"typing":false}`)+2, typing.JSON)
+	// Uri-Path "Y", "!a:b", "@c:b" and Content-Format, {82: false}; {} back.
+	assert.Equal(t, 2+5+5+2+4+2+1, typing.V1)
+	media := *r.Kinds["GET _matrix/client/v1/media…"]
+	assert.Equal(t, 1, media.Count)
+	assert.Greater(t, media.V1, 4)
+}
+
+func TestHARRefusesOther(t *testing.T) {
+	require.Error(t, measure.NewMeter().HAR(strings.NewReader("not JSON")))
+	require.Error(t, measure.NewMeter().JSONLines(strings.NewReader(`{"kind":"x"}`)))
+}
