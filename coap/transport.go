@@ -90,6 +90,7 @@ func (t *Transport) Close() error {
 	for _, s := range open {
 		if s.session != nil {
 			_ = s.conn.Close()
+			s.conn.Wait()
 		}
 	}
 	return nil
@@ -348,13 +349,20 @@ func (t *Transport) dial(s *slotted) {
 		Profile:       t.Profile,
 		Overhead:      overhead(conn),
 		MaxBody:       t.MaxBody,
-		KnownCritical: func(n endpoint.OptionNumber) bool { return n == OptionEnvelope },
+		KnownCritical: criticalInResponse,
 		Log:           t.Log,
 		Recorder:      t.Recorder,
 	}))
 	if t.life.Err() != nil {
 		_ = s.conn.Close()
 	}
+}
+
+// criticalInResponse reports whether a critical option is understood in a
+// response: that of ours, and the one which a peer that does not know MSC3079
+// refuses, because libcoap sends it back with its 4.02.
+func criticalInResponse(n endpoint.OptionNumber) bool {
+	return n == OptionEnvelope || n == OptionVersion
 }
 
 // overhead asks a connection what it adds to each datagram.
