@@ -46,14 +46,8 @@ conformance:
 nested:
 	@for m in $(filter-out .,$(MODULES)); do echo "test $$m"; $(GO) -C $$m test $(TAGS) -timeout 10m ./... || exit 1; done
 
-# go test fuzzes one target of one package at a time; -list names them.
 fuzz:
-	@$(GO) test -list '^Fuzz' ./... | \
-	awk '/^Fuzz/ {targets[++n] = $$1} /^ok/ {for (i = 1; i <= n; i++) print $$2, targets[i]; n = 0}' | \
-	while read -r package target; do \
-		echo "fuzz $$package $$target"; \
-		$(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) "$$package" </dev/null || exit 1; \
-	done
+	@GO=$(GO) tools/fuzz.sh $(FUZZTIME)
 
 bench:
 	$(GO) test -run '^$$' -bench . -benchmem ./...
