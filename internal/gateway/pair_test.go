@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -208,6 +209,56 @@ func TestDialerTriesRoutes(t *testing.T) {
 		require.NoError(t, err, tt.name)
 		conn.Close()
 	}
+}
+
+// TestServerMoves has the server fall silent and come back at another address,
+// which only a new look at the routes finds.
+func TestServerMoves(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		key := []byte(strings.Repeat("k", 16))
+		newHome := func(name string) *linkemu.Link {
+			l := linkemu.New(linkemu.Config{})
+			t.Cleanup(func() { l.Close() })
+			runStation(t, &Station{
+				Profile:  link.Default(),
+				Security: &dtls.Config{Keys: func(string) ([]byte, bool) { return key, true }},
+				Handler:  http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, name) }),
+			}, l.Listen())
+			return l
+		}
+		home := newHome("old")
+		looked := 0
+		d := &Dialer{
+			Profile:  link.Default(),
+			Security: &dtls.Config{Identity: "boat", Key: key},
+			Routes: func(ctx context.Context) ([]Route, error) {
+				looked++
+				return emulatedRoute(home, "192.0.2.1:1")(ctx)
+			},
+		}
+		transport := &coap.Transport{Dial: d.Dial, Profile: link.Default()}
+		t.Cleanup(func() { transport.Close() })
+		ask := func() (string, error) {
+			res, err := transport.RoundTrip(request(t, http.MethodGet, "/x", nil))
+			if err != nil {
+				return "", err
+			}
+			return readAll(t, res), nil
+		}
+		for range 2 {
+			answer, err := ask()
+			require.NoError(t, err)
+			assert.Equal(t, "old", answer)
+		}
+		assert.Equal(t, 1, looked, "one session serves both requests")
+
+		home.Listen() // takes the address and never answers
+		home = newHome("new")
+		answer, err := ask()
+		require.NoError(t, err)
+		assert.Equal(t, "new", answer)
+		assert.Equal(t, 2, looked)
+	})
 }
 
 func TestUDPRoutes(t *testing.T) {

@@ -37,7 +37,7 @@ func ListenWebTLS(ctx context.Context, address string, cert tls.Certificate) (ne
 	return tls.NewListener(l, &tls.Config{
 		Certificates: []tls.Certificate{cert},
 		MinVersion:   tls.VersionTLS12,
-		NextProtos:   []string{"http/1.1"},
+		NextProtos:   []string{"h2", "http/1.1"},
 	}), nil
 }
 

@@ -93,13 +93,14 @@ func TestListenWebTLS(t *testing.T) {
 	go func() { ended <- RunWeb(ctx, NewConnect(ConnectOptions{}), time.Minute, nil, l) }()
 	pool := x509.NewCertPool()
 	pool.AppendCertsFromPEM(ca.CertificatePEM())
-	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}}
+	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}, ForceAttemptHTTP2: true}
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodOptions, "https://"+l.Addr().String(), nil)
 	require.NoError(t, err)
 	res, err := transport.RoundTrip(r)
 	require.NoError(t, err)
 	res.Body.Close()
 	assertCORS(t, res.Header)
+	assert.Equal(t, 2, res.ProtoMajor, "many requests share a connection, however long a sync waits")
 	transport.CloseIdleConnections()
 	stop()
 	require.NoError(t, <-ended)
