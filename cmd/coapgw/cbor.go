@@ -24,7 +24,7 @@ func (cborCmd) Help() string {
 
 // dialect is which keys become integers.
 type dialect struct {
-	CborVersion int `default:"1" enum:"0,1" help:"Table of integer keys: 1 is MSC3079, 0 none."`
+	CborVersion int `default:"1" env:"-" enum:"0,1" help:"Table of integer keys: 1 is MSC3079, 0 none."`
 }
 
 func (d dialect) codec() *cborcodec.Codec {

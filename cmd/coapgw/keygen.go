@@ -21,9 +21,9 @@ func (keygenCmd) Help() string {
 }
 
 type keygenPSKCmd struct {
-	PSKFile    string   `name:"psk-file" help:"Add the key to this file, which serve reads." placeholder:"FILE" type:"path"`
-	Server     []string `help:"Print a pairing line for a server at this address; may be repeated, best first." placeholder:"HOST:PORT"`
-	Homeserver string   `help:"Matrix server name to note in the pairing line." placeholder:"NAME"`
+	PSKFile    string   `env:"-" name:"psk-file" help:"Add the key to this file, which serve reads." placeholder:"FILE" type:"path"`
+	Server     []string `env:"-" help:"Print a pairing line for a server at this address; may be repeated, best first." placeholder:"HOST:PORT"`
+	Homeserver string   `env:"-" help:"Matrix server name to note in the pairing line." placeholder:"NAME"`
 }
 
 // Help is shown by keygen psk --help.
@@ -62,8 +62,8 @@ func (c keygenPSKCmd) Run(std streams) error {
 
 // newFiles are where a certificate and its key go.
 type newFiles struct {
-	Cert string `required:"" help:"File to make for the certificate (PEM)." placeholder:"FILE" type:"path"`
-	Key  string `required:"" help:"File to make for its key (PEM)." placeholder:"FILE" type:"path"`
+	Cert string `env:"-" required:"" help:"File to make for the certificate (PEM)." placeholder:"FILE" type:"path"`
+	Key  string `env:"-" required:"" help:"File to make for its key (PEM)." placeholder:"FILE" type:"path"`
 }
 
 // write makes the files and prints the certificate's fingerprint.
@@ -77,7 +77,7 @@ func (f newFiles) write(pair keys.Pair, std streams) error {
 
 type keygenCACmd struct {
 	newFiles
-	Name string `default:"coapgw household CA" help:"Name that devices show for it." placeholder:"NAME"`
+	Name string `env:"-" default:"coapgw household CA" help:"Name that devices show for it." placeholder:"NAME"`
 }
 
 // Help is shown by keygen ca --help.
@@ -96,12 +96,12 @@ func (c keygenCACmd) Run(std streams) error {
 
 type keygenCertCmd struct {
 	newFiles
-	Name       []string `help:"DNS name or IP address of the server; may be repeated." placeholder:"NAME"`
-	Client     string   `help:"Make a client's certificate with this name instead; needs --ca." placeholder:"NAME"`
-	CA         string   `name:"ca" help:"Certificate (PEM) of the authority that signs; without, the certificate signs itself." placeholder:"FILE" type:"path"`
-	CAKey      string   `name:"ca-key" help:"Key (PEM) of --ca." placeholder:"FILE" type:"path"`
-	Server     []string `help:"Print a pairing line that pins the certificate, for a server at this address; may be repeated, best first." placeholder:"HOST:PORT"`
-	Homeserver string   `help:"Matrix server name to note in the pairing line." placeholder:"NAME"`
+	Name       []string `env:"-" help:"DNS name or IP address of the server; may be repeated." placeholder:"NAME"`
+	Client     string   `env:"-" help:"Make a client's certificate with this name instead; needs --ca." placeholder:"NAME"`
+	CA         string   `env:"-" name:"ca" help:"Certificate (PEM) of the authority that signs; without, the certificate signs itself." placeholder:"FILE" type:"path"`
+	CAKey      string   `env:"-" name:"ca-key" help:"Key (PEM) of --ca." placeholder:"FILE" type:"path"`
+	Server     []string `env:"-" help:"Print a pairing line that pins the certificate, for a server at this address; may be repeated, best first." placeholder:"HOST:PORT"`
+	Homeserver string   `env:"-" help:"Matrix server name to note in the pairing line." placeholder:"NAME"`
 }
 
 // Help is shown by keygen cert --help.

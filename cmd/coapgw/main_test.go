@@ -102,6 +102,10 @@ func TestEnvironment(t *testing.T) {
 	t.Setenv("COAPGW_HOMESERVER", "ftp://h")
 	assert.Contains(t, coapgw(t, "", "serve").err, `"ftp://h"`)
 	assert.Contains(t, coapgw(t, "", "serve", "--homeserver", "gopher://h").err, `"gopher://h"`, "a flag goes first")
+	t.Setenv("COAPGW_SERVER", "coaps://h")
+	r := coapgw(t, "", "keygen", "psk")
+	assert.Equal(t, exitOK, r.code)
+	assert.Equal(t, 1, strings.Count(r.out, "\n"), "what connect shall use changes nothing that keygen makes")
 }
 
 // TestExposedKeyIsReported gives serve a key file that everyone may read.

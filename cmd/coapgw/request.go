@@ -23,12 +23,12 @@ type requestCmd struct {
 	config.Link
 	Method  string        `arg:"" help:"HTTP method."`
 	Target  string        `arg:"" help:"Path and query, or a coaps:// URL with them."`
-	Data    string        `short:"d" help:"Body; @FILE reads it from a file, - from standard input. JSON, unless --header says otherwise." placeholder:"JSON|@FILE|-"`
-	Header  []string      `short:"H" sep:"none" help:"Further HTTP header; may be repeated." placeholder:"NAME: VALUE"`
+	Data    string        `short:"d" env:"-" help:"Body; @FILE reads it from a file, - from standard input. JSON, unless --header says otherwise." placeholder:"JSON|@FILE|-"`
+	Header  []string      `short:"H" env:"-" sep:"none" help:"Further HTTP header; may be repeated." placeholder:"'NAME: VALUE'"`
 	Token   string        `help:"Access token. Others see command lines: prefer the environment." placeholder:"TOKEN"`
 	MaxBody int64         `help:"Largest body of an answer, in bytes."`
-	Timeout time.Duration `default:"5m" help:"How long to wait for the answer."`
-	Verbose bool          `short:"v" help:"Show each CoAP message, its options and its bytes."`
+	Timeout time.Duration `default:"5m" env:"-" help:"How long to wait for the answer."`
+	Verbose bool          `short:"v" env:"-" help:"Show each CoAP message, its options and its bytes."`
 }
 
 // Help is shown by request --help.

@@ -68,7 +68,7 @@ type Peer struct {
 	// PlainInsecure permits coap:// without DTLS: no secrecy, no authentication.
 	PlainInsecure bool `help:"Permit a coap:// server, WITHOUT encryption: anyone on the path reads every message and access token, and can act as the user."`
 	// FoldV3 sends /v3/ paths as their r0 twins to a server that is no coapgw.
-	FoldV3 bool `name:"fold-v3" help:"Shorten /v3/ paths to their r0 twins towards a server that is no coapgw. Saves up to 35 bytes a request; right only if its homeserver treats both alike."`
+	FoldV3 bool `name:"fold-v3" env:"COAPGW_FOLD_V3" help:"Shorten /v3/ paths to their r0 twins towards a server that is no coapgw. Saves up to 35 bytes a request; right only if its homeserver treats both alike."`
 }
 
 // Connect is the client's side of the pair.
