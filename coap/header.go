@@ -99,7 +99,8 @@ func addFields(opts endpoint.Options, fs []field, max int) (_ endpoint.Options, 
 			continue
 		}
 		take := 1 + 2*maxExtension + 1 + len(f.value)
-		if len(f.value) > maxOptionField || size+take > max {
+		follows := len(long) > 0 && long[len(long)-1].name == f.name // lines of a name keep their order
+		if follows || len(f.value) > maxOptionField || size+take > max {
 			long = append(long, f)
 			continue
 		}

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -91,17 +93,20 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	}
 	run.life, run.end = context.WithCancel(context.Background())
 	run.mapping = NewMapping(MappingConfig{Profile: profile})
-	stop := context.AfterFunc(ctx, func() { _ = l.Close() })
-	defer stop()
-
 	var watchers sync.WaitGroup
-	err := run.accept(l, profile, &watchers)
-	run.stop()
-	if ctx.Err() != nil {
-		err = nil
+	accepted := make(chan error, 1)
+	go func() { accepted <- run.accept(l, profile, &watchers) }()
+	var err error
+	select {
+	case err = <-accepted:
+		run.stop()
+		_ = l.Close()
+	case <-ctx.Done():
+		run.stop()
 		run.drain()
+		_ = l.Close() // not before: a listener may take its sessions with it
+		<-accepted
 	}
-	_ = l.Close()
 	run.closeAll()
 	watchers.Wait()
 	run.running.Wait()
@@ -125,8 +130,12 @@ func (s *serving) accept(l net.Listener, profile link.Profile, watchers *sync.Wa
 			return err
 		}
 		s.mu.Lock()
-		full := len(s.sessions) >= limit
+		full, stopping := len(s.sessions) >= limit, s.stopping
 		s.mu.Unlock()
+		if stopping {
+			_ = conn.Close()
+			continue
+		}
 		if full {
 			s.log.Warn("too many sessions", "limit", limit)
 			_ = conn.Close()
@@ -158,6 +167,7 @@ func (s *serving) start(conn net.Conn, profile link.Profile, watchers *sync.Wait
 		s.mu.Lock()
 		delete(s.sessions, c)
 		s.mu.Unlock()
+		c.Wait()
 		s.log.Debug("session ends", "peer", peer.Identity)
 	})
 }
@@ -181,31 +191,38 @@ func (s *serving) stop() {
 	s.end()
 }
 
-// drain waits for requests under way, at most Grace.
+// drain waits for requests under way and their responses, at most Grace.
 func (s *serving) drain() {
 	if s.Grace <= 0 {
 		return
 	}
+	grace, cancel := context.WithTimeout(context.Background(), s.Grace)
+	defer cancel()
 	idle := make(chan struct{})
-	go func() { s.running.Wait(); close(idle) }()
-	grace := time.NewTimer(s.Grace)
-	defer grace.Stop()
+	go func() {
+		defer close(idle)
+		s.running.Wait()
+		for _, c := range s.open() {
+			c.Drain(grace)
+		}
+	}()
 	select {
 	case <-idle:
-	case <-grace.C:
+	case <-grace.Done():
 		s.closeAll()
 		<-idle
 	}
 }
 
-func (s *serving) closeAll() {
+// open returns the sessions held at the moment.
+func (s *serving) open() []*endpoint.Conn {
 	s.mu.Lock()
-	open := make([]*endpoint.Conn, 0, len(s.sessions))
-	for c := range s.sessions {
-		open = append(open, c)
-	}
-	s.mu.Unlock()
-	for _, c := range open {
+	defer s.mu.Unlock()
+	return slices.Collect(maps.Keys(s.sessions))
+}
+
+func (s *serving) closeAll() {
+	for _, c := range s.open() {
 		_ = c.Close()
 	}
 }
