@@ -18,6 +18,9 @@ type Observer struct {
 	end   context.CancelFunc
 	// turn holds one token while no message of the observation is on its way.
 	turn chan struct{}
+	// last is what the peer fetches block by block of the message before, nil when
+	// that was whole. Who has the turn uses it.
+	last *download
 }
 
 // StartObservation registers the peer as an observer. A handler calls it before
@@ -88,12 +91,14 @@ func (o *Observer) sequenced(opts Options) Options {
 // observeMask bounds sequence numbers to 24 bits (RFC 7641 §3.4).
 const observeMask = 1<<24 - 1
 
-// firstSent is called when the response to the registration was sent.
-func (o *Observer) firstSent(code Code, err error) {
+// firstSent is called when the response to the registration was sent; d is what
+// the peer fetches of it, nil when it was whole.
+func (o *Observer) firstSent(code Code, d *download, err error) {
 	if err != nil || code.Class() != 2 {
 		o.remove()
 		return
 	}
+	o.last = d
 	o.turn <- struct{}{}
 }
 
@@ -101,7 +106,9 @@ func (o *Observer) firstSent(code Code, err error) {
 // §4.2, §4.5) and waits until it is acknowledged; then it returns nil. A response
 // that does not fit one message is acknowledged by its first block; the peer
 // fetches the others afterwards. There is one notification at a time: a second
-// one waits.
+// one waits until the first was acknowledged and fetched, or the peer has asked for
+// no further block during MAX_TRANSMIT_WAIT, because a new representation makes a
+// client drop the rest of the old one (RFC 7959 §2.4, §3.4).
 //
 // The observation is over when it returns *ResetError (the peer rejected the
 // notification), ErrTimeout (it did not acknowledge it), ErrObserverGone or
@@ -121,6 +128,18 @@ func (o *Observer) Notify(ctx context.Context, resp *Response) error {
 	sending, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(o.ctx, cancel)()
+	if o.last != nil {
+		select {
+		case <-o.last.done:
+			o.last = nil
+		case <-sending.Done():
+			closeBody(resp.Body)
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			return o.gone()
+		}
+	}
 
 	opts := resp.Options.withoutOwned()
 	final := resp.Code.Class() != 2
@@ -131,6 +150,7 @@ func (o *Observer) Notify(ctx context.Context, resp *Response) error {
 	if d != nil {
 		d.key, d.token, d.roaming = o.key, tokenOf(o.token), true
 		o.c.addDownload(d)
+		o.last = d
 	}
 	m.Type, m.Token = Confirmable, o.token
 	err := o.c.confirm(sending, m)

@@ -120,7 +120,7 @@ func (c *Conn) respond(in *incoming, r *Request, resp *Response) {
 	}
 	err := in.deliver(c.ctx, m)
 	if o != nil {
-		o.firstSent(m.Code, err)
+		o.firstSent(m.Code, d, err)
 	}
 	if err != nil {
 		c.log.Debug("coap: response not delivered", "err", err)
@@ -177,7 +177,7 @@ func (c *Conn) firstBlock(resp *Response, opts Options, tokenLen int, asked uint
 	if resp.Size > 0 {
 		m.Options = m.Options.AddUint(Size2, uint32(resp.Size)) // RFC 7959 §4
 	}
-	d := &download{c: c, code: resp.Code, options: repeatedOptions(opts), body: resp.Body, src: src, block: m.Payload, more: true}
+	d := &download{c: c, code: resp.Code, options: repeatedOptions(opts), body: resp.Body, src: src, block: m.Payload, more: true, done: make(chan struct{})}
 	d.random, _ = resp.Body.(io.ReaderAt)
 	return m, d
 }

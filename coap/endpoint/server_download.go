@@ -25,12 +25,16 @@ type download struct {
 	roaming bool // belongs to an observation, and will be fetched with another token
 	expires time.Time
 
+	// done is closed when the last block was produced or the transfer given up.
+	done chan struct{}
+
 	mu      sync.Mutex // serialises the production of blocks
 	code    Code
 	options Options
 	body    io.Reader
 	random  io.ReaderAt // body, if it can be read anywhere
 	closed  bool
+	ended   bool // done is closed
 	src     source
 	block   []byte // the last block read
 	offset  int64  // where it starts
@@ -75,7 +79,16 @@ func (d *download) close() {
 	d.closeLocked()
 }
 
+// endLocked tells who waits for the transfer that it is over.
+func (d *download) endLocked() {
+	if !d.ended {
+		d.ended = true
+		close(d.done)
+	}
+}
+
 func (d *download) closeLocked() {
+	d.endLocked()
 	if !d.closed {
 		d.closed = true
 		closeBody(d.body)
@@ -143,7 +156,9 @@ func (d *download) make(b block) *Message {
 	if payload == nil {
 		return &Message{Code: InternalServerError}
 	}
-	b.more = more
+	if b.more = more; !more {
+		d.endLocked()
+	}
 	return &Message{Code: d.code, Options: d.options.clone().AddUint(Block2, b.value()), Payload: payload}
 }
 
