@@ -39,7 +39,8 @@ func NewConnect(o ConnectOptions) *Connect {
 		advertise: o.Advertise,
 		maxBody:   o.MaxBody,
 		proxy: &httputil.ReverseProxy{
-			Transport: o.Transport,
+			Transport:  o.Transport,
+			BufferPool: &bufferPool{},
 			Rewrite: func(p *httputil.ProxyRequest) {
 				retarget(p.Out.URL, p.In.URL, &far)
 				stripForwarding(p.Out.Header)

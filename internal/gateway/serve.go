@@ -48,7 +48,8 @@ func NewServe(o ServeOptions) *Serve {
 		o.Transport = s.transport
 	}
 	s.proxy = &httputil.ReverseProxy{
-		Transport: o.Transport,
+		Transport:  o.Transport,
+		BufferPool: &bufferPool{},
 		Rewrite: func(p *httputil.ProxyRequest) {
 			retarget(p.Out.URL, p.In.URL, o.Homeserver)
 			p.Out.Host = ""
