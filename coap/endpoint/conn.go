@@ -97,6 +97,7 @@ func (c *Conn) SetPeer(p link.Profile) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.peerKnown = true
+	// Late enough to piggyback most responses, and before the peer repeats.
 	c.ackDelay = min(c.cfg.Profile.EmptyAckDelay, p.AckTimeout/2)
 	c.lifetime = max(c.cfg.Profile.ExchangeLifetime(), p.ExchangeLifetime())
 }

@@ -97,6 +97,23 @@ func TestRFC7252AppendixA(t *testing.T) {
 	})
 }
 
+// TestDuplicatedResponseSendsNothing: go-coap sends the POST again, with an empty
+// body.
+func TestDuplicatedResponseSendsNothing(t *testing.T) {
+	climb(t, Config{Profile: testProfile()}, func(l *ladder) {
+		r := get("x")
+		r.Code, r.Body = POST, strings.NewReader("body")
+		result := l.do(l.t.Context(), r)
+		l.run(`
+			< CON POST #a t=$t /x "body"
+			> ACK 2.04 #a t=$t
+			> ACK 2.04 #a t=$t
+			~ 300s
+		`)
+		require.Equal(t, outcome{Changed, "", nil}, <-result)
+	})
+}
+
 func answer(code Code, body string) HandlerFunc {
 	return func(context.Context, *Request) *Response {
 		return &Response{Code: code, Body: strings.NewReader(body), Size: int64(len(body))}

@@ -199,7 +199,7 @@ func (in *incoming) drop() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if in.takeAnswer() {
-		c.seen.forget(in.hash)
+		c.seen.remove(in.hash, in.mark)
 	}
 }
 

@@ -154,6 +154,9 @@ func (o *Observer) Notify(ctx context.Context, resp *Response) error {
 	}
 	m.Type, m.Token = Confirmable, o.token
 	err := o.c.confirm(sending, m)
+	if err != nil && d != nil {
+		o.c.removeDownload(d) // the next notification must not wait for it
+	}
 	if err != nil && ctx.Err() == nil && o.ctx.Err() != nil {
 		return o.gone()
 	}

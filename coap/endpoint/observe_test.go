@@ -416,6 +416,22 @@ func TestLargeNotification(t *testing.T) {
 	})
 }
 
+// TestBlockwiseNotificationGivenUp: its transfer goes with it.
+func TestBlockwiseNotificationGivenUp(t *testing.T) {
+	p := newPublisher()
+	climb(t, blocks(16, p), func(l *ladder) {
+		p.start(l)
+		result := p.notify("0123456789abcdefghi")
+		l.run(`
+			< CON 2.05 #a t=4a Observe=1 Block2=0/1/16 Size2=19 "0123456789abcdef"
+			> RST EMPTY #a
+			> CON GET #0003 t=4b /temperature Block2=1/0/16
+			< ACK 4.08 #0003 t=4b
+		`)
+		require.Error(t, <-result)
+	})
+}
+
 func TestTooManyObservers(t *testing.T) {
 	p := newPublisher()
 	climb(t, Config{Profile: testProfile(), Handler: p}, func(l *ladder) {
@@ -452,8 +468,8 @@ func TestObserveTogether(t *testing.T) {
 			body := string(testBody(1 + i*100))
 			want = append(want, body)
 			require.NoError(t, o.Notify(t.Context(), &Response{Code: Content, Body: strings.NewReader(body), Size: -1}))
-			time.Sleep(200 * time.Second) // the body is fetched after the notification was acknowledged
 		}
+		time.Sleep(10 * time.Minute) // the last body is fetched after Notify returned
 		synctest.Wait()
 		require.Equal(t, want, got)
 		require.NoError(t, obs.Cancel(t.Context()))

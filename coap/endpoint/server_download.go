@@ -73,6 +73,13 @@ func (c *Conn) dropDownload(d *download) {
 	}
 }
 
+// removeDownload is dropDownload without c.mu held.
+func (c *Conn) removeDownload(d *download) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.dropDownload(d)
+}
+
 func (d *download) close() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
