@@ -29,6 +29,9 @@ var importRules = []importRule{
 	{name: "the message layer knows no HTTP", packages: []string{"coap/endpoint", "coap/link", "coap/paths", "coap/trace"}, forbidden: []string{"net/http"}, deep: true},
 	{name: "bytes only", packages: bytesOnly, forbidden: []string{"net", "log", "os"}},
 	{name: "emulators are for programs too", packages: []string{"internal/fakehs", "internal/linkemu"}, forbidden: []string{"testing", "github.com/stretchr"}, deep: true},
+	{name: "what only tests need stays with them", except: []string{"conformance"}, forbidden: []string{
+		"testing", "github.com/stretchr", "pgregory.net", "github.com/element-hq", "maunium.net", "go.mau.fi",
+	}},
 	{name: "nobody imports the suites", except: []string{"conformance"}, forbidden: []string{module + "/conformance"}},
 	{name: "the program is wiring", forbidden: []string{module + "/cmd"}},
 	{name: "go-coap is a codec here", forbidden: []string{
