@@ -36,7 +36,6 @@ type world struct {
 	tlsURL     string
 
 	transport *coap.Transport
-	tls       []*http.Transport
 	closers   []func() error // in order of starting
 	running   sync.WaitGroup
 	mu        sync.Mutex
