@@ -1,7 +1,6 @@
 package endpoint
 
 import (
-	"errors"
 	"hash/maphash"
 	"io"
 )
@@ -108,31 +107,39 @@ func (s *source) next(buf []byte) (n int, more bool, err error) {
 	if len(s.ahead) > 0 {
 		return n, true, nil
 	}
-	if n < len(buf) && !s.ended {
-		k, err := io.ReadFull(s.r, buf[n:])
-		n += k
-		if err := s.note(err); err != nil {
-			return n, false, err
-		}
+	k, err := s.fill(buf[n:])
+	if err != nil {
+		return n + k, false, err
 	}
-	if !s.ended {
-		var one [1]byte
-		k, err := io.ReadFull(s.r, one[:])
-		s.ahead = append(s.ahead[:0], one[:k]...)
-		if err := s.note(err); err != nil {
-			return n, false, err
-		}
-	}
-	return n, len(s.ahead) > 0, nil
+	var one [1]byte
+	ahead, err := s.fill(one[:])
+	s.ahead = append(s.ahead[:0], one[:ahead]...)
+	return n + k, ahead > 0, err
 }
 
-// note remembers the end of the body, which is no error.
-func (s *source) note(err error) error {
-	if err == io.EOF || errors.Is(err, io.ErrUnexpectedEOF) {
-		s.ended = true
-		return nil
+// maxEmptyReads bounds the reads that return neither bytes nor an error.
+const maxEmptyReads = 100
+
+// fill reads until buf is full or the body ends, which is no error. A body that
+// was truncated (io.ErrUnexpectedEOF) did not end: io.ReadFull would hide that.
+func (s *source) fill(buf []byte) (n int, err error) {
+	for empty := 0; n < len(buf) && !s.ended; {
+		k, err := s.r.Read(buf[n:])
+		n += k
+		switch {
+		case err == io.EOF:
+			s.ended = true
+		case err != nil:
+			return n, err
+		case k > 0:
+			empty = 0
+		default:
+			if empty++; empty == maxEmptyReads {
+				return n, io.ErrNoProgress
+			}
+		}
 	}
-	return err
+	return n, nil
 }
 
 // unread puts bytes back that next has handed out.

@@ -668,7 +668,12 @@ func TestBlocksFitTheMTU(t *testing.T) {
 
 // TestBodyThatFails: neither side takes a truncated body for a whole one.
 func TestBodyThatFails(t *testing.T) {
-	failure := errors.New("disk on fire")
+	for _, failure := range []error{errors.New("disk on fire"), io.ErrUnexpectedEOF} {
+		t.Run(failure.Error(), func(t *testing.T) { testBodyThatFails(t, failure) })
+	}
+}
+
+func testBodyThatFails(t *testing.T, failure error) {
 	failing := func() io.Reader { return io.MultiReader(bytes.NewReader(testBody(100)), failingReader{failure}) }
 	t.Run("client", func(t *testing.T) {
 		climb(t, blocks(64, nil), func(l *ladder) {
