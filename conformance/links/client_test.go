@@ -22,7 +22,7 @@ type client struct {
 }
 
 // aboard is a client behind the link, not logged in.
-func (w *world) aboard() *client { return &client{w: w, via: w.transport} }
+func (w *world) aboard() *client { return &client{w: w, via: direct{w.connect}} }
 
 // ashore is a user registered at the homeserver, without the link.
 func (w *world) ashore(name string) *client {
@@ -36,9 +36,15 @@ type direct struct{ http.Handler }
 
 // RoundTrip implements http.RoundTripper.
 func (d direct) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Body == nil { // which a handler may rely on
+		r = r.Clone(r.Context())
+		r.Body = http.NoBody
+	}
 	w := httptest.NewRecorder()
 	d.ServeHTTP(w, r)
-	return w.Result(), nil
+	resp := w.Result()
+	resp.Request = r
+	return resp, nil
 }
 
 // request sends a request and returns the answer as far as it came.

@@ -43,9 +43,9 @@ func hf300() link.Profile {
 }
 
 // lossy is a link that loses one datagram in five each way. Of the exchanges 36 %
-// lose the request or the answer, so that the four retransmissions of RFC 7252
-// §4.8 would fail for one exchange in 165, and a transfer of a hundred blocks more
-// often than not; ten fail for one in 76,000.
+// lose the request or the answer, so that with the four retransmissions of RFC 7252
+// §4.8 one exchange in 165 would fail, and every second transfer of a hundred
+// blocks; with ten it is one exchange in 76,000.
 func lossy() link.Profile {
 	p := link.Default()
 	p.Name = "lossy"

@@ -38,7 +38,7 @@ func TestReferenceLimitsFail(t *testing.T) {
 		t.Run(p.Name, func(t *testing.T) {
 			inWorld(t, referenceLimits(p), emulate(p), func(w *world) {
 				w.restartServer(dtls.Config{MaxCookieless: -1}) // it asks everyone for a cookie
-				_, _, err := w.aboard().request("GET", "/_matrix/client/versions", "")
+				_, _, err := (&client{w: w, via: w.transport}).request("GET", "/_matrix/client/versions", "")
 				var failed *dtls.HandshakeError
 				require.ErrorAs(w.t, err, &failed)
 				assert.ErrorIs(w.t, err, context.DeadlineExceeded)

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -19,6 +20,7 @@ import (
 	"github.com/coapgw/coapgw/coap/trace"
 	"github.com/coapgw/coapgw/dtls"
 	"github.com/coapgw/coapgw/internal/fakehs"
+	"github.com/coapgw/coapgw/internal/gateway"
 	"github.com/coapgw/coapgw/internal/keys"
 	"github.com/coapgw/coapgw/internal/linkemu"
 )
@@ -32,6 +34,7 @@ type world struct {
 	link       *linkemu.Link
 	homeserver *recorder
 	transport  *coap.Transport
+	connect    http.Handler // in front of transport
 	stopServer func()
 
 	events     events
@@ -59,6 +62,7 @@ func inWorld(t *testing.T, p link.Profile, l linkemu.Config, f func(*world)) {
 		defer func() { w.stopServer() }() // the one that runs by then
 		w.transport = &coap.Transport{Profile: p, Dial: w.dial, Recorder: &w.events}
 		defer w.transport.Close()
+		w.connect = gateway.NewConnect(gateway.ConnectOptions{Transport: w.transport})
 		f(w)
 		s := w.link.Stats()
 		assert.Zero(t, s.Up.Violations+s.Down.Violations, "datagrams over the MTU")
@@ -72,11 +76,16 @@ func (w *world) startServer(cfg dtls.Config) {
 	require.NoError(w.t, err)
 	ctx, stop := context.WithCancel(context.Background())
 	served := make(chan error)
-	server := &coap.Server{Handler: w.homeserver, Profile: w.profile, Recorder: &w.events}
+	serve := gateway.NewServe(gateway.ServeOptions{
+		Homeserver: &url.URL{Scheme: "http", Host: "homeserver"},
+		Transport:  direct{w.homeserver},
+	})
+	server := &coap.Server{Handler: serve, Profile: w.profile, Recorder: &w.events}
 	go func() { served <- server.Serve(ctx, l) }()
 	w.stopServer = func() {
 		stop()
 		assert.NoError(w.t, <-served)
+		serve.Close()
 	}
 }
 
@@ -122,7 +131,7 @@ func (e *events) Record(ev trace.Event) {
 	}
 }
 
-// recorder keeps the last answer of a handler, and lets a test count its requests.
+// recorder keeps the last answer of a handler and counts its requests.
 type recorder struct {
 	http.Handler
 	requests atomic.Int32
