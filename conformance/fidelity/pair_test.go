@@ -37,6 +37,14 @@ type pair struct {
 func newPair(t *testing.T, answer recorder.Answer) *pair {
 	t.Helper()
 	rec := recorder.New(recorder.Scripted(answer))
+	connect := gateway.NewConnect(gateway.ConnectOptions{Transport: newTransport(t, rec)})
+	return &pair{client: inProcess{connect}, homeserver: rec}
+}
+
+// newTransport returns a Transport to a Server with that handler: all of a pair
+// but its HTTP ends.
+func newTransport(t *testing.T, h http.Handler) *coap.Transport {
+	t.Helper()
 	emulated := linkemu.New(linkemu.Config{})
 	secret := []byte("0123456789abcdef")
 	listener, err := dtls.Listen(emulated.Listen(), dtls.Config{
@@ -45,7 +53,7 @@ func newPair(t *testing.T, answer recorder.Answer) *pair {
 	require.NoError(t, err)
 	ctx, stop := context.WithCancel(context.Background())
 	served := make(chan error)
-	go func() { served <- (&coap.Server{Handler: rec}).Serve(ctx, listener) }()
+	go func() { served <- (&coap.Server{Handler: h}).Serve(ctx, listener) }()
 
 	var mu sync.Mutex
 	port := 1024
@@ -64,8 +72,14 @@ func newPair(t *testing.T, answer recorder.Answer) *pair {
 		assert.NoError(t, <-served)
 		assert.NoError(t, emulated.Close())
 	})
-	connect := gateway.NewConnect(gateway.ConnectOptions{Transport: transport})
-	return &pair{client: inProcess{connect}, homeserver: rec}
+	return transport
+}
+
+// connectTo returns connect's handler with a link that cannot be dialled.
+func connectTo(t *testing.T, dial func() error) http.RoundTripper {
+	transport := &coap.Transport{Dial: func(context.Context) (net.Conn, error) { return nil, dial() }}
+	t.Cleanup(func() { assert.NoError(t, transport.Close()) })
+	return inProcess{gateway.NewConnect(gateway.ConnectOptions{Transport: transport})}
 }
 
 // exchange sends a request through the pair and returns the answer, and what the
