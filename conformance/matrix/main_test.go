@@ -23,6 +23,8 @@ const (
 // bed is what TestMain prepared for the tests, which only read it.
 var bed struct {
 	routes []route
+	// homeserverURL is the base URL of Dendrite itself.
+	homeserverURL string
 }
 
 func TestMain(m *testing.M) {
@@ -68,7 +70,7 @@ func run(m *testing.M, names, logs string) (code int) {
 		return fail(errors.Join(err, hs.Stop()))
 	}
 	lap("open routes", &begin)
-	bed.routes = routes
+	bed.routes, bed.homeserverURL = routes, hs.URL()
 	code = m.Run()
 	lap("run tests", &begin)
 	if err := errors.Join(stop(), hs.Stop()); err != nil {
