@@ -93,9 +93,9 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	}
 	run.life, run.end = context.WithCancel(context.Background())
 	run.mapping = NewMapping(MappingConfig{Profile: profile})
-	var watchers sync.WaitGroup
+	var ended sync.WaitGroup
 	accepted := make(chan error, 1)
-	go func() { accepted <- run.accept(l, profile, &watchers) }()
+	go func() { accepted <- run.accept(l, profile, &ended) }()
 	var err error
 	select {
 	case err = <-accepted:
@@ -108,13 +108,13 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		<-accepted
 	}
 	run.closeAll()
-	watchers.Wait()
+	ended.Wait()
 	run.running.Wait()
 	return err
 }
 
 // accept starts a session for each connection.
-func (s *serving) accept(l net.Listener, profile link.Profile, watchers *sync.WaitGroup) error {
+func (s *serving) accept(l net.Listener, profile link.Profile, ended *sync.WaitGroup) error {
 	limit := s.MaxSessions
 	if limit <= 0 {
 		limit = defaultMaxSessions
@@ -141,14 +141,29 @@ func (s *serving) accept(l net.Listener, profile link.Profile, watchers *sync.Wa
 			_ = conn.Close()
 			continue
 		}
-		s.start(conn, profile, watchers)
+		s.start(conn, profile, ended)
 	}
 }
 
-func (s *serving) start(conn net.Conn, profile link.Profile, watchers *sync.WaitGroup) {
+func (s *serving) start(conn net.Conn, profile link.Profile, ended *sync.WaitGroup) {
 	peer := Peer{Identity: identity(conn), Addr: conn.RemoteAddr()}
 	handler := &serverSession{serving: s, peer: peer, remote: conn}
-	c := endpoint.New(conn, endpoint.Config{
+	var c *endpoint.Conn
+	over := func() {
+		s.mu.Lock() // c is set once it is free
+		delete(s.sessions, c)
+		s.mu.Unlock()
+		go func() {
+			defer ended.Done()
+			c.Wait()
+			s.log.Debug("session ends", "peer", peer.Identity)
+		}()
+	}
+	s.log.Debug("session begins", "peer", peer.Identity, "addr", peer.Addr)
+	ended.Add(1)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c = endpoint.New(&watchedConn{conn, over}, endpoint.Config{
 		Profile:       profile,
 		Handler:       handler,
 		KnownCritical: knownCritical,
@@ -158,18 +173,20 @@ func (s *serving) start(conn net.Conn, profile link.Profile, watchers *sync.Wait
 		Log:           s.log,
 		Recorder:      s.Recorder,
 	})
-	s.mu.Lock()
 	s.sessions[c] = struct{}{}
-	s.mu.Unlock()
-	s.log.Debug("session begins", "peer", peer.Identity, "addr", peer.Addr)
-	watchers.Go(func() {
-		<-c.Done()
-		s.mu.Lock()
-		delete(s.sessions, c)
-		s.mu.Unlock()
-		c.Wait()
-		s.log.Debug("session ends", "peer", peer.Identity)
-	})
+}
+
+// watchedConn tells when its session is over: it is closed then, once. So none of
+// thousands of idle sessions needs a goroutine that waits for that.
+type watchedConn struct {
+	net.Conn
+	over func()
+}
+
+// Close implements net.Conn.
+func (c *watchedConn) Close() error {
+	c.over()
+	return c.Conn.Close()
 }
 
 // begin counts something that is about to run; it fails when the server stops.

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strconv"
 	"time"
 
 	"github.com/coapgw/coapgw/coap"
@@ -58,6 +59,7 @@ func homeserver([]string) (string, func(), error) {
 	})
 	mux.HandleFunc("GET "+downloadPath, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "image/jpeg")
+		w.Header().Set("Content-Length", strconv.Itoa(mediaSize))
 		_, _ = w.Write(media)
 	})
 	return listenHTTP(mux)
