@@ -573,6 +573,38 @@ func TestIdleTransfersExpire(t *testing.T) {
 	})
 }
 
+// TestSlowHandlerOfUpload: when the body is there it is not the peer that is idle.
+func TestSlowHandlerOfUpload(t *testing.T) {
+	climb(t, blocks(64, slowly(200*time.Second, takeBody)), func(l *ladder) {
+		l.run(`
+			> CON PUT #0001 t=01 /x Block1=0/1/64 [0:64]
+			< ACK 2.31 #0001 t=01 Block1=0/1/64
+			> CON PUT #0002 t=01 /x Block1=1/0/64 [64:100]
+			< ACK EMPTY #0002                               @1s..1s
+			< CON 2.04 #a t=01 Block1=1/0/64 "taken"        @199s..199s
+			> ACK EMPTY #a
+			~ 100s
+		`)
+	})
+}
+
+// TestCloseClosesBodies: of the transfers in progress.
+func TestCloseClosesBodies(t *testing.T) {
+	closed := make(chan struct{})
+	h := HandlerFunc(func(context.Context, *Request) *Response {
+		return &Response{Code: Content, Body: &closer{bytes.NewReader(testBody(300)), closed}, Size: -1}
+	})
+	climb(t, blocks(64, h), func(l *ladder) {
+		l.run(`
+			> CON GET #0001 t=01 /x
+			< ACK 2.05 #0001 t=01 Block2=0/1/64 [0:64]
+		`)
+		require.NoError(t, l.conn.Close())
+		l.conn.Wait()
+		<-closed
+	})
+}
+
 type closer struct {
 	io.Reader
 	closed chan struct{}

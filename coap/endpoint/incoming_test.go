@@ -180,6 +180,23 @@ func TestNonIsAnsweredWithNon(t *testing.T) {
 	})
 }
 
+// TestNonLifetimeIsShorter: than that of a confirmable message before it.
+func TestNonLifetimeIsShorter(t *testing.T) {
+	climb(t, Config{Profile: testProfile(), Handler: counting()}, func(l *ladder) {
+		l.run(`
+			> CON POST #0001 t=01 /x
+			< ACK 2.04 #0001 t=01 "1"
+			> NON POST #0002 t=02 /x
+			< NON 2.04 #a t=02 "2"
+			~ 140s
+			> NON POST #0002 t=02 /x
+			< NON 2.04 #b t=02 "3"
+			> CON POST #0001 t=01 /x
+			< ACK 2.04 #0001 t=01 "1"
+		`)
+	})
+}
+
 // TestUnknownCriticalOption: go-coap accepts it. RFC 7252 §5.4.1.
 func TestUnknownCriticalOption(t *testing.T) {
 	cfg := Config{Profile: testProfile(), Handler: counting(), KnownCritical: func(n OptionNumber) bool { return n == 257 }}

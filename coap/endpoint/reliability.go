@@ -2,6 +2,7 @@ package endpoint
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"time"
 
@@ -137,7 +138,8 @@ func (c *Conn) confirm(ctx context.Context, m *Message) error {
 // message, which the peer rejects. It returns nil when it did.
 func (c *Conn) Ping(ctx context.Context) error {
 	err := c.confirm(ctx, &Message{Type: Confirmable, Code: Empty})
-	if _, rejected := err.(*ResetError); rejected {
+	var rejected *ResetError
+	if errors.As(err, &rejected) {
 		return nil
 	}
 	return err

@@ -130,6 +130,24 @@ func TestMismatchedResponses(t *testing.T) {
 	})
 }
 
+// TestResponseToAnotherRequest: the message ID of one and the token of another
+// make no response to either.
+func TestResponseToAnotherRequest(t *testing.T) {
+	climb(t, Config{Profile: testProfile()}, func(l *ladder) {
+		first := l.do(l.t.Context(), get("1"))
+		l.run(`< CON GET #a t=$a /1`)
+		second := l.do(l.t.Context(), get("2"))
+		l.run(`
+			< CON GET #b t=$b /2
+			> ACK 2.05 #a t=$b "crossed"
+			> ACK 2.05 #b t=$b "two"
+			> ACK 2.05 #a t=$a "one"
+		`)
+		require.Equal(t, outcome{Content, "one", nil}, <-first)
+		require.Equal(t, outcome{Content, "two", nil}, <-second)
+	})
+}
+
 // TestNStart: a confirmable message waits for a place; the first to wait goes
 // first, and an empty acknowledgement frees a place (RFC 7252 §4.7).
 func TestNStart(t *testing.T) {
@@ -178,6 +196,29 @@ func TestAbandonedWaiterLeavesTheGate(t *testing.T) {
 		`)
 		require.NoError(t, (<-first).err)
 		require.NoError(t, (<-third).err)
+	})
+}
+
+// TestGateLosesNoPlace: also when who waits is admitted and gives up at once.
+func TestGateLosesNoPlace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := &gate{free: 1}
+		for range 200 {
+			require.NoError(t, g.enter(t.Context(), t.Context()))
+			ctx, cancel := context.WithCancel(t.Context())
+			result := make(chan error, 1)
+			go func() { result <- g.enter(ctx, t.Context()) }()
+			synctest.Wait()
+			g.mu.Lock() // neither event is seen before the other
+			cancel()
+			g.mu.Unlock()
+			g.leave()
+			if <-result == nil {
+				g.leave()
+			}
+			require.Equal(t, 1, g.free)
+			require.Empty(t, g.waiting)
+		}
 	})
 }
 
