@@ -58,8 +58,8 @@ func (s *syncScript) answer(n int) string {
 	return fmt.Sprintf(`{"next_batch":"batch%d","rooms":%s}`, n, s.batches[n])
 }
 
-// message is the JSON of "rooms" with one message of that length.
-func message(n int) string {
+// roomsWith is the JSON of "rooms" with one message of that length.
+func roomsWith(n int) string {
 	return `{"join":{"!r:h":{"timeline":{"events":[{"type":"m.room.message","content":{"body":"` + strings.Repeat("x", n) + `"}}]}}}}`
 }
 
@@ -80,7 +80,7 @@ func TestLibcoapObservesSync(t *testing.T) {
 	for _, variant := range libcoapVariants() {
 		t.Run(variant, func(t *testing.T) {
 			t.Parallel()
-			h := startSyncScript(t, message(5), "", message(3000), message(10), "", message(20_000), message(7))
+			h := startSyncScript(t, roomsWith(5), "", roomsWith(3000), roomsWith(10), "", roomsWith(20_000), roomsWith(7))
 			s := startServe(t, h.Server)
 			client := start(t, debian(t, "coap-client-"+variant), "-u", pskIdentity, "-k", pskKey,
 				"-s", "60", "-w", "-A", "50", "-O", "256,secret", "coaps://"+s.addr+"/7?timeout=30000")
@@ -107,7 +107,7 @@ func TestLibcoapCancelsObservation(t *testing.T) {
 	for _, variant := range libcoapVariants() {
 		t.Run(variant, func(t *testing.T) {
 			t.Parallel()
-			h := startSyncScript(t, message(5))
+			h := startSyncScript(t, roomsWith(5))
 			s := startServe(t, h.Server)
 			client := start(t, debian(t, "coap-client-"+variant), "-u", pskIdentity, "-k", pskKey,
 				"-s", "1", "-w", "-A", "50", "coaps://"+s.addr+"/_matrix/client/v3/sync")
