@@ -42,6 +42,20 @@ func hf300() link.Profile {
 	return p
 }
 
+// fosdem is the FOSDEM 2019 challenge: 100 bit/s, four seconds of latency and 40 %
+// of jitter, which fosdemJitter adds.
+func fosdem() link.Profile {
+	p := hf300()
+	p.Name = "fosdem-100"
+	p.AckTimeout = time.Minute
+	p.MaxLatency = 3 * time.Minute
+	p.RateUp, p.RateDown = 100, 100
+	p.OneWayDelay = 4 * time.Second
+	return p
+}
+
+const fosdemJitter = 1600 * time.Millisecond
+
 // lossy is a link that loses one datagram in five each way. Of the exchanges 36 %
 // lose the request or the answer, so that with the four retransmissions of RFC 7252
 // §4.8 one exchange in 165 would fail, and every second transfer of a hundred

@@ -31,6 +31,19 @@ func TestThreeHundredBitsPerSecond(t *testing.T) {
 	})
 }
 
+// TestHundredBitsPerSecondWithJitter is where the older proof of concept with
+// cryptography of its own was shown.
+func TestHundredBitsPerSecondWithJitter(t *testing.T) {
+	p := fosdem()
+	l := emulate(p)
+	l.Up.Jitter, l.Down.Jitter = fosdemJitter, fosdemJitter
+	l.Overhead = 0 // as the challenge counted
+	inWorld(t, p, l, func(w *world) {
+		chat(w)
+		assert.Zero(w.t, w.sentTwice())
+	})
+}
+
 // TestReferenceLimitsFail shows that these links are as hard as the tests above
 // claim: with the limits of the reference there is no session.
 func TestReferenceLimitsFail(t *testing.T) {
