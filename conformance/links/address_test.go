@@ -28,7 +28,7 @@ func TestAddressChangesMidSession(t *testing.T) {
 		bob.do("POST", "/_matrix/media/r0/upload?filename=photo", noise(20_000))
 
 		defer w.rebindAfter(3*time.Second, 50_003)()
-		first := bob.do("GET", r0+"/sync?filter=%7B%22room%22:%7B%22timeline%22:%7B%22limit%22:100%7D%7D%7D", "")
+		first := bob.do("GET", syncHundred, "")
 		require.Equal(w.t, w.homeserver.answer(), first)
 		assert.Greater(w.t, len(first), 20_000)
 
@@ -36,8 +36,7 @@ func TestAddressChangesMidSession(t *testing.T) {
 		// the client has to say something first.
 		since := field(bob, first, "next_batch")
 		defer w.rebindAfter(time.Minute, 50_004)()
-		spoke := time.AfterFunc(2*time.Minute, func() { bob.send(room, 1, "ahoy") })
-		defer spoke.Stop()
+		defer bob.sendAfter(2*time.Minute, room, "ahoy")()
 		got := bob.do("GET", r0+"/sync?timeout=300000&since="+since, "")
 		assert.Contains(w.t, got, "ahoy")
 

@@ -2,16 +2,22 @@ package links
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"strconv"
 	"strings"
+	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
-const r0 = "/_matrix/client/r0"
+const (
+	r0 = "/_matrix/client/r0"
+	// syncHundred is an initial sync with the last hundred events of each room.
+	syncHundred = r0 + "/sync?filter=%7B%22room%22:%7B%22timeline%22:%7B%22limit%22:100%7D%7D%7D"
+)
 
 // client is a Matrix client: over the link, or at the homeserver itself.
 type client struct {
@@ -96,10 +102,26 @@ func (c *client) room() string {
 
 // send sends a text message and returns its event id.
 func (c *client) send(room string, txn int, text string) string {
-	body, err := json.Marshal(map[string]string{"msgtype": "m.text", "body": text})
-	require.NoError(c.w.t, err)
-	return field(c, c.do("PUT", r0+"/rooms/"+room+"/send/m.room.message/"+strconv.Itoa(txn), string(body)), "event_id")
+	return field(c, c.do("PUT", sendTarget(room, txn), textMessage(text)), "event_id")
 }
+
+// sendAfter sends a text message at a later time. The function that it returns
+// must be called before the world ends.
+func (c *client) sendAfter(d time.Duration, room, text string) (stop func()) {
+	t := time.AfterFunc(d, func() {
+		status, answer, err := c.request("PUT", sendTarget(room, 1_000_000), textMessage(text))
+		if assert.NoError(c.w.t, err) {
+			assert.Equal(c.w.t, http.StatusOK, status, answer)
+		}
+	})
+	return func() { t.Stop() }
+}
+
+func sendTarget(room string, txn int) string {
+	return fmt.Sprintf("%s/rooms/%s/send/m.room.message/%d", r0, room, txn)
+}
+
+func textMessage(text string) string { return fmt.Sprintf(`{"msgtype":"m.text","body":%q}`, text) }
 
 // field reads a string of a JSON object.
 func field(c *client, object, name string) string {

@@ -38,7 +38,7 @@ func TestInitialSyncAtTwentyPercentLoss(t *testing.T) {
 		w.populate(10, 58)
 		alice := w.aboard()
 		alice.login("alice")
-		got := alice.do("GET", r0+"/sync?filter=%7B%22room%22:%7B%22timeline%22:%7B%22limit%22:100%7D%7D%7D", "")
+		got := alice.do("GET", syncHundred, "")
 		require.Equal(w.t, w.homeserver.answer(), got)
 		assert.InDelta(w.t, 181_000, len(got), 20_000, "bytes of JSON")
 	})
