@@ -67,6 +67,7 @@ func PeerFrom(ctx context.Context) (Peer, bool) {
 // serving is one call of Serve.
 type serving struct {
 	*Server
+	profile link.Profile
 	mapping *Mapping
 	log     *slog.Logger
 	// running counts HTTP handlers and observations; none begins once stopping is
@@ -83,19 +84,18 @@ type serving struct {
 // returns when everything that it started has ended: nil after ctx, the
 // listener's error otherwise. It closes l.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
-	run := &serving{Server: s, log: s.Log, sessions: make(map[*endpoint.Conn]struct{})}
+	run := &serving{Server: s, profile: s.Profile, log: s.Log, sessions: make(map[*endpoint.Conn]struct{})}
 	if run.log == nil {
 		run.log = slog.New(slog.DiscardHandler)
 	}
-	profile := s.Profile
-	if profile.AckTimeout == 0 {
-		profile = link.Default()
+	if run.profile.AckTimeout == 0 {
+		run.profile = link.Default()
 	}
 	run.life, run.end = context.WithCancel(context.Background())
-	run.mapping = NewMapping(MappingConfig{Profile: profile})
+	run.mapping = NewMapping(MappingConfig{Profile: run.profile})
 	var ended sync.WaitGroup
 	accepted := make(chan error, 1)
-	go func() { accepted <- run.accept(l, profile, &ended) }()
+	go func() { accepted <- run.accept(l, &ended) }()
 	var err error
 	select {
 	case err = <-accepted:
@@ -114,7 +114,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 }
 
 // accept starts a session for each connection.
-func (s *serving) accept(l net.Listener, profile link.Profile, ended *sync.WaitGroup) error {
+func (s *serving) accept(l net.Listener, ended *sync.WaitGroup) error {
 	limit := s.MaxSessions
 	if limit <= 0 {
 		limit = defaultMaxSessions
@@ -141,11 +141,11 @@ func (s *serving) accept(l net.Listener, profile link.Profile, ended *sync.WaitG
 			_ = conn.Close()
 			continue
 		}
-		s.start(conn, profile, ended)
+		s.start(conn, ended)
 	}
 }
 
-func (s *serving) start(conn net.Conn, profile link.Profile, ended *sync.WaitGroup) {
+func (s *serving) start(conn net.Conn, ended *sync.WaitGroup) {
 	peer := Peer{Identity: identity(conn), Addr: conn.RemoteAddr()}
 	handler := &serverSession{serving: s, peer: peer, remote: conn}
 	var c *endpoint.Conn
@@ -164,7 +164,7 @@ func (s *serving) start(conn net.Conn, profile link.Profile, ended *sync.WaitGro
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c = endpoint.New(&watchedConn{conn, over}, endpoint.Config{
-		Profile:       profile,
+		Profile:       s.profile,
 		Handler:       handler,
 		KnownCritical: knownCritical,
 		Overhead:      overhead(conn),

@@ -26,6 +26,8 @@ type serverSession struct {
 	sticky string
 	// integerKeys: the peer has shown that it knows them.
 	integerKeys bool
+	// tag is the entity-tag of the last notification that took several blocks.
+	tag uint32
 }
 
 // admission is what was decided about a request in its order of arrival.
@@ -53,7 +55,11 @@ func (s *serverSession) admit(r *endpoint.Request) admission {
 	var a admission
 	level, announced := r.Options.Get(OptionGateway)
 	if announced {
-		s.gateway, a.announce = true, true
+		if !s.gateway {
+			s.gateway = true
+			r.Conn.SetPeer(s.profile)
+		}
+		a.announce = true
 		a.probe = len(level) == 0 && r.Code == endpoint.GET && !r.Options.Has(endpoint.URIPath)
 	}
 	if v, has := r.Options.GetUint(OptionVersion); has {

@@ -7,11 +7,13 @@ import (
 	"sync"
 
 	"github.com/coapgw/coapgw/coap/endpoint"
+	"github.com/coapgw/coapgw/coap/link"
 )
 
 // session is one CoAP session of a Transport, and what both of its ends know.
 type session struct {
-	conn *endpoint.Conn
+	conn    *endpoint.Conn
+	profile link.Profile
 
 	mu   sync.Mutex
 	kind PeerKind
@@ -37,8 +39,8 @@ type session struct {
 	givenUp bool
 }
 
-func newSession(conn *endpoint.Conn) *session {
-	return &session{conn: conn, known: make(chan struct{}), probing: make(chan struct{}, 1)}
+func newSession(conn *endpoint.Conn, profile link.Profile) *session {
+	return &session{conn: conn, profile: profile, known: make(chan struct{}), probing: make(chan struct{}, 1)}
 }
 
 // enter counts an exchange; it fails when the session takes no new ones.
@@ -219,6 +221,7 @@ func (s *session) settle(resp *endpoint.Response) {
 	s.kind = PeerForeign
 	if resp.Options.Has(OptionGateway) {
 		s.kind = PeerGateway
+		s.conn.SetPeer(s.profile)
 	}
 	close(s.known)
 }

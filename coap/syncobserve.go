@@ -94,8 +94,24 @@ func (s *serverSession) update(a answer, to audience, counts *string) (observe.U
 		a.body, a.size = bytes.NewReader(body), int64(len(body))
 	}
 	u.Response = s.respond(a, to)
+	if u.Response.Size > int64(s.profile.BlockSize) {
+		// Blocks of a notification are fetched one by one: the tag keeps them
+		// from being taken for those of the next one (RFC 7959 §2.4, §3.4).
+		u.Response.Options = u.Response.Options.AddUint(endpoint.ETag, s.nextTag())
+	}
 	return u, nil
 }
+
+// nextTag numbers the notifications of a session that take several blocks.
+func (s *serverSession) nextTag() uint32 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.tag = s.tag%maxTag + 1
+	return s.tag
+}
+
+// maxTag keeps an entity-tag within one byte: only neighbours must differ.
+const maxTag = 255
 
 // syncState is what the gateway reads in an answer to /sync.
 type syncState struct {

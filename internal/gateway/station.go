@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"sync"
 	"time"
 
 	"github.com/coapgw/coapgw/coap"
@@ -54,10 +53,7 @@ func (s *Station) Run(ctx context.Context, pc net.PacketConn) error {
 		Log:         s.Log,
 		Recorder:    s.Recorder,
 	}
-	door := newDoor(l)
-	err = server.Serve(ctx, door)
-	door.shut()
-	return err
+	return server.Serve(ctx, l)
 }
 
 func (s *Station) listen(pc net.PacketConn) (net.Listener, error) {
@@ -67,70 +63,4 @@ func (s *Station) listen(pc net.PacketConn) (net.Listener, error) {
 	cfg := *s.Security
 	cfg.Profile, cfg.MaxSessions, cfg.Log = s.Profile, s.MaxSessions, s.Log
 	return dtls.Listen(pc, cfg)
-}
-
-// door is a listener whose Close lets nobody in any more but throws nobody out:
-// the sessions of a dtls.Listener end with it, and the requests on them are to
-// finish first.
-type door struct {
-	net.Listener
-	arrivals chan arrival
-	once     sync.Once
-	closed   chan struct{}
-	done     chan struct{}
-}
-
-type arrival struct {
-	conn net.Conn
-	err  error
-}
-
-func newDoor(l net.Listener) *door {
-	d := &door{Listener: l, arrivals: make(chan arrival), closed: make(chan struct{}), done: make(chan struct{})}
-	go d.usher()
-	return d
-}
-
-// usher hands on what the listener accepts until it fails, which it does at the
-// latest when shut closes it.
-func (d *door) usher() {
-	defer close(d.done)
-	for {
-		conn, err := d.Listener.Accept()
-		select {
-		case d.arrivals <- arrival{conn, err}:
-		case <-d.closed:
-			if conn != nil {
-				_ = conn.Close()
-			}
-		}
-		if err != nil {
-			return
-		}
-	}
-}
-
-// Accept implements net.Listener.
-func (d *door) Accept() (net.Conn, error) {
-	select {
-	case a := <-d.arrivals:
-		return a.conn, a.err
-	case <-d.closed:
-		return nil, net.ErrClosed
-	case <-d.done:
-		return nil, net.ErrClosed
-	}
-}
-
-// Close implements net.Listener.
-func (d *door) Close() error {
-	d.once.Do(func() { close(d.closed) })
-	return nil
-}
-
-// shut closes the listener itself and waits for the usher.
-func (d *door) shut() {
-	_ = d.Close()
-	_ = d.Listener.Close()
-	<-d.done
 }

@@ -1,0 +1,190 @@
+package coap
+
+import (
+	"context"
+	"net"
+
+	"github.com/coapgw/coapgw/coap/endpoint"
+)
+
+// slotted is a session that exists or is being dialled.
+type slotted struct {
+	ready chan struct{} // closed when session or err is set
+	*session
+	err error
+}
+
+// maxForeignSessions bounds the sessions towards a foreign peer.
+const maxForeignSessions = 64
+
+// session returns a session, entered, on which the token may be used now.
+func (t *Transport) session(ctx context.Context, token string) (*session, PeerKind, error) {
+	for {
+		s, err := t.open(ctx, sessionKey{})
+		if err != nil {
+			return nil, 0, err
+		}
+		kind, ok := s.claim(token)
+		switch {
+		case ok:
+			return s, kind, nil
+		case kind == PeerForeign:
+			s.leave()
+			s, err = t.open(ctx, sessionKey{own: true, token: token})
+			if err != nil {
+				return nil, 0, err
+			}
+			s.adopt(PeerForeign)
+			if _, ok := s.claim(token); ok {
+				return s, PeerForeign, nil
+			}
+			s.leave()
+		default:
+			err := s.identify(ctx)
+			s.leave()
+			if err != nil {
+				if sessionLost(err) {
+					t.drop(s)
+				}
+				return nil, 0, err
+			}
+		}
+	}
+}
+
+// adopt sets the kind of the peer as another session found it.
+func (s *session) adopt(kind PeerKind) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.kind == PeerUnknown {
+		s.kind = kind
+		close(s.known)
+	}
+}
+
+// sessionKey names a session of a Transport: the main one, or that of one token
+// towards a foreign peer.
+type sessionKey struct {
+	own   bool
+	token string
+}
+
+// open returns the session of that name, entered, and dials it when there is none
+// that lives.
+func (t *Transport) open(ctx context.Context, key sessionKey) (*session, error) {
+	for {
+		t.mu.Lock()
+		if t.closed {
+			t.mu.Unlock()
+			return nil, endpoint.ErrClosed
+		}
+		s := t.sessions[key]
+		if s == nil || s.dead() {
+			s = &slotted{ready: make(chan struct{})}
+			t.place(key, s)
+			t.wg.Add(1)
+			go t.dial(s)
+		}
+		t.mu.Unlock()
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-s.ready:
+		}
+		if s.err != nil {
+			return nil, dialError(s.err)
+		}
+		if s.enter() {
+			return s.session, nil
+		}
+	}
+}
+
+// place stores a session under its name. When a foreign peer has too many of
+// them, another is given up: it costs its user a handshake.
+func (t *Transport) place(key sessionKey, s *slotted) {
+	if t.sessions == nil {
+		t.sessions = make(map[sessionKey]*slotted)
+	}
+	if len(t.sessions) > maxForeignSessions {
+		for other, old := range t.sessions {
+			if other.own && other != key && old.retire() {
+				delete(t.sessions, other)
+				break
+			}
+		}
+	}
+	t.sessions[key] = s
+}
+
+// dead reports whether a finished dial left nothing to use.
+func (s *slotted) dead() bool {
+	select {
+	case <-s.ready:
+		return s.err != nil || !s.alive()
+	default:
+		return false
+	}
+}
+
+// retire gives up a session that has been dialled; it reports whether it has.
+func (s *slotted) retire() bool {
+	select {
+	case <-s.ready:
+		if s.session != nil {
+			s.giveUp()
+		}
+		return true
+	default:
+		return false
+	}
+}
+
+func (t *Transport) dial(s *slotted) {
+	defer t.wg.Done()
+	defer close(s.ready)
+	conn, err := t.Dial(t.life)
+	if err != nil {
+		t.Log.Warn("no session with the peer", "err", err)
+		s.err = err
+		return
+	}
+	s.session = newSession(endpoint.New(conn, endpoint.Config{
+		Profile:       t.Profile,
+		Overhead:      overhead(conn),
+		MaxBody:       t.MaxBody,
+		KnownCritical: criticalInResponse,
+		Log:           t.Log,
+		Recorder:      t.Recorder,
+	}), t.Profile)
+	if t.life.Err() != nil {
+		_ = s.conn.Close()
+	}
+}
+
+// criticalInResponse reports whether a critical option is understood in a
+// response: that of ours, and the one which a peer that does not know MSC3079
+// refuses, because libcoap sends it back with its 4.02.
+func criticalInResponse(n endpoint.OptionNumber) bool {
+	return n == OptionEnvelope || n == OptionVersion
+}
+
+// overhead asks a connection what it adds to each datagram.
+func overhead(conn net.Conn) int {
+	if o, ok := conn.(interface{ Overhead() int }); ok {
+		return o.Overhead()
+	}
+	return 0
+}
+
+// drop lets no new request use the session: the peer is silent or gone.
+func (t *Transport) drop(s *session) {
+	t.mu.Lock()
+	for key, known := range t.sessions {
+		if known.session == s {
+			delete(t.sessions, key)
+		}
+	}
+	t.mu.Unlock()
+	s.giveUp()
+}
