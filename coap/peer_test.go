@@ -173,17 +173,21 @@ func TestForeignServerBusy(t *testing.T) {
 // without; those at the same time as well.
 func TestVersionRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		both := make(chan struct{})
 		p, rt := newPeer(t, func(r *endpoint.Request) *endpoint.Response {
 			if r.Options.Has(coap.OptionVersion) {
+				<-both
 				return &endpoint.Response{Code: endpoint.BadOption}
 			}
 			return plain(r)
 		})
-		var both sync.WaitGroup
+		var requests sync.WaitGroup
 		for range 2 {
-			both.Go(func() { assert.Equal(t, 200, status(t, rt, "POST", "/x", "a", "{}")) })
+			requests.Go(func() { assert.Equal(t, 200, status(t, rt, "POST", "/x", "a", "{}")) })
 		}
-		both.Wait()
+		synctest.Wait()
+		close(both)
+		requests.Wait()
 		assert.Len(t, p.take(), 4)
 		require.Equal(t, 200, status(t, rt, "GET", "/x", "a", ""))
 		assert.Equal(t, []string{"0 0.01 /x token=- version=- gateway=- slot=-"}, p.take())

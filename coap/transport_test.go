@@ -1,0 +1,156 @@
+package coap_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/coapgw/coapgw/coap"
+	"github.com/coapgw/coapgw/coap/endpoint"
+)
+
+// TestDialErrors: what a client is told when there is no session.
+func TestDialErrors(t *testing.T) {
+	for _, test := range []struct {
+		err  error
+		want int
+	}{
+		{errors.New("no route to host"), 502},
+		{os.ErrDeadlineExceeded, 504},
+		{context.DeadlineExceeded, 504},
+	} {
+		rt := &coap.Transport{Dial: func(context.Context) (net.Conn, error) { return nil, test.err }}
+		assert.Equal(t, test.want, status(t, rt, "GET", "/x", "", ""), test.err.Error())
+		require.NoError(t, rt.Close())
+	}
+}
+
+// TestSilentPeer: the link gives up after MAX_TRANSMIT_WAIT, and a GET is tried on
+// a second session.
+func TestSilentPeer(t *testing.T) {
+	for method, sessions := range map[string]int32{"GET": 2, "PUT": 2, "POST": 1} {
+		synctest.Test(t, func(t *testing.T) {
+			var dials atomic.Int32
+			rt := &coap.Transport{Dial: func(context.Context) (net.Conn, error) {
+				dials.Add(1)
+				client, _ := newPipe(nil)
+				return client, nil
+			}}
+			assert.Equal(t, 504, status(t, rt, method, "/x", "a", ""))
+			assert.Equal(t, sessions, dials.Load(), method)
+			require.NoError(t, rt.Close())
+		})
+	}
+}
+
+// TestSessionLost: a request that does no harm twice is sent again on a new
+// session, any other is answered 502.
+func TestSessionLost(t *testing.T) {
+	for method, want := range map[string]int{"GET": 200, "HEAD": 200, "PUT": 200, "POST": 502, "DELETE": 502} {
+		synctest.Test(t, func(t *testing.T) {
+			lost := false
+			p, rt := newPeer(t, func(r *endpoint.Request) *endpoint.Response {
+				if !lost && r.Options.Has(endpoint.URIQuery) {
+					lost = true
+					assert.NoError(t, r.Conn.Close())
+				}
+				return gatewayAnswer(r)
+			})
+			// The client learns of the loss when its own end breaks.
+			rt.Dial = func(ctx context.Context) (net.Conn, error) {
+				c, err := p.dial(ctx)
+				return endingWithPeer{c.(*pipeConn)}, err
+			}
+			require.Equal(t, 200, status(t, rt, "GET", "/x", "a", ""))
+			p.take()
+			assert.Equal(t, want, status(t, rt, method, "/x?lose", "a", ""), method)
+			if want == 200 {
+				seen := p.take()
+				last := seen[len(seen)-1]
+				assert.True(t, strings.HasPrefix(last, "1 "), "the second session: %s", last)
+				assert.Contains(t, last, "token=a", "which knows nothing yet")
+			}
+			assert.Equal(t, 200, status(t, rt, "GET", "/x", "a", ""), "the next request finds a session")
+		})
+	}
+}
+
+// endingWithPeer reads EOF when the other end is closed.
+type endingWithPeer struct{ *pipeConn }
+
+func (c endingWithPeer) Read(p []byte) (int, error) {
+	select {
+	case d := <-c.in:
+		return copy(p, d), nil
+	case <-c.peerDone:
+		return 0, io.EOF
+	case <-c.done:
+		return 0, net.ErrClosed
+	}
+}
+
+// TestCancelled: a request ends with its context, and the session serves on.
+func TestCancelled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hold := make(chan struct{})
+		_, rt := newPeer(t, func(r *endpoint.Request) *endpoint.Response {
+			if r.Options.Has(endpoint.URIQuery) {
+				<-hold
+			}
+			return gatewayAnswer(r)
+		})
+		for _, test := range []struct {
+			context func() (context.Context, context.CancelFunc)
+			want    int
+		}{
+			{func() (context.Context, context.CancelFunc) { return context.WithTimeout(t.Context(), time.Minute) }, 504},
+			{func() (context.Context, context.CancelFunc) {
+				ctx, cancel := context.WithCancel(t.Context())
+				time.AfterFunc(time.Second, cancel)
+				return ctx, cancel
+			}, 0},
+		} {
+			ctx, cancel := test.context()
+			r, err := http.NewRequestWithContext(ctx, "GET", "http://link/sync?hold", nil)
+			require.NoError(t, err)
+			_, err = rt.RoundTrip(r)
+			var own *coap.Error
+			if test.want == 0 {
+				assert.ErrorIs(t, err, context.Canceled)
+			} else if assert.ErrorAs(t, err, &own) {
+				assert.Equal(t, test.want, own.Status)
+			}
+			cancel()
+			assert.Equal(t, 200, status(t, rt, "GET", "/x", "", ""))
+		}
+		close(hold)
+	})
+}
+
+// TestClosed: a Transport that is closed opens nothing any more.
+func TestClosed(t *testing.T) {
+	p, rt := newPeer(t, plain)
+	require.NoError(t, rt.Close())
+	assert.Equal(t, 502, status(t, rt, "GET", "/x", "", ""))
+	assert.Empty(t, p.conns)
+	require.NoError(t, rt.Close())
+}
+
+// TestTokenTooLong: what no datagram takes is refused here.
+func TestTokenTooLong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, rt := newPeer(t, gatewayAnswer)
+		assert.Equal(t, 431, status(t, rt, "GET", "/x", strings.Repeat("t", 1300), ""))
+	})
+}
