@@ -54,6 +54,7 @@ func (b *bench) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	assert.NoError(b.t, err)
 	assert.Equal(b.t, b.current.body, string(body))
 	assert.Equal(b.t, b.current.target, r.RequestURI)
+	time.Sleep(b.current.hold) // virtual
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(b.current.status)
 	_, _ = io.WriteString(w, b.current.answer)
@@ -177,6 +178,7 @@ func TestBudgets(t *testing.T) {
 	if *update {
 		writeTable(t, order, rows)
 	}
+	checkReadme(t, readmeTable(order, rows))
 	table := readTable(t)
 	for _, k := range order {
 		assert.Equal(t, table[k], rows[k], "%v: more than the budget is a regression, less is a reason to tighten it (-update)", k)

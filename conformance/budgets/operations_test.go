@@ -2,6 +2,7 @@ package budgets
 
 import (
 	"strings"
+	"time"
 )
 
 // operation is one HTTP exchange of the lengths that the reference was measured
@@ -13,6 +14,8 @@ type operation struct {
 	body           string
 	status         int
 	answer         string
+	// hold is how long the homeserver takes, as it does with a long-poll.
+	hold time.Duration
 }
 
 const (
@@ -23,6 +26,10 @@ const (
 	key43   = "bzzgCRmS8Z7hVGGu5sGniY4V57m/I1Xf0Ukp6qqv2Lk"
 	session = "GWyls8V9iH1Hb8M4ElOQ9+b0Ww6t4mpitFl3NUPSNls"
 )
+
+// oneMessage is an answer to /sync.
+const oneMessage = `{"next_batch":"s80_2_8_6_21_9_12_53_8","rooms":{"join":{"` + room + `":{"timeline":{"events":[{"content":{"body":"hello world","msgtype":"m.text"},"event_id":"` +
+			event + `","origin_server_ts":1795328233382,"sender":"@bob:localhost","type":"m.room.message","unsigned":{"age":57}}],"limited":false,"prev_batch":"t8_1080"},"unread_notifications":{"highlight_count":0,"notification_count":1}}}},"device_one_time_keys_count":{"signed_curve25519":50},"device_unused_fallback_key_types":[]}`
 
 var versions = operation{
 	name: "versions", method: "GET", target: "/_matrix/client/versions", status: 200,
@@ -52,8 +59,13 @@ var operations = []operation{
 	{
 		name: "sync, one message", method: "GET", token: token, status: 200,
 		target: "/_matrix/client/r0/sync?filter=1&since=s79_2_8_6_21_9_12_50_8&timeout=30000",
-		answer: `{"next_batch":"s80_2_8_6_21_9_12_53_8","rooms":{"join":{"` + room + `":{"timeline":{"events":[{"content":{"body":"hello world","msgtype":"m.text"},"event_id":"` +
-			event + `","origin_server_ts":1795328233382,"sender":"@bob:localhost","type":"m.room.message","unsigned":{"age":57}}],"limited":false,"prev_batch":"t8_1080"},"unread_notifications":{"highlight_count":0,"notification_count":1}}}},"device_one_time_keys_count":{"signed_curve25519":50},"device_unused_fallback_key_types":[]}`,
+		answer: oneMessage,
+	},
+	{
+		// The request is acknowledged on its own, and so is the response.
+		name: "sync, one message after 10 s", method: "GET", token: token, status: 200, hold: 10 * time.Second,
+		target: "/_matrix/client/r0/sync?filter=1&since=s79_2_8_6_21_9_12_50_8&timeout=30000",
+		answer: oneMessage,
 	},
 	{
 		name: "read receipt", method: "POST", token: token, status: 200,
