@@ -2,6 +2,8 @@ package links
 
 import (
 	"context"
+	"net/http"
+	"sync"
 	"testing"
 	"time"
 
@@ -42,6 +44,41 @@ func TestHundredBitsPerSecondWithJitter(t *testing.T) {
 		chat(w)
 		assert.Zero(w.t, w.sentTwice())
 	})
+}
+
+// TestManyAtOnceSendNothingTwice: requests that are made at the same time wait for
+// their turn (NSTART, RFC 7252 §4.7) rather than for each other's airtime, and a
+// long-poll takes no turn away.
+func TestManyAtOnceSendNothingTwice(t *testing.T) {
+	for _, p := range []link.Profile{tenSeconds(), hf300(), fosdem()} {
+		t.Run(p.Name, func(t *testing.T) {
+			inWorld(t, p, emulate(p), func(w *world) {
+				w.ashore("alice")
+				room := w.ashore("bob").room()
+				alice := w.aboard()
+				alice.login("alice")
+				alice.do("POST", r0+"/join/"+room, "{}")
+				since := field(alice, alice.do("GET", r0+"/sync", ""), "next_batch")
+				var running sync.WaitGroup
+				defer running.Wait()
+				for txn := range 8 {
+					running.Go(func() {
+						status, _, err := alice.request("PUT", sendTarget(room, txn), textMessage("hello world"))
+						assert.NoError(w.t, err)
+						assert.Equal(w.t, http.StatusOK, status)
+					})
+				}
+				running.Go(func() {
+					_, answer, err := alice.request("GET", r0+"/sync?timeout=600000&since="+since, "")
+					assert.NoError(w.t, err)
+					assert.Contains(w.t, answer, "hello world")
+				})
+				alice.do("POST", "/_matrix/media/r0/upload?filename=photo", noise(5000))
+				running.Wait()
+				assert.Zero(w.t, w.sentTwice())
+			})
+		})
+	}
 }
 
 // TestReferenceLimitsFail shows that these links are as hard as the tests above
