@@ -8,6 +8,7 @@ import (
 )
 
 type demoCmd struct {
+	config.Link
 	config.Log
 	Homeserver string `help:"Use this homeserver, which must let anyone register, instead of one in memory." placeholder:"URL"`
 	Listen     string `help:"TCP address on loopback for the Matrix client's side; by default a free port." placeholder:"HOST:PORT"`
@@ -17,7 +18,7 @@ type demoCmd struct {
 
 // Help is shown by demo --help.
 func (demoCmd) Help() string {
-	return `Needs nothing else: a homeserver, serve, connect and an emulated satellite link in one process. Two users register, meet in a room and write to each other; each step is priced in bytes on the wire, next to the same step over HTTPS. Takes about 15 seconds.
+	return `Needs nothing else: a homeserver, serve, connect and an emulated link in one process, geo-vsat (a satellite) unless --link says another. Two users register, meet in a room and write to each other; each step is priced in bytes on the wire, next to the same step over HTTPS. Takes about 15 seconds; on slow links as long as it takes there.
 
 Example: try it with Element or another client afterwards:
 
@@ -30,8 +31,12 @@ func (c *demoCmd) Run(ctx context.Context, std streams) error {
 	if err != nil {
 		return err
 	}
+	profile, err := c.Link.Profile()
+	if err != nil {
+		return err
+	}
 	return demo.Run(ctx, demo.Options{
-		Homeserver: c.Homeserver, Listen: c.Listen, Stay: c.Stay,
+		Link: profile, Homeserver: c.Homeserver, Listen: c.Listen, Stay: c.Stay,
 		Out: std.out, JSON: c.JSON, Log: log,
 	})
 }

@@ -21,7 +21,7 @@ import (
 type commands struct {
 	Serve   serveCmd   `cmd:"" help:"Run the homeserver's side: take CoAP from the link, speak HTTP to the homeserver."`
 	Connect connectCmd `cmd:"" help:"Run the client's side: take HTTP from Matrix clients, speak CoAP over the link."`
-	Demo    demoCmd    `cmd:"" help:"Show the pair at work over an emulated satellite link, and what each step costs."`
+	Demo    demoCmd    `cmd:"" help:"Show the pair at work over an emulated link, and what each step costs."`
 	Keygen  keygenCmd  `cmd:"" help:"Make keys, certificates and pairing lines."`
 	Request requestCmd `cmd:"" help:"Make one request over CoAP, JSON in and out."`
 	Measure measureCmd `cmd:"" help:"Count what recorded Matrix traffic costs in each form."`
@@ -56,7 +56,7 @@ func run(ctx context.Context, args []string, std streams) int {
 	cli := commands{
 		Serve:   serveCmd{Serve: defaults.Serve, Link: defaults.Link, Limits: defaults.Limits, Log: defaults.Log},
 		Connect: connectCmd{Connect: defaults.Connect, Link: defaults.Link, Limits: defaults.Limits, Log: defaults.Log},
-		Demo:    demoCmd{Log: config.Log{Level: "warn", Format: "text"}},
+		Demo:    demoCmd{Link: config.Link{Name: "geo-vsat"}, Log: config.Log{Level: "warn", Format: "text"}},
 		Request: requestCmd{Link: defaults.Link, MaxBody: defaults.Limits.MaxBody},
 	}
 	exited := -1 // by --help

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/url"
 	"strconv"
+	"strings"
 
 	"github.com/coapgw/coapgw/coap/link"
 )
@@ -138,14 +139,15 @@ func (l Limits) Check() error {
 	)
 }
 
-// Profile returns the link profile that l names, or an *Error.
-func (l Link) Profile() (link.Profile, error) {
-	for _, p := range []link.Profile{link.Default(), link.Satellite()} {
-		if p.Name == l.Name {
-			return p, nil
-		}
+// Profile returns the link profile that l describes, or an *Error.
+func (l Link) Profile() (link.Profile, error) { return profile("link", l.Name) }
+
+func profile(option, text string) (link.Profile, error) {
+	p, err := link.Parse(text)
+	if err != nil {
+		return p, fail(option, "%s", strings.ReplaceAll(err.Error(), "\n", "; "))
 	}
-	return link.Profile{}, fail("link", "%q is unknown: use default or geo-vsat", l.Name)
+	return p, nil
 }
 
 // Threshold returns the least level that is logged, or an *Error.

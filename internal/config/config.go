@@ -92,8 +92,8 @@ type Connect struct {
 
 // Link says what is known of the constrained link.
 type Link struct {
-	// Name is a link profile: "default" or "geo-vsat".
-	Name string `name:"link" help:"Kind of link, which sets every timer and size: default or geo-vsat." placeholder:"NAME"`
+	// Name is a link profile as link.Parse takes it.
+	Name string `name:"link" help:"Kind of link, which sets every timer and size: default, leo-broadband, geo-vsat, bgan, certus100, iridium-2400, gprs, nbiot-ce2, sixlowpan, meshtastic-lf, vhf-ax25-1200, hf-s5066-2400, hf-s5066-75, hf-vara500, fosdem-100bps, leo-pass or iridium-sbd. Or one of your own: base=NAME,KEY=VALUE,… with the keys of docs/links.md." placeholder:"NAME"`
 }
 
 // Limits bound what peers and clients can make the program hold.

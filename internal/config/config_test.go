@@ -1,12 +1,14 @@
 package config_test
 
 import (
+	"reflect"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/coapgw/coapgw/coap/link"
 	"github.com/coapgw/coapgw/internal/config"
 )
 
@@ -132,13 +134,21 @@ func TestLimitsCheck(t *testing.T) {
 }
 
 func TestLinkProfile(t *testing.T) {
-	for _, name := range []string{config.Default().Link.Name, "geo-vsat"} {
+	field, _ := reflect.TypeFor[config.Link]().FieldByName("Name")
+	for _, name := range link.Names() {
 		p, err := config.Link{Name: name}.Profile()
 		require.NoError(t, err)
 		assert.Equal(t, name, p.Name)
+		assert.Contains(t, field.Tag.Get("help"), name)
 	}
 	_, err := config.Link{Name: "pigeon"}.Profile()
 	check(t, err, "link")
+	assert.ErrorContains(t, err, "meshtastic-lf")
+	_, err = config.Link{Name: "mtu=1,nstart=0"}.Profile()
+	check(t, err, "link")
+	p, err := config.Link{Name: "base=gprs,name=ours,mtu=1200"}.Profile()
+	require.NoError(t, err)
+	assert.Equal(t, "ours", p.Name)
 }
 
 func TestLogThreshold(t *testing.T) {

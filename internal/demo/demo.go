@@ -1,5 +1,5 @@
 // Package demo shows the pair at work in one process: a homeserver, serve, connect
-// and an emulated satellite link between them. Two users meet in a room and write
+// and an emulated link between them. Two users meet in a room and write
 // to each other, and every step is priced next to the same step over HTTPS.
 package demo
 
@@ -11,6 +11,8 @@ import (
 	"io"
 	"log/slog"
 	"time"
+
+	"github.com/coapgw/coapgw/coap/link"
 )
 
 // Options is how the demonstration runs.
@@ -18,6 +20,9 @@ type Options struct {
 	// Homeserver is the base URL of a real homeserver with open registration;
 	// empty runs one in memory.
 	Homeserver string
+	// Link is the emulated link. Nothing is lost on it, whatever the profile says,
+	// so that the prices of two runs compare.
+	Link link.Profile
 	// Listen is the TCP address of connect; empty picks a free port on loopback.
 	Listen string
 	// Stay keeps everything up after the last step, until the context ends.

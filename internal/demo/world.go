@@ -44,7 +44,7 @@ type world struct {
 
 // build starts everything. On an error what was started is stopped.
 func build(ctx context.Context, o Options) (w *world, err error) {
-	w = &world{profile: link.Satellite()}
+	w = &world{profile: o.Link}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, w.close())

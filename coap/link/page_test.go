@@ -1,0 +1,96 @@
+package link
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// The tables of docs/links.md stand between these lines.
+const (
+	pageBegin = "<!-- begin: tables of coap/link -->\n"
+	pageEnd   = "<!-- end: tables of coap/link -->\n"
+)
+
+// TestPage compares the tables of docs/links.md with the data. UPDATE_GOLDEN=1
+// writes them.
+func TestPage(t *testing.T) {
+	const file = "../../docs/links.md"
+	data, err := os.ReadFile(file)
+	require.NoError(t, err)
+	head, rest, ok := strings.Cut(string(data), pageBegin)
+	require.True(t, ok)
+	got, tail, ok := strings.Cut(rest, pageEnd)
+	require.True(t, ok)
+	want := page()
+	if os.Getenv("UPDATE_GOLDEN") != "" {
+		require.NoError(t, os.WriteFile(file, []byte(head+pageBegin+want+pageEnd+tail), 0o644))
+		return
+	}
+	assert.Equal(t, want, got, "if the change is meant, run the tests with UPDATE_GOLDEN=1")
+}
+
+func page() string {
+	var b strings.Builder
+	b.WriteString("\n| profile | link | bit/s up / down | one way | lost | full datagram up | open |\n|---|---|---|---|---|---|---|\n")
+	for _, p := range Profiles() {
+		open := "always"
+		if p.ContactPeriod > 0 {
+			open = fmt.Sprintf("%v in %v", p.ContactWindow, p.ContactPeriod)
+		}
+		if p.MinGap > 0 {
+			open = fmt.Sprintf("a message in %v", p.MinGap)
+		}
+		fmt.Fprintf(&b, "| %s | %s | %s / %s | %s | %.1f %% | %d B, %s | %s |\n", p.Name, p.Description, bitRate(p.RateUp), bitRate(p.RateDown),
+			delay(p), 100*p.Loss.Mean(), p.MaxDatagram(true), short(p.Airtime(p.MaxDatagram(true), true)), open)
+	}
+	b.WriteString("\n| profile | NSTART | block | ACK_TIMEOUT | MAX_RETRANSMIT | MAX_LATENCY | MAX_TRANSMIT_SPAN | MAX_TRANSMIT_WAIT | EXCHANGE_LIFETIME | NON_LIFETIME | empty ACK after | DTLS flight | handshake at most |\n")
+	b.WriteString("|---|---|---|---|---|---|---|---|---|---|---|---|---|\n")
+	for _, p := range append([]Profile{Default()}, Profiles()...) {
+		fmt.Fprintf(&b, "| %s | %d | %d B | %s | %d | %s | %s | %s | %s | %s | %s | %s | %s |\n", p.Name, p.NStart, p.BlockSize,
+			short(p.AckTimeout), p.MaxRetransmit, short(p.MaxLatency), short(p.MaxTransmitSpan()), short(p.MaxTransmitWait()),
+			short(p.ExchangeLifetime()), short(p.NonLifetime()), short(p.EmptyAckDelay), short(p.FlightInterval), short(p.HandshakeTimeout))
+	}
+	b.WriteString("\nKeys of a profile of your own: `base`")
+	for _, f := range fields() {
+		fmt.Fprintf(&b, ", `%s`", f.name)
+	}
+	b.WriteString(".\n\n")
+	return b.String()
+}
+
+func bitRate(rate float64) string {
+	switch {
+	case rate == 0:
+		return "messages"
+	case rate >= 1e6:
+		return fmt.Sprintf("%gM", rate/1e6)
+	case rate >= 10_000:
+		return fmt.Sprintf("%gk", rate/1e3)
+	}
+	return fmt.Sprint(rate)
+}
+
+func delay(p Profile) string {
+	s := short(p.OneWayDelay)
+	if p.Jitter > 0 {
+		s += " + 0…" + short(p.Jitter)
+	}
+	if p.HalfDuplex {
+		s += ", turn " + short(p.Turnaround+p.Preamble)
+	}
+	return s
+}
+
+// short writes a time in seconds with three digits at least.
+func short(d time.Duration) string {
+	if d < 10*time.Second {
+		return fmt.Sprintf("%.3g s", d.Seconds())
+	}
+	return strings.TrimSuffix(fmt.Sprintf("%.1f", d.Seconds()), ".0") + " s"
+}
