@@ -25,7 +25,7 @@ type download struct {
 	roaming bool // belongs to an observation, and will be fetched with another token
 	expires time.Time
 
-	// done is closed when the last block was produced or the transfer given up.
+	// done is closed when the last block was sent or the transfer given up.
 	done chan struct{}
 
 	mu      sync.Mutex // serialises the production of blocks
@@ -81,13 +81,16 @@ func (c *Conn) removeDownload(d *download) {
 }
 
 func (d *download) close() {
+	d.end()
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.closeLocked()
 }
 
-// endLocked tells who waits for the transfer that it is over.
-func (d *download) endLocked() {
+// end tells who waits for the transfer that it is over.
+func (d *download) end() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	if !d.ended {
 		d.ended = true
 		close(d.done)
@@ -95,7 +98,6 @@ func (d *download) endLocked() {
 }
 
 func (d *download) closeLocked() {
-	d.endLocked()
 	if !d.closed {
 		d.closed = true
 		closeBody(d.body)
@@ -145,28 +147,30 @@ func (c *Conn) serveBlock(in *incoming) {
 	c.mu.Unlock()
 	in.startAckTimer()
 	c.wg.Go(func() {
-		in.answer(d.make(in.block2))
+		m, last := d.make(in.block2)
+		in.answer(m)
+		if last {
+			d.end() // and not before: the next notification must not overtake it
+		}
 		c.mu.Lock()
 		c.fetching--
 		c.mu.Unlock()
 	})
 }
 
-// make produces a block.
-func (d *download) make(b block) *Message {
+// make produces a block, and tells whether none will follow.
+func (d *download) make(b block) (m *Message, last bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	payload, more, ok := d.read(b.offset(), b.size())
 	if !ok {
-		return &Message{Code: RequestEntityIncomplete}
+		return &Message{Code: RequestEntityIncomplete}, false
 	}
 	if payload == nil {
-		return &Message{Code: InternalServerError}
+		return &Message{Code: InternalServerError}, true
 	}
-	if b.more = more; !more {
-		d.endLocked()
-	}
-	return &Message{Code: d.code, Options: d.options.clone().AddUint(Block2, b.value()), Payload: payload}
+	b.more = more
+	return &Message{Code: d.code, Options: d.options.clone().AddUint(Block2, b.value()), Payload: payload}, !more
 }
 
 // read returns up to size bytes from offset: from the block kept, behind it, or
