@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"sync"
 	"testing"
 
 	"github.com/plgd-dev/go-coap/v3/message"
@@ -57,8 +58,9 @@ func do(t *testing.T, c *endpoint.Conn, r *endpoint.Request) (endpoint.Code, str
 
 // exampleServer is a go-coap server with something for each kind of exchange.
 func exampleServer(t *testing.T, secure bool, szx blockwise.SZX) *gocoapServer {
-	var s *gocoapServer
-	s = startGocoapServer(t, secure, szx, func(w mux.ResponseWriter, r *mux.Message) {
+	var later sync.WaitGroup
+	t.Cleanup(later.Wait) // after the server has stopped
+	return startGocoapServer(t, secure, szx, func(w mux.ResponseWriter, r *mux.Message) {
 		path, err := r.Path()
 		if err != nil {
 			t.Error(err)
@@ -70,19 +72,19 @@ func exampleServer(t *testing.T, secure bool, szx blockwise.SZX) *gocoapServer {
 		}
 		switch {
 		case path == "/large":
-			set(codes.Content, []byte(largeAnswer()))
+			set(codes.Content, manyBlocks(szx))
 		case path == "/separate":
 			// Without a response go-coap acknowledges the request; the response
 			// follows.
 			conn, token := w.Conn(), append(message.Token(nil), r.Token()...)
-			s.served.Go(func() { send(t, conn, token, nil, []byte("at last")) })
+			later.Go(func() { send(t, conn, token, nil, []byte("at last")) })
 		case path == "/observe":
 			if o, err := r.Observe(); err != nil || o != 0 {
 				set(codes.Content, []byte("not observed"))
 				return
 			}
 			conn, token := w.Conn(), append(message.Token(nil), r.Token()...)
-			s.served.Go(func() {
+			later.Go(func() {
 				for i := range 4 {
 					n := uint32(i + 2)
 					if !send(t, conn, token, &n, observed(i)) {
@@ -102,7 +104,11 @@ func exampleServer(t *testing.T, secure bool, szx blockwise.SZX) *gocoapServer {
 			set(codes.Changed, []byte(digest(bytes.NewReader(body))))
 		}
 	})
-	return s
+}
+
+// manyBlocks is a body of some hundred blocks: go-coap takes a millisecond for each.
+func manyBlocks(szx blockwise.SZX) []byte {
+	return []byte(largeAnswer())[:min(largeSize, 300*int(szx.Size())+1)]
 }
 
 // observed is state i of the resource that can be observed. All fit one message:
@@ -146,13 +152,12 @@ func TestEndpointTowardsGocoap(t *testing.T) {
 				code, _ = do(t, c, request(endpoint.DELETE, "a", nil))
 				assert.Equal(t, endpoint.Deleted, code)
 				_, body = do(t, c, request(endpoint.GET, "large", nil))
-				assert.Equal(t, largeAnswer(), body)
+				assert.Equal(t, string(manyBlocks(szx)), body)
 				_, body = do(t, c, request(endpoint.GET, "separate", nil))
 				assert.Equal(t, "at last", body)
 
 				for _, method := range []endpoint.Code{endpoint.POST, endpoint.PUT} {
-					for _, n := range []int{1, 3000, largeSize} {
-						upload := []byte(largeAnswer()[:n])
+					for _, upload := range [][]byte{manyBlocks(szx)[:1], manyBlocks(szx)[:3000], manyBlocks(szx)} {
 						code, body := do(t, c, request(method, "a", upload))
 						assert.Equal(t, endpoint.Changed, code)
 						assert.Equal(t, digest(bytes.NewReader(upload)), body)

@@ -5,7 +5,6 @@ import (
 	"context"
 	"io"
 	"net"
-	"sync"
 	"testing"
 	"time"
 
@@ -135,9 +134,8 @@ func watch(t *testing.T, c *client.Conn, opts []option) (<-chan reply, mux.Obser
 
 // gocoapServer is a go-coap server, over UDP or DTLS.
 type gocoapServer struct {
-	addr   net.Addr
-	stop   func()
-	served sync.WaitGroup
+	addr net.Addr
+	stop func()
 }
 
 func startGocoapServer(t *testing.T, secure bool, szx blockwise.SZX, h mux.HandlerFunc) *gocoapServer {
@@ -167,7 +165,6 @@ func startGocoapServer(t *testing.T, secure bool, szx blockwise.SZX, h mux.Handl
 		case <-time.After(patience):
 			t.Error("the go-coap server does not stop")
 		}
-		s.served.Wait()
 	})
 	return s
 }
