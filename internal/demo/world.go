@@ -50,12 +50,9 @@ func build(ctx context.Context, o Options) (w *world, err error) {
 			err = errors.Join(err, w.close())
 		}
 	}()
-	w.link = linkemu.New(linkemu.Config{
-		Up:       linkemu.Direction{Rate: w.profile.RateUp, Delay: w.profile.OneWayDelay, MTU: w.profile.MTU},
-		Down:     linkemu.Direction{Rate: w.profile.RateDown, Delay: w.profile.OneWayDelay, MTU: w.profile.MTU},
-		Overhead: ipUDP,
-		Seed:     1,
-	})
+	emulated := linkemu.FromProfile(w.profile, 1)
+	emulated.Up.Burst, emulated.Down.Burst = link.GilbertElliott{}, link.GilbertElliott{}
+	w.link = linkemu.New(emulated)
 	w.closers = append(w.closers, w.link.Close)
 
 	homeserver := o.Homeserver
@@ -175,15 +172,33 @@ func (w *world) tlsTransport() *http.Transport {
 
 func (w *world) tlsCost() Cost { return w.meter.cost() }
 
-// linkCost is what has crossed the emulated link.
+// linkCost is what has crossed the emulated link, as IPv4 packets whatever the
+// layers below UDP are there.
 func (w *world) linkCost() Cost {
 	s := w.link.Stats()
-	return Cost{Up: int(s.Up.Bytes), Down: int(s.Down.Bytes), PacketsUp: int(s.Up.Datagrams), PacketsDown: int(s.Down.Datagrams)}
+	return Cost{
+		Up: int(s.Up.Payload + ipUDP*s.Up.Datagrams), PacketsUp: int(s.Up.Datagrams),
+		Down: int(s.Down.Payload + ipUDP*s.Down.Datagrams), PacketsDown: int(s.Down.Datagrams),
+	}
 }
 
 func (w *world) linkText() string {
-	return fmt.Sprintf("%s, %.0f kbit/s up, %.0f kbit/s down, %v each way",
-		w.profile.Name, w.profile.RateUp/1000, w.profile.RateDown/1000, w.profile.OneWayDelay)
+	text := fmt.Sprintf("%s, %s up, %s down, %v each way",
+		w.profile.Name, rateText(w.profile.RateUp), rateText(w.profile.RateDown), w.profile.OneWayDelay)
+	if w.profile.HalfDuplex {
+		text += fmt.Sprintf(", half duplex, %v to turn", w.profile.Turnaround+w.profile.Preamble)
+	}
+	return text
+}
+
+func rateText(rate float64) string {
+	switch {
+	case rate == 0:
+		return "any rate"
+	case rate < 10_000:
+		return fmt.Sprintf("%.0f bit/s", rate)
+	}
+	return fmt.Sprintf("%.0f kbit/s", rate/1000)
 }
 
 func (w *world) fail(err error) {

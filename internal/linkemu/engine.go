@@ -2,105 +2,13 @@ package linkemu
 
 import (
 	"container/heap"
-	"math"
-	"math/rand/v2"
 	"net"
 	"slices"
 	"time"
 )
 
-const (
-	// maxUDP is the largest UDP payload over IPv4.
-	maxUDP = 65507
-	// maxInbox bounds the datagrams in a socket's receive buffer.
-	maxInbox = 4096
-)
-
-// lane is one direction at work.
-type lane struct {
-	Direction
-	overhead int
-	random   *rand.Rand
-	// sockets are the receivers by address.
-	sockets map[string]*Conn
-	// free is when the last bit accepted so far has left.
-	free time.Time
-	// waiting are the datagrams whose first bit has not left, backlog their
-	// bytes; kept only where Queue has a bound.
-	waiting []waiting
-	backlog int
-	count   Counters
-}
-
-// waiting is a datagram in the queue.
-type waiting struct {
-	starts time.Time
-	size   int
-}
-
-func newLane(d Direction, overhead int, seed, stream uint64) lane {
-	if d.MTU <= 0 || d.MTU > maxUDP {
-		d.MTU = maxUDP
-	}
-	return lane{
-		Direction: d,
-		overhead:  overhead,
-		random:    rand.New(rand.NewPCG(seed, stream)),
-		sockets:   make(map[string]*Conn),
-	}
-}
-
-// accept decides the fate of a datagram and fills in verdict and times of p.
-func (ln *lane) accept(p *Packet) {
-	size := len(p.Payload) + ln.overhead
-	if len(p.Payload) > ln.MTU {
-		p.Verdict = Violation
-		ln.count.Violations++
-		return
-	}
-	ln.advance(p.Sent)
-	starts := p.Sent
-	if ln.free.After(starts) {
-		starts = ln.free
-		if ln.Queue > 0 && ln.backlog+size > ln.Queue {
-			p.Verdict = Dropped
-			ln.count.Dropped++
-			return
-		}
-		if ln.Queue > 0 {
-			ln.waiting = append(ln.waiting, waiting{starts, size})
-			ln.backlog += size
-		}
-	}
-	// Both numbers are drawn for each datagram, so that the loss pattern of a
-	// seed does not depend on the jitter and the other way round.
-	lost, jitter := ln.random.Float64() < ln.Loss, ln.random.Float64()
-	ln.free = starts.Add(ln.airtime(size))
-	p.Departs = ln.free
-	p.Arrives = ln.free.Add(ln.Delay + time.Duration(jitter*float64(ln.Jitter)))
-	ln.count.Datagrams++
-	ln.count.Bytes += int64(size)
-	if lost {
-		p.Verdict = Lost
-		ln.count.Lost++
-	}
-}
-
-// advance takes from the queue what has begun to leave by now.
-func (ln *lane) advance(now time.Time) {
-	for len(ln.waiting) > 0 && !ln.waiting[0].starts.After(now) {
-		ln.backlog -= ln.waiting[0].size
-		ln.waiting = ln.waiting[1:]
-	}
-}
-
-// airtime is how long size bytes take at the lane's rate.
-func (ln *lane) airtime(size int) time.Duration {
-	if ln.Rate <= 0 {
-		return 0
-	}
-	return time.Duration(math.Round(float64(size) * 8 / ln.Rate * float64(time.Second)))
-}
+// maxInbox bounds the datagrams in a socket's receive buffer.
+const maxInbox = 4096
 
 // flight is a datagram on its way.
 type flight struct {
@@ -134,14 +42,29 @@ func (f *flights) Pop() any {
 // send puts a datagram on the link. The caller holds l.mu.
 func (l *Link) send(c *Conn, payload []byte, to net.Addr) {
 	p := Packet{Up: c.out == &l.up, From: c.local, To: to, Payload: slices.Clone(payload), Sent: time.Now()}
-	c.out.accept(&p)
+	if l.radio == nil {
+		c.out.accept(&p)
+		l.decided(c.out, p)
+		return
+	}
+	if l.radio.accept(c.out, &p) {
+		l.decided(c.out, p)
+		return
+	}
+	l.wakeUp()
+}
+
+// decided lets a datagram of known fate fly and tells the taps. The caller holds
+// l.mu.
+func (l *Link) decided(ln *lane, p Packet) {
 	if p.Verdict == Carried {
 		l.sent++
-		heap.Push(&l.flights, flight{p.Arrives, l.sent, c.out, p.From, to, p.Payload})
+		heap.Push(&l.flights, flight{p.Arrives, l.sent, ln, p.From, p.To, p.Payload})
 		if l.flights[0].order == l.sent {
 			l.wakeUp()
 		}
 	}
+	payload := p.Payload
 	for _, tap := range l.taps {
 		p.Payload = slices.Clone(payload)
 		tap(p)
@@ -166,28 +89,31 @@ func (l *Link) run() {
 		case <-timer.C:
 		case <-l.kick:
 		}
-		wait, more, closed := l.deliver(time.Now())
+		next, closed := l.work(time.Now())
 		if closed {
 			return
 		}
-		if more {
-			timer.Reset(wait)
+		if !next.IsZero() {
+			timer.Reset(time.Until(next))
 		}
 	}
 }
 
-// deliver hands over what has arrived by now and tells how long to wait for
-// more.
-func (l *Link) deliver(now time.Time) (wait time.Duration, more, closed bool) {
+// work does what is due by now: lets datagrams leave in turn and hands over what
+// has arrived. It tells when there is more to do, if there is.
+func (l *Link) work(now time.Time) (next time.Time, closed bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.closed {
-		return 0, false, true
+		return next, true
 	}
-	for len(l.flights) > 0 {
-		if wait := l.flights[0].arrives.Sub(now); wait > 0 {
-			return wait, true, false
+	if l.radio != nil {
+		for !l.radio.next.IsZero() && !l.radio.next.After(now) {
+			l.decided(l.radio.transmit())
 		}
+		next = l.radio.next
+	}
+	for len(l.flights) > 0 && !l.flights[0].arrives.After(now) {
 		f := heap.Pop(&l.flights).(flight)
 		c := f.lane.sockets[f.to.String()]
 		if c == nil || len(c.inbox) >= maxInbox {
@@ -197,5 +123,8 @@ func (l *Link) deliver(now time.Time) (wait time.Duration, more, closed bool) {
 		c.inbox = append(c.inbox, received{f.payload, f.from})
 		c.broadcast()
 	}
-	return 0, false, false
+	if len(l.flights) > 0 && (next.IsZero() || l.flights[0].arrives.Before(next)) {
+		next = l.flights[0].arrives
+	}
+	return next, false
 }

@@ -4,6 +4,8 @@ import (
 	"net"
 	"sync"
 	"time"
+
+	"github.com/coapgw/coapgw/coap/link"
 )
 
 // Direction describes one direction of the link. The zero value is a perfect
@@ -14,15 +16,39 @@ type Direction struct {
 	// Delay is the time from a datagram's last bit sent to its arrival. Jitter
 	// adds a random time, evenly distributed from 0 up to Jitter.
 	Delay, Jitter time.Duration
-	// Loss is the probability from 0 to 1 that a datagram is lost on the way.
+	// Loss is the probability from 0 to 1 that a frame is lost on the way, and
+	// with it its datagram.
 	Loss float64
+	// Burst, where it is not zero, takes the place of Loss: the state of the link
+	// when a datagram's first bit leaves decides.
+	Burst link.GilbertElliott
 	// MTU is the largest UDP payload in bytes; a larger datagram is discarded
 	// and counted as a violation. 0 means what UDP over IPv4 can carry.
 	MTU int
 	// Queue bounds the bytes, overhead included, that wait for their turn; a
 	// datagram that does not fit is dropped. 0 means unbounded.
 	Queue int
+	// MinGap is the time from the last bit of a datagram to the first bit of the
+	// next.
+	MinGap time.Duration
 }
+
+// HalfDuplex describes a link on which one side transmits at a time. A side sends
+// what it has queued, but keeps the other side waiting no longer than MaxTurn.
+type HalfDuplex struct {
+	// On makes the link half duplex.
+	On bool
+	// Turnaround and Preamble are the price of each change of direction.
+	Turnaround, Preamble time.Duration
+	// MaxTurn bounds a turn while the other side waits, except that the first
+	// datagram of a turn may take longer; 0 means one datagram.
+	MaxTurn time.Duration
+}
+
+// Contact describes a link that is open for Window at the beginning of each
+// Period. A datagram leaves only if its last bit fits into the window, or at the
+// beginning of one. The zero value is always open.
+type Contact struct{ Window, Period time.Duration }
 
 // Config describes a link.
 type Config struct {
@@ -30,16 +56,38 @@ type Config struct {
 	Up, Down Direction
 	// Seed decides loss and jitter.
 	Seed uint64
-	// Overhead is what the layers below add to each datagram in bytes, counted
-	// in airtime, queue and statistics: 28 for UDP over IPv4.
+	// Overhead is what the layers below add to each frame in bytes, counted in
+	// airtime, queue and statistics: 28 for UDP over IPv4.
 	Overhead int
+	// Frame is the payload of a frame where a datagram takes several, in bytes;
+	// 0 means one frame for each datagram.
+	Frame int
+	// HalfDuplex and Contact restrict who may send when; contacts count from New.
+	HalfDuplex HalfDuplex
+	Contact    Contact
+}
+
+// FromProfile is the link that the profile describes.
+func FromProfile(p link.Profile, seed uint64) Config {
+	d := Direction{Delay: p.OneWayDelay, Jitter: p.Jitter, Burst: p.Loss, MinGap: p.MinGap}
+	up, down := d, d
+	up.Rate, up.MTU, up.Queue = p.RateUp, p.MaxDatagram(true), p.QueueUp
+	down.Rate, down.MTU, down.Queue = p.RateDown, p.MaxDatagram(false), p.QueueDown
+	return Config{
+		Up: up, Down: down, Seed: seed, Overhead: p.Overhead, Frame: p.Frame,
+		HalfDuplex: HalfDuplex{On: p.HalfDuplex, Turnaround: p.Turnaround, Preamble: p.Preamble, MaxTurn: p.MaxTurn},
+		Contact:    Contact{Window: p.ContactWindow, Period: p.ContactPeriod},
+	}
 }
 
 // Counters is what happened in one direction. Each datagram sent counts once, in
-// Datagrams, Dropped or Violations.
+// Datagrams, Dropped or Violations; on a half-duplex link it counts when its turn
+// comes.
 type Counters struct {
-	// Datagrams and Bytes (overhead included) used airtime.
-	Datagrams, Bytes int64
+	// Datagrams and Bytes (overhead included) used airtime, Busy of it. Payload
+	// is Bytes without overhead.
+	Datagrams, Bytes, Payload int64
+	Busy                      time.Duration
 	// Lost of the Datagrams never arrived.
 	Lost int64
 	// Unclaimed of the Datagrams arrived where no socket had the address, or
@@ -52,9 +100,13 @@ type Counters struct {
 }
 
 // Stats is what happened on a link so far.
-type Stats struct{ Up, Down Counters }
+type Stats struct {
+	Up, Down Counters
+	// Turnarounds are the changes of direction of a half-duplex link.
+	Turnarounds int64
+}
 
-// Verdict is the fate of a datagram at the moment it is sent.
+// Verdict is the fate of a datagram.
 type Verdict uint8
 
 // Verdicts.
@@ -86,6 +138,7 @@ type Packet struct {
 type Link struct {
 	mu       sync.Mutex
 	up, down lane
+	radio    *radio             // nil when both sides may transmit at a time
 	conns    map[*Conn]struct{} // open sockets, those without an address included
 	taps     []func(Packet)
 	flights  flights
@@ -99,12 +152,16 @@ type Link struct {
 // New starts a link; the caller must Close it. Inside a testing/synctest bubble
 // it must be used only there.
 func New(cfg Config) *Link {
+	now := time.Now()
 	l := &Link{
-		up:    newLane(cfg.Up, cfg.Overhead, cfg.Seed, 1),
-		down:  newLane(cfg.Down, cfg.Overhead, cfg.Seed, 2),
+		up:    newLane(cfg, cfg.Up, 1, now),
+		down:  newLane(cfg, cfg.Down, 2, now),
 		conns: make(map[*Conn]struct{}),
 		kick:  make(chan struct{}, 1),
 		done:  make(chan struct{}),
+	}
+	if cfg.HalfDuplex.On {
+		l.radio = &radio{HalfDuplex: cfg.HalfDuplex, turn: &l.up, other: &l.down}
 	}
 	go l.run()
 	return l
@@ -136,8 +193,9 @@ func (l *Link) open(local net.Addr, constrained bool) *Conn {
 	return c
 }
 
-// Tap calls f for each datagram that is sent from now on, in the order of
-// sending. f must be quick and must not use the link.
+// Tap calls f for each datagram from now on as soon as its fate is known: when it
+// is sent, or on a half-duplex link when its turn comes. f must be quick and must
+// not use the link.
 func (l *Link) Tap(f func(Packet)) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -148,7 +206,11 @@ func (l *Link) Tap(f func(Packet)) {
 func (l *Link) Stats() Stats {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return Stats{Up: l.up.count, Down: l.down.count}
+	s := Stats{Up: l.up.count, Down: l.down.count}
+	if l.radio != nil {
+		s.Turnarounds = l.radio.changes
+	}
+	return s
 }
 
 // Close ends the link and its sockets. What is on the way is lost. It returns

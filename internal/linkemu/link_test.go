@@ -84,8 +84,8 @@ func TestArrival(t *testing.T) {
 		assert.Equal(t, 8500*time.Millisecond, after)
 
 		assert.Equal(t, Stats{
-			Up:   Counters{Datagrams: 3, Bytes: 75 + 30 + 30},
-			Down: Counters{Datagrams: 1, Bytes: 75},
+			Up:   Counters{Datagrams: 3, Bytes: 75 + 30 + 30, Payload: 47 + 2 + 2, Busy: 3600 * time.Millisecond},
+			Down: Counters{Datagrams: 1, Bytes: 75, Payload: 47, Busy: 8 * time.Second},
 		}, l.Stats())
 	})
 }
@@ -220,7 +220,7 @@ func TestQueue(t *testing.T) {
 			require.Len(t, payload, want)
 		}
 		assert.Equal(t, 5*time.Second, time.Since(start))
-		assert.Equal(t, Counters{Datagrams: 5, Bytes: 50, Dropped: 1}, l.Stats().Up)
+		assert.Equal(t, Counters{Datagrams: 5, Bytes: 50, Payload: 50, Busy: 5 * time.Second, Dropped: 1}, l.Stats().Up)
 	})
 }
 
@@ -233,7 +233,7 @@ func TestMTU(t *testing.T) {
 		payload, _, after := receive(t, far, start)
 		assert.Len(t, payload, 100)
 		assert.Equal(t, 100*time.Second, after, "a violation uses no airtime")
-		assert.Equal(t, Counters{Datagrams: 1, Bytes: 100, Violations: 1}, l.Stats().Up)
+		assert.Equal(t, Counters{Datagrams: 1, Bytes: 100, Payload: 100, Busy: 100 * time.Second, Violations: 1}, l.Stats().Up)
 
 		_, err := far.WriteTo(make([]byte, maxUDP+1), client(1))
 		require.NoError(t, err)
