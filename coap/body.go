@@ -12,9 +12,11 @@ import (
 // payload is a body on its way to the link.
 type payload struct {
 	// json is the body when it may be JSON and is in memory; it is converted when
-	// it is known for whom. Otherwise body is read as it is, nil when there is
-	// none, and size is its length in bytes, -1 when unknown.
+	// it is known for whom. data is another body that is in memory. Otherwise body
+	// is read as it is, nil when there is none, and size is its length in bytes, -1
+	// when unknown.
 	json []byte
+	data []byte
 	body io.Reader
 	size int64
 	// format is the CoAP Content-Format; hasFormat is false when nothing is known
@@ -28,7 +30,7 @@ type payload struct {
 }
 
 // content reports whether there is any.
-func (p *payload) content() bool { return p.json != nil || p.body != nil }
+func (p *payload) content() bool { return p.json != nil || p.data != nil || p.body != nil }
 
 // replayable reports whether the body can be sent a second time.
 func (p *payload) replayable() bool { return p.body == nil }
@@ -66,6 +68,9 @@ func (m *Mapping) takeBody(body io.Reader, size int64, contentType string, hasTy
 // encode turns JSON into CBOR. What claims to be JSON and is not travels as it
 // is.
 func (p payload) encode(codec *cborcodec.Codec) payload {
+	if p.data != nil {
+		p.body, p.size = bytes.NewReader(p.data), int64(len(p.data))
+	}
 	if p.json == nil {
 		return p
 	}
@@ -81,6 +86,21 @@ func (p payload) encode(codec *cborcodec.Codec) payload {
 	}
 	p.json, p.body, p.size = nil, bytes.NewReader(data), int64(len(data))
 	return p
+}
+
+// hold keeps a short body in memory, so that the request can be sent again when the
+// peer refuses it unread.
+func (p *payload) hold() error {
+	const most = 64 << 10
+	if p.body == nil || p.size < 0 || p.size > most {
+		return nil
+	}
+	data, err := io.ReadAll(io.LimitReader(p.body, p.size))
+	if err == nil && int64(len(data)) < p.size {
+		err = io.ErrUnexpectedEOF
+	}
+	p.data, p.body = data, nil
+	return err
 }
 
 // tagged reports whether the body has a number or a string that only a coapgw

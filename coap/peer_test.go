@@ -24,6 +24,8 @@ import (
 // test. It notes what arrives on which session.
 type peer struct {
 	answer func(r *endpoint.Request) *endpoint.Response
+	// body, when set, sees the bodies of requests that are accepted.
+	body func([]byte)
 
 	mu       sync.Mutex
 	conns    []*endpoint.Conn
@@ -62,10 +64,15 @@ func (p *peer) serve(_ context.Context, r *endpoint.Request) *endpoint.Response 
 	}
 	p.requests = append(p.requests, a)
 	p.mu.Unlock()
-	if _, err := io.Copy(io.Discard, r.Body); err != nil {
+	resp := p.answer(r)
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
 		return &endpoint.Response{Code: endpoint.BadRequest}
 	}
-	return p.answer(r)
+	if p.body != nil && resp.Code.Class() == 2 {
+		p.body(body)
+	}
+	return resp
 }
 
 // take returns what arrived since, as "session code path token version gateway slot".
@@ -200,7 +207,7 @@ func TestNotCarriedToForeign(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, rt := newPeer(t, plain)
 		assert.Equal(t, 400, status(t, rt, "GET", "/x?q="+strings.Repeat("y", 5000), "", ""))
-		assert.Equal(t, []string{"0 0.01  token=- version=- gateway= slot=-"}, p.take(), "the probe alone")
+		assert.Equal(t, []string{"0 0.01  token=- version=01 gateway= slot=-"}, p.take(), "the probe alone")
 		assert.Equal(t, 400, status(t, rt, "REPORT", "/x", "", ""))
 		assert.Equal(t, 405, status(t, rt, "TRACE", "/x", "", ""))
 		assert.Equal(t, 200, status(t, rt, "HEAD", "/x", "", ""))
@@ -262,7 +269,7 @@ func TestProbe(t *testing.T) {
 				}
 				assert.Equal(t, []string{
 					"0 0.01 /sync token=a version=01 gateway=01 slot=-",
-					"0 0.01  token=- version=- gateway= slot=-",
+					"0 0.01  token=- version=01 gateway= slot=-",
 					last,
 				}, p.take())
 			})
@@ -422,6 +429,33 @@ func TestForeignClient(t *testing.T) {
 					assert.True(t, bytes.HasPrefix(body, []byte(step.want)), "%q", body)
 				}
 			})
+		})
+	}
+}
+
+// A body that cannot be read twice does not meet a peer that refuses option 257:
+// a short one is kept, before a long one the peer is asked who it is.
+func TestUploadAsFirstRequest(t *testing.T) {
+	for name, size := range map[string]int{"short": 3000, "long": 300_000} {
+		t.Run(name, func(t *testing.T) {
+			var got []byte
+			p, transport := newPeer(t, func(r *endpoint.Request) *endpoint.Response {
+				if r.Options.Has(coap.OptionVersion) {
+					return &endpoint.Response{Code: endpoint.BadOption}
+				}
+				return &endpoint.Response{Code: endpoint.Changed}
+			})
+			p.body = func(b []byte) { got = b }
+			body := bytes.Repeat([]byte("0123456789"), size/10)
+			r, err := http.NewRequestWithContext(t.Context(), http.MethodPut, "http://link/upload", io.NopCloser(bytes.NewReader(body)))
+			require.NoError(t, err)
+			r.ContentLength = int64(len(body))
+			r.Header.Set("Content-Type", "text/plain;charset=utf-8")
+			resp, err := transport.RoundTrip(r)
+			require.NoError(t, err)
+			require.NoError(t, resp.Body.Close())
+			assert.Equal(t, http.StatusNoContent, resp.StatusCode)
+			assert.True(t, bytes.Equal(body, got))
 		})
 	}
 }

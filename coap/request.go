@@ -10,9 +10,9 @@ import (
 	"github.com/coapgw/coapgw/coap/endpoint"
 )
 
-// errNeedsGateway says that a request can only be carried by options that a
-// coapgw understands: find out who the peer is, then encode again.
-var errNeedsGateway = errors.New("coap: the request needs a peer that is a coapgw")
+// errNeedsGateway says that how a request is carried depends on whether the peer is
+// a coapgw: find out who it is, then encode again.
+var errNeedsGateway = errors.New("coap: the request needs a peer that is known")
 
 // outgoing is an HTTP request taken apart once, so that it can be encoded for
 // another peer or sent again.
@@ -36,6 +36,9 @@ func (m *Mapping) prepareRequest(r *http.Request) (*outgoing, error) {
 	out := &outgoing{method: method, target: targetOf(r.URL)}
 	ct, hasType := r.Header["Content-Type"]
 	p, err := m.takeBody(r.Body, requestSize(r), strings.Join(ct, ", "), hasType)
+	if err == nil {
+		err = p.hold()
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -81,7 +84,10 @@ func (o *outgoing) encode(m *Mapping, kind PeerKind) (*endpoint.Request, error) 
 		opts, exactTarget = nil, false
 	}
 	opts, long := addFields(opts, o.fields, m.maxHead)
-	if kind != PeerGateway && (!exactMethod || !exactTarget || long != nil || o.payload.tagged(m)) {
+	special := !exactMethod || !exactTarget || long != nil || o.payload.tagged(m)
+	if kind != PeerGateway && (special || !o.payload.replayable()) {
+		// A body that can be read once must not meet a peer that refuses it for
+		// what it does not know of us.
 		return nil, errNeedsGateway
 	}
 	if !exactMethod {

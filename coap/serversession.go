@@ -160,8 +160,13 @@ func (s *serverSession) serve(ctx context.Context, r *endpoint.Request, a admiss
 	peer.Addr = s.remote.RemoteAddr()
 	req.RemoteAddr = peer.Addr.String()
 	req = req.WithContext(context.WithValue(ctx, peerKey{}, peer))
-	if r.Observe == endpoint.ObserveRegister && isSync(req) {
+	switch {
+	case r.Observe == endpoint.ObserveRegister && isSync(req):
 		return a.sign(s.observe(r, req, a.audience))
+	case r.Observe == endpoint.ObserveDeregister && isSync(req):
+		// The message layer has ended the observation (RFC 7641 §3.6). Whoever
+		// leaves wants no other /sync, which the homeserver might hold for long.
+		return a.sign(&endpoint.Response{Code: endpoint.Content})
 	}
 	return a.sign(s.run(req, a.audience))
 }

@@ -226,7 +226,7 @@ func (s *session) settle(resp *endpoint.Response) {
 	close(s.known)
 }
 
-// identify finds out the kind of the peer: it asks, with a request that costs ten
+// identify finds out the kind of the peer: it asks, with a request that costs a dozen
 // bytes and that no foreign server takes for more than a GET of its root, or waits
 // for who asks already. When that one gives up, the next one asks.
 func (s *session) identify(ctx context.Context) error {
@@ -243,9 +243,10 @@ func (s *session) identify(ctx context.Context) error {
 	if s.peer() != PeerUnknown { // found out while we waited for our turn
 		return nil
 	}
+	// Option 257 goes along to see whether the peer refuses it.
 	resp, err := s.conn.Do(ctx, &endpoint.Request{
 		Code:    endpoint.GET,
-		Options: endpoint.Options(nil).Add(OptionGateway, nil),
+		Options: endpoint.Options(nil).AddUint(OptionVersion, wireVersion).Add(OptionGateway, nil),
 	})
 	if err != nil {
 		return err
@@ -256,6 +257,7 @@ func (s *session) identify(ctx context.Context) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.refusesVersion = s.refusesVersion || resp.Code == endpoint.BadOption
 	s.settle(resp)
 	return nil
 }

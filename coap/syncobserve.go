@@ -38,11 +38,8 @@ func (s *serverSession) observe(r *endpoint.Request, req *http.Request, to audie
 	}
 	var counts string
 	first, err := s.update(a, to, &counts)
-	if err != nil {
-		return s.failure(&Error{Status: http.StatusBadGateway, ErrCode: "M_UNKNOWN", Message: "the homeserver's answer could not be read", Err: err}, to)
-	}
-	if first.Final {
-		return first.Response
+	if err != nil || first.Final {
+		return first.Response // an answer like any other, and no observation
 	}
 	if !s.begin() {
 		return s.failure(errBusy(), to)
@@ -64,43 +61,59 @@ func (s *serverSession) observe(r *endpoint.Request, req *http.Request, to audie
 				_ = closeBody(a.body)
 				return observe.Update{}, errors.New("the homeserver answered " + strconv.Itoa(a.status))
 			}
-			return s.update(a, to, &counts)
+			u, err := s.update(a, to, &counts)
+			if err != nil {
+				_ = closeBody(u.Response.Body)
+			}
+			return u, err
 		})
 		s.log.Debug("observation ends", "peer", s.peer.Identity, "err", err)
 	}()
 	return first.Response
 }
 
-// update reads from an answer to /sync how the observation goes on. The answer is
-// made anew for the link. counts holds the key counts of the answer before: a
-// change of theirs is worth a notification.
+// update reads from an answer to /sync how the observation goes on, and makes the
+// response of it in any case. counts holds the key counts of the answer before: a
+// change of theirs is worth a notification. An error means that the observation
+// cannot go on from this answer.
 func (s *serverSession) update(a answer, to audience, counts *string) (observe.Update, error) {
-	u := observe.Update{Final: a.status != http.StatusOK}
-	if !u.Final {
-		body, rest, err := readUpTo(a.body, a.size, s.mapping.maxJSON)
-		if err == nil && rest != nil {
-			err = errors.New("the /sync answer is larger than the gateway converts")
-		}
-		_ = closeBody(a.body)
-		if err != nil {
-			return u, err
-		}
-		state, err := inspectSync(body)
-		if err != nil {
-			return u, err
-		}
-		u.NextBatch, u.Empty = state.nextBatch, state.empty && state.counts == *counts
-		*counts = state.counts
-		a.body, a.size = bytes.NewReader(body), int64(len(body))
+	if a.status != http.StatusOK {
+		return observe.Update{Response: s.respond(a, to), Final: true}, nil
 	}
-	u.Response = s.respond(a, to)
+	state, err := s.readSync(&a)
+	u := observe.Update{
+		Response:  s.respond(a, to),
+		NextBatch: state.nextBatch,
+		Empty:     state.empty && state.counts == *counts,
+	}
+	*counts = state.counts
 	if u.Response.Size > int64(s.profile.BlockSize) {
 		// Blocks of a notification are fetched one by one: the tag keeps them
 		// from being taken for those of the next one (RFC 7959 §2.4, §3.4).
 		u.Response.Options = u.Response.Options.AddUint(endpoint.ETag, s.nextTag())
 	}
-	return u, nil
+	return u, err
 }
+
+// readSync reads the state in an answer to /sync, whose body stays readable.
+func (s *serverSession) readSync(a *answer) (syncState, error) {
+	if a.body == nil {
+		return syncState{}, errNoNextBatch
+	}
+	body, rest, err := readUpTo(a.body, a.size, s.mapping.maxJSON)
+	switch {
+	case err != nil:
+		return syncState{}, err
+	case rest != nil:
+		a.body = rest
+		return syncState{}, errors.New("the /sync answer is larger than the gateway converts")
+	}
+	_ = closeBody(a.body)
+	a.body, a.size = bytes.NewReader(body), int64(len(body))
+	return inspectSync(body)
+}
+
+var errNoNextBatch = errors.New("a /sync answer without next_batch")
 
 // nextTag numbers the notifications of a session that take several blocks.
 func (s *serverSession) nextTag() uint32 {
@@ -129,7 +142,7 @@ func inspectSync(body []byte) (syncState, error) {
 	}
 	s := syncState{empty: true}
 	if err := json.Unmarshal(keys["next_batch"], &s.nextBatch); err != nil || s.nextBatch == "" {
-		return s, errors.New("a /sync answer without next_batch")
+		return s, errNoNextBatch
 	}
 	delete(keys, "next_batch")
 	for _, key := range []string{

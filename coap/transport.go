@@ -7,7 +7,9 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strconv"
 	"sync"
+	"time"
 
 	"github.com/coapgw/coapgw/coap/endpoint"
 	"github.com/coapgw/coapgw/coap/link"
@@ -167,6 +169,7 @@ func (t *Transport) send(r *http.Request, s *session, kind PeerKind, out *outgoi
 	if err != nil {
 		return nil, deliver, err
 	}
+	req.Patience = patience(r)
 	resp, err := s.conn.Do(r.Context(), req)
 	if err != nil {
 		return nil, deliver, err
@@ -182,6 +185,29 @@ func (t *Transport) send(r *http.Request, s *session, kind PeerKind, out *outgoi
 	}
 	answered.Body = &sessionBody{ReadCloser: answered.Body, session: s}
 	return answered, deliver, nil
+}
+
+const (
+	// answerPatience is how long a homeserver may take for an answer: a first
+	// sync of a large account takes minutes.
+	answerPatience = 10 * time.Minute
+	// pollMargin is how long a long-poll may overrun.
+	pollMargin = 2 * time.Minute
+)
+
+// patience is how long to wait for the answer to a request that has arrived. The
+// answer to a long-poll that is lost for good is not worth more: the client asks
+// again and gets the same.
+func patience(r *http.Request) time.Duration {
+	if !isSync(r) {
+		return answerPatience
+	}
+	query := r.URL.Query()
+	timeout, err := strconv.ParseUint(query.Get("timeout"), 10, 31)
+	if err != nil || query.Get("since") == "" {
+		return answerPatience
+	}
+	return time.Duration(timeout)*time.Millisecond + pollMargin
 }
 
 func (s *session) peer() PeerKind {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"time"
 
 	"github.com/coapgw/coapgw/coap/link"
 	"github.com/coapgw/coapgw/coap/trace"
@@ -22,6 +23,10 @@ type Request struct {
 	Body io.Reader
 	// Size is the length of Body in bytes, -1 when it is not known.
 	Size int64
+	// Patience bounds the wait for the response to a request of ours that the peer
+	// has acknowledged; Do then fails with ErrTimeout. It is looked at each
+	// MAX_TRANSMIT_WAIT; 0 means that only ctx and the life of the peer bound it.
+	Patience time.Duration
 
 	// Set on requests that arrived:
 

@@ -11,8 +11,8 @@ import (
 // ErrTimeout when the peer does not acknowledge the request, with *ResetError
 // when it rejects it, with ErrClosed when the session ends, with *BlockError when
 // a block-wise transfer breaks, and with the error of ctx or of reading the body.
-// Once the peer has acknowledged a request, only ctx bounds the wait for its
-// response.
+// Once the peer has acknowledged a request, a ping each MAX_TRANSMIT_WAIT looks
+// whether it lives, and Request.Patience and ctx bound the wait for its response.
 //
 // The body of the response is never nil. It is read from the peer block by block
 // under the same ctx; the exchange ends when it was read to its end or closed.
@@ -21,6 +21,7 @@ func (c *Conn) Do(ctx context.Context, r *Request) (*Response, error) {
 	if err != nil {
 		return nil, err
 	}
+	x.patience = r.Patience
 	opts := r.Options.withoutOwned()
 	m, err := x.send(ctx, r, opts)
 	if err != nil {

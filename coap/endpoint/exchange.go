@@ -16,6 +16,11 @@ type exchange struct {
 	// It is guarded by c.mu.
 	waiting chan reply
 	pending *transmission // of the request being made; guarded by c.mu
+	// patience bounds the wait for a response; 0 means not at all.
+	patience time.Duration
+	// probing: a ping is under way that asks whether the peer lives; guarded by
+	// c.mu.
+	probing bool
 	// observation is what else responses with this token may be for; guarded by
 	// c.mu.
 	observation *Observation
@@ -72,8 +77,8 @@ func (x *exchange) finish(r reply) bool {
 }
 
 // request sends one confirmable request and waits for its response. Until the
-// request is acknowledged retransmission bounds the wait, then only ctx does: a
-// response may take as long as a long-poll.
+// request is acknowledged retransmission bounds the wait; then a response may take
+// as long as a long-poll, while the peer is alive and patience lasts.
 func (x *exchange) request(ctx context.Context, m *Message) (Message, error) {
 	m.Type, m.Token = Confirmable, x.token.bytes()
 	answer := make(chan reply, 1)
@@ -87,15 +92,23 @@ func (x *exchange) request(ctx context.Context, m *Message) (Message, error) {
 	if err != nil {
 		return Message{}, err
 	}
-	select {
-	case r := <-answer:
-		return r.m, r.err
-	case <-ctx.Done():
-		x.c.mu.Lock()
-		x.finish(reply{err: ctx.Err()})
-		x.c.mu.Unlock()
-		r := <-answer // the response, if it came at the same moment
-		return r.m, r.err
+	watch := time.NewTimer(x.c.cfg.Profile.MaxTransmitWait())
+	defer watch.Stop()
+	begun := time.Now()
+	for {
+		select {
+		case r := <-answer:
+			return r.m, r.err
+		case <-ctx.Done():
+			x.c.mu.Lock()
+			x.finish(reply{err: ctx.Err()})
+			x.c.mu.Unlock()
+			r := <-answer // the response, if it came at the same moment
+			return r.m, r.err
+		case <-watch.C:
+			x.check(ctx, answer, time.Since(begun))
+			watch.Reset(x.c.cfg.Profile.MaxTransmitWait())
+		}
 	}
 }
 

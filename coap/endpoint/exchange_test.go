@@ -73,7 +73,7 @@ func TestRFC7252AppendixA(t *testing.T) {
 			l.run(`
 				< CON GET #a t=$t /temperature
 				> ACK EMPTY #a
-				~ 10m
+				~ 61s
 				> CON 2.05 #ad7b t=$t "22.3 C"
 				< ACK EMPTY #ad7b
 				> CON 2.05 #ad7b t=$t "22.3 C"

@@ -92,23 +92,6 @@ func TestReset(t *testing.T) {
 	})
 }
 
-// TestUnansweredAfterAcknowledgement: only the caller's context ends the wait.
-func TestUnansweredAfterAcknowledgement(t *testing.T) {
-	climb(t, Config{Profile: testProfile()}, func(l *ladder) {
-		ctx, cancel := context.WithTimeout(l.t.Context(), time.Hour)
-		defer cancel()
-		result := l.do(ctx, get("x"))
-		l.run(`
-			< CON GET #a t=$t /x
-			> ACK EMPTY #a
-			~ 59m
-		`)
-		require.Empty(t, result)
-		l.run(`~ 2m`)
-		require.ErrorIs(t, (<-result).err, context.DeadlineExceeded)
-	})
-}
-
 // TestMismatchedResponses: RFC 7252 §5.3.2 and §4.2.
 func TestMismatchedResponses(t *testing.T) {
 	climb(t, Config{Profile: testProfile()}, func(l *ladder) {

@@ -29,7 +29,7 @@ const (
 
 // oneMessage is an answer to /sync.
 const oneMessage = `{"next_batch":"s80_2_8_6_21_9_12_53_8","rooms":{"join":{"` + room + `":{"timeline":{"events":[{"content":{"body":"hello world","msgtype":"m.text"},"event_id":"` +
-			event + `","origin_server_ts":1795328233382,"sender":"@bob:localhost","type":"m.room.message","unsigned":{"age":57}}],"limited":false,"prev_batch":"t8_1080"},"unread_notifications":{"highlight_count":0,"notification_count":1}}}},"device_one_time_keys_count":{"signed_curve25519":50},"device_unused_fallback_key_types":[]}`
+	event + `","origin_server_ts":1795328233382,"sender":"@bob:localhost","type":"m.room.message","unsigned":{"age":57}}],"limited":false,"prev_batch":"t8_1080"},"unread_notifications":{"highlight_count":0,"notification_count":1}}}},"device_one_time_keys_count":{"signed_curve25519":50},"device_unused_fallback_key_types":[]}`
 
 var versions = operation{
 	name: "versions", method: "GET", target: "/_matrix/client/versions", status: 200,

@@ -1,0 +1,44 @@
+package endpoint
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// A request that was acknowledged may wait long for its response. Two things must
+// not make it wait for ever: a peer that restarted meanwhile and knows nothing of
+// it, and a response that was given up because it was sent to an address that we
+// have left.
+
+// check looks after a request that has waited for its response; answer is where
+// the reply is awaited.
+func (x *exchange) check(ctx context.Context, answer chan reply, waited time.Duration) {
+	c := x.c
+	c.mu.Lock()
+	waiting := x.waiting == answer && x.pending == nil // and acknowledged
+	ask := waiting && !x.probing
+	if waiting && x.patience > 0 && waited >= x.patience {
+		ask = false
+		x.finish(reply{err: ErrTimeout})
+	}
+	x.probing = x.probing || ask
+	c.mu.Unlock()
+	if !ask {
+		return
+	}
+	// A ping (RFC 7252 §4.3): it is answered by a peer that still knows us, and
+	// shows it our present address, to which it may be repeating the response.
+	t := &transmission{ended: func(err error) {
+		x.probing = false
+		if errors.Is(err, ErrTimeout) && x.waiting == answer {
+			x.finish(reply{err: err})
+		}
+	}}
+	if err := c.transmit(ctx, &Message{Type: Confirmable, Code: Empty}, t, nil); err != nil {
+		// The session or ctx has ended, which ends the wait as well.
+		c.mu.Lock()
+		x.probing = false
+		c.mu.Unlock()
+	}
+}
