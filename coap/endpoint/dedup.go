@@ -5,10 +5,11 @@ import (
 	"time"
 )
 
-// Bounds of one session's deduplication. They are reached by a peer that sends
-// more than 33 requests a second for minutes; it is answered 5.03.
+// Bounds of one session's deduplication. There are no more message IDs than marks,
+// so that only a peer which uses them again too soon meets the first bound; it is
+// answered 5.03.
 const (
-	maxMarks      = 8192
+	maxMarks      = 1 << 16
 	maxReplyBytes = 1 << 20
 )
 

@@ -135,13 +135,13 @@ func TestDeduplicationIsBounded(t *testing.T) {
 			require.True(t, ok)
 		}
 		l.run(`
-			> CON POST #ffff t=ffff
-			< ACK 5.03 #ffff t=ffff MaxAge=5
+			> CON POST #0001 t=aa /again
+			< ACK 5.03 #0001 t=aa MaxAge=5
 			> CON POST #0001 t=0001
 			< ACK 2.04 #0001 t=0001 "2"
 			~ 300s
-			> CON POST #ffff t=ffff
-			< ACK 2.04 #ffff t=ffff "8193"
+			> CON POST #0001 t=aa /again
+			< ACK 2.04 #0001 t=aa "65537"
 		`)
 	})
 }
