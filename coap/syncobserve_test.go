@@ -194,3 +194,33 @@ func TestNotObserved(t *testing.T) {
 		require.ErrorIs(t, err, endpoint.ErrNotObserved)
 	})
 }
+
+// A notification of several blocks that the client does not fetch is not counted
+// as delivered: the homeserver is asked again from where the client stands.
+func TestObservedSyncNotFetched(t *testing.T) {
+	large := strings.Repeat("much news ", 300)
+	script := &syncScript{answers: map[string][]syncAnswer{
+		"s1": {{0, 200, oneMessage("s2", "one")}},
+		"s2": {{time.Second, 200, oneMessage("s3", large)}, {0, 200, oneMessage("s4", large+"and more")}},
+	}}
+	inObservation(t, script, func(t *testing.T, c *endpoint.Conn) {
+		var got observed
+		read := got.deliver(t, func() {})
+		calls := 0
+		o, err := c.Observe(t.Context(), registration("s1"), func(resp *endpoint.Response) error {
+			if calls++; calls == 2 {
+				return nil // goes away after the first block
+			}
+			return read(resp)
+		})
+		require.NoError(t, err)
+		time.Sleep(10 * time.Minute) // virtual
+		synctest.Wait()
+		assert.Equal(t, []string{
+			"2.05 " + oneMessage("s2", "one"),
+			"2.05 " + oneMessage("s4", large+"and more"),
+		}, got.got())
+		assert.Equal(t, []string{"s1 0 Bearer tok", "s2 30000 Bearer tok", "s2 30000 Bearer tok", "s4 30000 Bearer tok"}, script.questions())
+		require.NoError(t, o.Cancel(t.Context()))
+	})
+}

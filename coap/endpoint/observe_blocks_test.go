@@ -29,8 +29,9 @@ func TestNotificationWaitsForBlocks(t *testing.T) {
 		l.run(`
 			< CON 2.05 #a t=4a Observe=1 Block2=0/1/64 Size2=150 [0:64]
 			> ACK EMPTY #a
+			~ 1s
 		`)
-		require.NoError(t, <-first)
+		require.Empty(t, first, "the acknowledgement covers the first block only")
 		second := p.notify("next")
 		l.run(`
 			~ 10s
@@ -42,6 +43,7 @@ func TestNotificationWaitsForBlocks(t *testing.T) {
 			< CON 2.05 #b t=4a Observe=2 "next"
 			> ACK EMPTY #b
 		`)
+		require.NoError(t, <-first)
 		require.NoError(t, <-second)
 	})
 }
@@ -59,7 +61,6 @@ func TestNotificationOutlivesBlocks(t *testing.T) {
 			< CON 2.05 #a t=4a Observe=1 Block2=0/1/64 Size2=100 [0:64]
 			> ACK EMPTY #a
 		`)
-		require.NoError(t, <-first)
 		ctx, cancel := context.WithCancel(l.t.Context())
 		hasty := p.notifyBytes(ctx, 10)
 		l.run(`~ 10s`)
@@ -70,6 +71,9 @@ func TestNotificationOutlivesBlocks(t *testing.T) {
 			< CON 2.05 #b t=4a Observe=2 "next" @%v..%v
 			> ACK EMPTY #b
 		`, wait/2, wait))
+		var broken *BlockError
+		require.ErrorAs(t, <-first, &broken)
+		require.EqualValues(t, 64, broken.Offset)
 		require.NoError(t, <-second)
 	})
 }
@@ -84,12 +88,12 @@ func TestNotificationWaitsForNobody(t *testing.T) {
 			< CON 2.05 #a t=4a Observe=1 Block2=0/1/64 Size2=100 [0:64]
 			> ACK EMPTY #a
 		`)
-		require.NoError(t, <-first)
 		second := p.notify("next")
 		l.run(`
 			> CON GET #0003 t=4a Observe=1 /temperature
 			< ACK 2.05 #0003 t=4a "18.5 Cel"
 		`)
+		require.ErrorIs(t, <-first, ErrObserverGone)
 		require.ErrorIs(t, <-second, ErrObserverGone)
 	})
 }

@@ -18,9 +18,9 @@ type Observer struct {
 	end   context.CancelFunc
 	// turn holds one token while no message of the observation is on its way.
 	turn chan struct{}
-	// last is what the peer fetches block by block of the message before, nil when
+	// first is what the peer fetches of the answer to its registration, nil when
 	// that was whole. Who has the turn uses it.
-	last *download
+	first *download
 }
 
 // StartObservation registers the peer as an observer. A handler calls it before
@@ -98,46 +98,41 @@ func (o *Observer) firstSent(code Code, d *download, err error) {
 		o.remove()
 		return
 	}
-	o.last = d
+	o.first = d
 	o.turn <- struct{}{}
 }
 
 // Notify sends a response to the observer in a confirmable message (RFC 7641
-// §4.2, §4.5) and waits until it is acknowledged; then it returns nil. A response
-// that does not fit one message is acknowledged by its first block; the peer
-// fetches the others afterwards. There is one notification at a time: a second
-// one waits until the first was acknowledged and fetched, or the peer has asked for
-// no further block during MAX_TRANSMIT_WAIT, because a new representation makes a
-// client drop the rest of the old one (RFC 7959 §2.4, §3.4).
+// §4.2, §4.5) and returns nil when the peer has it: when it is acknowledged and, if
+// it does not fit one message, its last block was fetched, for the acknowledgement
+// covers only the first. There is one notification at a time: a second one waits,
+// because a new representation makes a client drop the rest of the old one
+// (RFC 7959 §2.4, §3.4).
 //
-// The observation is over when it returns *ResetError (the peer rejected the
-// notification), ErrTimeout (it did not acknowledge it), ErrObserverGone or
-// ErrClosed, and after a response that is not 2.xx. After an error of ctx it goes
-// on; the peer may or may not have got the notification.
+// It returns *BlockError when the peer asked for no further block during
+// MAX_TRANSMIT_WAIT; the observation goes on. The observation is over when it
+// returns *ResetError (the peer rejected the notification), ErrTimeout (it did not
+// acknowledge it), ErrObserverGone or ErrClosed, and after a response that is not
+// 2.xx. After an error of ctx it goes on; the peer may or may not have got the
+// notification.
 func (o *Observer) Notify(ctx context.Context, resp *Response) error {
-	select {
-	case <-o.turn:
-	case <-ctx.Done():
-		closeBody(resp.Body)
-		return ctx.Err()
-	case <-o.ctx.Done():
-		closeBody(resp.Body)
-		return o.gone()
-	}
-	defer func() { o.turn <- struct{}{} }()
 	sending, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(o.ctx, cancel)()
-	if o.last != nil {
+	select {
+	case <-o.turn:
+	case <-sending.Done():
+		closeBody(resp.Body)
+		return o.interrupted(ctx)
+	}
+	defer func() { o.turn <- struct{}{} }()
+	if o.first != nil { // the peer fetches the answer to its registration
 		select {
-		case <-o.last.done:
-			o.last = nil
+		case <-o.first.done:
+			o.first = nil
 		case <-sending.Done():
 			closeBody(resp.Body)
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
-			return o.gone()
+			return o.interrupted(ctx)
 		}
 	}
 
@@ -150,21 +145,37 @@ func (o *Observer) Notify(ctx context.Context, resp *Response) error {
 	if d != nil {
 		d.key, d.token, d.roaming = o.key, tokenOf(o.token), true
 		o.c.addDownload(d)
-		o.last = d
 	}
 	m.Type, m.Token = Confirmable, o.token
 	err := o.c.confirm(sending, m)
-	if err != nil && d != nil {
-		o.c.removeDownload(d) // the next notification must not wait for it
+	if err == nil && d != nil {
+		select {
+		case <-d.done:
+			err = d.result()
+		case <-sending.Done():
+			err = sending.Err()
+		}
 	}
-	if err != nil && ctx.Err() == nil && o.ctx.Err() != nil {
-		return o.gone()
+	if err != nil && d != nil {
+		o.c.removeDownload(d) // the next notification must not meet it
+	}
+	if err != nil && sending.Err() != nil {
+		return o.interrupted(ctx)
 	}
 	var rejected *ResetError
 	if final || errors.As(err, &rejected) || errors.Is(err, ErrTimeout) {
 		o.remove()
 	}
 	return err
+}
+
+// interrupted says why a notification was not delivered: ctx ended, or the
+// observation.
+func (o *Observer) interrupted(ctx context.Context) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return o.gone()
 }
 
 // gone says why the observation is over.

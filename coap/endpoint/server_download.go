@@ -39,6 +39,7 @@ type download struct {
 	block   []byte // the last block read
 	offset  int64  // where it starts
 	more    bool   // whether bytes follow it
+	whole   bool   // the last block was made
 }
 
 // addDownload keeps a transfer that was just begun. It replaces an earlier one of
@@ -95,6 +96,16 @@ func (d *download) end() {
 		d.ended = true
 		close(d.done)
 	}
+}
+
+// result is nil when the last block was sent.
+func (d *download) result() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !d.whole {
+		return &BlockError{Offset: d.offset + int64(len(d.block)), Reason: "the peer asked for no further block"}
+	}
+	return nil
 }
 
 func (d *download) closeLocked() {
@@ -170,6 +181,7 @@ func (d *download) make(b block) (m *Message, last bool) {
 		return &Message{Code: InternalServerError}, true
 	}
 	b.more = more
+	d.whole = d.whole || !more
 	return &Message{Code: d.code, Options: d.options.clone().AddUint(Block2, b.value()), Payload: payload}, !more
 }
 

@@ -5,6 +5,7 @@ package observe
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -38,7 +39,7 @@ const (
 )
 
 // Follow notifies o of everything that happens after since. The cursor moves on
-// once a notification is acknowledged and not before, because a homeserver forgets
+// once the peer has a notification with all of its blocks and not before, because a homeserver forgets
 // to-device messages when it is polled past them. It returns when the observation
 // is over or ctx ends.
 func Follow(ctx context.Context, o *endpoint.Observer, since string, poll Poll) error {
@@ -73,7 +74,12 @@ func Follow(ctx context.Context, o *endpoint.Observer, since string, poll Poll) 
 			}
 			continue
 		}
-		if err := o.Notify(ctx, u.Response); err != nil || u.Final {
+		err = o.Notify(ctx, u.Response)
+		var unfetched *endpoint.BlockError
+		switch {
+		case errors.As(err, &unfetched):
+			continue // the same again, and what has come since
+		case err != nil || u.Final:
 			return err
 		}
 		since, pause = u.NextBatch, firstPause
