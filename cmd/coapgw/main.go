@@ -22,6 +22,7 @@ type commands struct {
 	Serve   serveCmd   `cmd:"" help:"Run the homeserver's side: take CoAP from the link, speak HTTP to the homeserver."`
 	Connect connectCmd `cmd:"" help:"Run the client's side: take HTTP from Matrix clients, speak CoAP over the link."`
 	Demo    demoCmd    `cmd:"" help:"Show the pair at work over an emulated link, and what each step costs."`
+	Link    linkCmd    `cmd:"" help:"Put an emulated link between UDP clients and a server."`
 	Keygen  keygenCmd  `cmd:"" help:"Make keys, certificates and pairing lines."`
 	Request requestCmd `cmd:"" help:"Make one request over CoAP, JSON in and out."`
 	Measure measureCmd `cmd:"" help:"Count what recorded Matrix traffic costs in each form."`
@@ -57,6 +58,7 @@ func run(ctx context.Context, args []string, std streams) int {
 		Serve:   serveCmd{Serve: defaults.Serve, Link: defaults.Link, Limits: defaults.Limits, Log: defaults.Log},
 		Connect: connectCmd{Connect: defaults.Connect, Link: defaults.Link, Limits: defaults.Limits, Log: defaults.Log},
 		Demo:    demoCmd{Link: config.Link{Name: "geo-vsat"}, Log: config.Log{Level: "warn", Format: "text"}},
+		Link:    linkCmd{Relay: defaults.Relay},
 		Request: requestCmd{Link: defaults.Link, MaxBody: defaults.Limits.MaxBody},
 	}
 	exited := -1 // by --help

@@ -29,7 +29,7 @@ func coapgw(t *testing.T, stdin string, args ...string) result {
 
 func TestHelp(t *testing.T) {
 	t.Setenv("COLUMNS", "80")
-	for _, command := range []string{"", "serve", "connect", "keygen", "keygen psk", "keygen cert", "keygen ca", "request", "cbor", "cbor encode", "cbor decode", "cbor diag", "version"} {
+	for _, command := range []string{"", "serve", "connect", "link", "keygen", "keygen psk", "keygen cert", "keygen ca", "request", "cbor", "cbor encode", "cbor decode", "cbor diag", "version"} {
 		t.Run(command, func(t *testing.T) {
 			r := coapgw(t, "", append(strings.Fields(command), "--help")...)
 			assert.Equal(t, exitOK, r.code)
@@ -63,6 +63,10 @@ func TestUsageErrors(t *testing.T) {
 		{"connect", "--server"},
 		{"connect --server coap://h", "--plain-insecure"},
 		{"connect --server coaps://h --fingerprint 00 --https-listen :0", "--tls-cert"},
+		{"link --to 127.0.0.1:1", "--profile"},
+		{"link --profile pigeon --to 127.0.0.1:1", "--profile"},
+		{"link --profile gprs", "--to"},
+		{"link --profile gprs --to 127.0.0.1", "--to"},
 		{"request", "<method>"},
 		{"request GET nowhere --server coaps://h --fingerprint 00", "nowhere"},
 		{"request GET /x", "--server"},

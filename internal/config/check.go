@@ -130,6 +130,28 @@ func (c Connect) Check() error {
 	return nil
 }
 
+// Check reports the first thing wrong with r as an *Error.
+func (r Relay) Check() error {
+	switch {
+	case r.Profile == "":
+		return fail("profile", "no link: give --profile, for instance --profile hf-vara500")
+	case r.To == "":
+		return fail("to", "no server: give --to host:port")
+	case r.Stats < 0:
+		return fail("stats", "must not be negative")
+	case r.Rebind < 0:
+		return fail("rebind", "must not be negative")
+	}
+	return first(
+		hostPort("listen", r.Listen),
+		hostPort("to", r.To),
+		positive("max-clients", int64(r.MaxClients)),
+	)
+}
+
+// Emulated returns the link that r asks for, or an *Error.
+func (r Relay) Emulated() (link.Profile, error) { return profile("profile", r.Profile) }
+
 // Check reports the first thing wrong with l as an *Error.
 func (l Limits) Check() error {
 	return first(

@@ -14,6 +14,7 @@ type Config struct {
 	Serve   Serve
 	Connect Connect
 	Link    Link
+	Relay   Relay
 	Limits  Limits
 	Log     Log
 }
@@ -96,6 +97,29 @@ type Link struct {
 	Name string `name:"link" help:"Kind of link, which sets every timer and size: default, leo-broadband, geo-vsat, bgan, certus100, iridium-2400, gprs, nbiot-ce2, sixlowpan, meshtastic-lf, vhf-ax25-1200, hf-s5066-2400, hf-s5066-75, hf-vara500, fosdem-100bps, leo-pass or iridium-sbd. Or one of your own: base=NAME,KEY=VALUE,… with the keys of docs/links.md." placeholder:"NAME"`
 }
 
+// Relay is an emulated link between real sockets. It belongs to one call: the
+// environment does not set it.
+type Relay struct {
+	// Profile is the link, as link.Parse takes it.
+	Profile string `env:"-" help:"The link to emulate: a name that --link of connect takes, or one of your own: base=NAME,KEY=VALUE,…" placeholder:"NAME"`
+	// Listen is the UDP address for clients, host:port.
+	Listen string `env:"-" help:"UDP address for clients." placeholder:"HOST:PORT"`
+	// To is the UDP address of the target, host:port.
+	To string `env:"-" help:"UDP address of the server behind the link." placeholder:"HOST:PORT"`
+	// Seed decides loss and jitter.
+	Seed uint64 `env:"-" help:"Seed of loss and jitter." placeholder:"N"`
+	// Pcap names a file for what comes through; empty writes none.
+	Pcap string `env:"-" help:"Write what comes through to this capture file, for Wireshark and tshark." placeholder:"FILE" type:"path"`
+	// Stats is the time between two lines of statistics; 0 means each second on a
+	// terminal, and none elsewhere.
+	Stats time.Duration `env:"-" help:"Print statistics to standard error this often; by default each second on a terminal." placeholder:"DURATION"`
+	// Rebind is how often the server sees clients from another address; 0 means
+	// never.
+	Rebind time.Duration `env:"-" help:"Change the addresses that the server sees this often, as a NAT does that forgets." placeholder:"DURATION"`
+	// MaxClients bounds the client addresses served at once.
+	MaxClients int `env:"-" help:"Most client addresses at once; a further one takes the place of the one silent for longest." placeholder:"N"`
+}
+
 // Limits bound what peers and clients can make the program hold.
 type Limits struct {
 	// MaxBody bounds each request and response body, in bytes.
@@ -129,6 +153,11 @@ func Default() Config {
 			Listen: "127.0.0.1:8008",
 		},
 		Link: Link{Name: "default"},
+		Relay: Relay{
+			Listen:     "127.0.0.1:5684",
+			Seed:       1,
+			MaxClients: 64,
+		},
 		Limits: Limits{
 			MaxBody:     64 << 20,
 			MaxSessions: 10000,

@@ -133,6 +133,32 @@ func TestLimitsCheck(t *testing.T) {
 	}
 }
 
+func TestRelayCheck(t *testing.T) {
+	valid := config.Default().Relay
+	valid.Profile, valid.To = "hf-vara500", "127.0.0.1:5683"
+	check(t, valid.Check(), "")
+	p, err := valid.Emulated()
+	require.NoError(t, err)
+	assert.Equal(t, "hf-vara500", p.Name)
+	for option, change := range map[string]func(*config.Relay){
+		"profile":     func(r *config.Relay) { r.Profile = "" },
+		"to":          func(r *config.Relay) { r.To = "" },
+		"listen":      func(r *config.Relay) { r.Listen = "localhost" },
+		"stats":       func(r *config.Relay) { r.Stats = -1 },
+		"rebind":      func(r *config.Relay) { r.Rebind = -1 },
+		"max-clients": func(r *config.Relay) { r.MaxClients = 0 },
+	} {
+		r := valid
+		change(&r)
+		check(t, r.Check(), option)
+	}
+	valid.To = "host"
+	check(t, valid.Check(), "to")
+	valid.Profile = "pigeon"
+	_, err = valid.Emulated()
+	check(t, err, "profile")
+}
+
 func TestLinkProfile(t *testing.T) {
 	field, _ := reflect.TypeFor[config.Link]().FieldByName("Name")
 	for _, name := range link.Names() {
