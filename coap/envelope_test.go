@@ -10,14 +10,6 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// bodyOf is a body of an endpoint message; nil for none.
-func bodyOf(s string) io.Reader {
-	if s == "" {
-		return nil
-	}
-	return strings.NewReader(s)
-}
-
 // envelopes are well-formed ones, with what stands behind them.
 func envelopes(t testing.TB) map[string][]string {
 	r := make(map[string][]string)

@@ -94,7 +94,7 @@ func (l *ladder) expect(line string) {
 		line = strings.TrimSpace(line[:i])
 	}
 	synctest.Wait()
-	data, ok := l.peer.next(l.clock.Add(to).Sub(time.Now()))
+	data, ok := l.peer.next(time.Until(l.clock.Add(to)))
 	require.True(l.t, ok, "nothing was sent; expected: %s", line)
 	got, err := ParseMessage(data)
 	require.NoError(l.t, err)
