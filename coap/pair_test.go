@@ -88,4 +88,10 @@ func TestExchange(t *testing.T) {
 	resp, got = p.do(t, "PUT", "/_matrix/client/v3/rooms/%21a%3Ab/send/m.room.message/1?x=%20y", "tok", "application/json", `{"body":"hi"}`)
 	assert.Equal(t, 200, resp.StatusCode)
 	assert.Contains(t, got, "Bearer tok")
+	// Two messages each; the second request bears its token by the implied slot.
+	messages := p.sent()
+	require.Len(t, messages, 4)
+	assert.Contains(t, string(messages[0].data), "tok")
+	assert.NotContains(t, string(messages[2].data), "tok")
+	assert.Less(t, len(messages[2].data), len(messages[0].data))
 }
