@@ -1,6 +1,7 @@
 package linkemu
 
 import (
+	"hash/fnv"
 	"net"
 	"sync"
 	"time"
@@ -67,14 +68,17 @@ type Config struct {
 	Contact    Contact
 }
 
-// FromProfile is the link that the profile describes.
+// FromProfile is the link that the profile describes. Profiles of other names meet
+// other luck with the same seed.
 func FromProfile(p link.Profile, seed uint64) Config {
+	name := fnv.New64a()
+	_, _ = name.Write([]byte(p.Name)) // never fails
 	d := Direction{Delay: p.OneWayDelay, Jitter: p.Jitter, Burst: p.Loss, MinGap: p.MinGap}
 	up, down := d, d
 	up.Rate, up.MTU, up.Queue = p.RateUp, p.MaxDatagram(true), p.QueueUp
 	down.Rate, down.MTU, down.Queue = p.RateDown, p.MaxDatagram(false), p.QueueDown
 	return Config{
-		Up: up, Down: down, Seed: seed, Overhead: p.Overhead, Frame: p.Frame,
+		Up: up, Down: down, Seed: seed ^ name.Sum64(), Overhead: p.Overhead, Frame: p.Frame,
 		HalfDuplex: HalfDuplex{On: p.HalfDuplex, Turnaround: p.Turnaround, Preamble: p.Preamble, MaxTurn: p.MaxTurn},
 		Contact:    Contact{Window: p.ContactWindow, Period: p.ContactPeriod},
 	}

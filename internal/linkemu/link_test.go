@@ -10,6 +10,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/coapgw/coapgw/coap/link"
 )
 
 // client is the address of the n-th test client.
@@ -241,10 +243,9 @@ func TestMTU(t *testing.T) {
 	})
 }
 
-// trace runs an echo over a bad link and returns what a tap saw.
-func trace(t *testing.T, seed uint64) (trace []string) {
-	d := Direction{Rate: 1200, Delay: 600 * time.Millisecond, Jitter: 200 * time.Millisecond, Loss: 0.1, MTU: 256, Queue: 600}
-	inBubble(t, Config{Up: d, Down: d, Seed: seed, Overhead: 28}, func(t *testing.T, l *Link) {
+// trace runs an echo over a link and returns what a tap saw.
+func trace(t *testing.T, cfg Config) (trace []string) {
+	inBubble(t, cfg, func(t *testing.T, l *Link) {
 		far, near := l.Listen(), l.Dial(client(1))
 		start := time.Now()
 		l.Tap(func(p Packet) {
@@ -275,10 +276,17 @@ func trace(t *testing.T, seed uint64) (trace []string) {
 }
 
 func TestTraceRepeats(t *testing.T) {
-	first := trace(t, 3)
-	assert.Greater(t, len(first), 200)
-	assert.Equal(t, first, trace(t, 3))
-	assert.NotEqual(t, first, trace(t, 4))
+	d := Direction{Rate: 1200, Delay: 600 * time.Millisecond, Jitter: 200 * time.Millisecond, Loss: 0.1, MTU: 256, Queue: 600}
+	configs := map[string]func(uint64) Config{"plain": func(seed uint64) Config { return Config{Up: d, Down: d, Seed: seed, Overhead: 28} }}
+	for _, p := range link.Profiles() {
+		configs[p.Name] = func(seed uint64) Config { return FromProfile(p, seed) }
+	}
+	for name, config := range configs {
+		first := trace(t, config(3))
+		assert.Greater(t, len(first), 200, name)
+		assert.Equal(t, first, trace(t, config(3)), name)
+		assert.NotEqual(t, first, trace(t, config(4)), name)
+	}
 }
 
 func TestTap(t *testing.T) {
