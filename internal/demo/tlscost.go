@@ -64,10 +64,10 @@ type meteredConn struct {
 	meter *meter
 }
 
+// Write counts first: once the other end has the bytes, somebody may look.
 func (c meteredConn) Write(p []byte) (int, error) {
-	n, err := c.Conn.Write(p)
-	c.meter.sent(n, true)
-	return n, err
+	c.meter.sent(len(p), true)
+	return c.Conn.Write(p)
 }
 
 // meteredServerConn is the server's end: it sees what the server writes as one
@@ -77,10 +77,10 @@ type meteredServerConn struct {
 	meter *meter
 }
 
+// Write counts first, as that of meteredConn.
 func (c meteredServerConn) Write(p []byte) (int, error) {
-	n, err := c.Conn.Write(p)
-	c.meter.sent(n, false)
-	return n, err
+	c.meter.sent(len(p), false)
+	return c.Conn.Write(p)
 }
 
 // meteredListener meters what it accepts.
