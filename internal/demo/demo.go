@@ -20,7 +20,7 @@ type Options struct {
 	// Homeserver is the base URL of a real homeserver with open registration;
 	// empty runs one in memory.
 	Homeserver string
-	// Link is the emulated link. Nothing is lost on it, whatever the profile says,
+	// Link is the emulated link; the zero value is geo-vsat. Nothing is lost on it, whatever the profile says,
 	// so that the prices of two runs compare.
 	Link link.Profile
 	// Listen is the TCP address of connect; empty picks a free port on loopback.
@@ -79,6 +79,9 @@ const method = "whole IPv4 packets: CoAP counted on the emulated link with 28 by
 func Run(ctx context.Context, o Options) (err error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Link.Name == "" {
+		o.Link, _ = link.ByName("geo-vsat")
 	}
 	world, err := build(ctx, o)
 	if err != nil {
