@@ -162,10 +162,14 @@ func protection(b []byte) (overhead int, withCID, ok bool) {
 
 // vector8 cuts off a vector with a length of one byte.
 func vector8(b []byte) (v, rest []byte, ok bool) {
-	if len(b) < 1 || len(b) < 1+int(b[0]) {
+	if len(b) < 1 {
 		return nil, nil, false
 	}
-	return b[1 : 1+b[0]], b[1+int(b[0]):], true
+	end := 1 + int(b[0])
+	if len(b) < end {
+		return nil, nil, false
+	}
+	return b[1:end], b[end:], true
 }
 
 func uint24(b []byte) int { return int(b[0])<<16 | int(b[1])<<8 | int(b[2]) }

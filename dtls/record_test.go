@@ -2,6 +2,7 @@ package dtls
 
 import (
 	"bytes"
+	"encoding/binary"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -116,8 +117,31 @@ func TestParseClientHello(t *testing.T) {
 	}
 }
 
+// longSessionID is a whole ClientHello whose session_id takes all of its one byte
+// of length.
+func longSessionID() []byte {
+	b := append([]byte{0xfe, 0xfd}, make([]byte, 32)...)
+	b = append(append(b, 255), make([]byte, 255)...)
+	b = append(b, 0, 0, 2, 0xcc, 0xac) // no cookie, one suite
+	header := []byte{msgClientHello, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
+	binary.BigEndian.PutUint16(header[2:], uint16(len(b)))
+	binary.BigEndian.PutUint16(header[10:], uint16(len(b)))
+	record := rec(typeHandshake, 0)[:recordHeader-2]
+	record = binary.BigEndian.AppendUint16(record, uint16(len(header)+len(b)))
+	return append(append(record, header...), b...)
+}
+
+func TestClientHelloWithLongSessionID(t *testing.T) {
+	r, _, ok := nextRecord(longSessionID(), shortCIDLen)
+	require.True(t, ok)
+	h, ok := parseClientHello(r)
+	require.True(t, ok)
+	assert.Equal(t, []Suite{ECDHEPSKWithChaCha20}, h.suites)
+}
+
 func FuzzRecords(f *testing.F) {
 	f.Add(helloRecord())
+	f.Add(longSessionID())
 	f.Add(append(rec(typeHandshake, 0, make([]byte, 12)...), rec(typeCID, 1, 1, 2, 3)...))
 	f.Add(rec(typeAlert, 0, 2, 40))
 	f.Fuzz(func(t *testing.T, b []byte) {
