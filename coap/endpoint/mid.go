@@ -1,9 +1,6 @@
 package endpoint
 
-import (
-	"math/rand/v2"
-	"time"
-)
+import "time"
 
 // messageIDs hands out the message IDs of one session in ascending order from a
 // random start (RFC 7252 §4.4). None is handed out again within
@@ -17,7 +14,7 @@ type messageIDs struct {
 }
 
 func newMessageIDs() messageIDs {
-	return messageIDs{next: uint16(rand.Uint32()), used: make(map[uint8]time.Time, 1)}
+	return messageIDs{next: uint16(random.Uint32()), used: make(map[uint8]time.Time, 1)}
 }
 
 // take returns an ID, or how long to wait before one is free.

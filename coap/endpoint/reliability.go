@@ -3,7 +3,6 @@ package endpoint
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
 	"time"
 
 	"github.com/coapgw/coapgw/coap/trace"
@@ -49,7 +48,7 @@ func (c *Conn) transmit(ctx context.Context, m *Message, t *transmission, prepar
 	// The first timeout is random between ACK_TIMEOUT and ACK_TIMEOUT times
 	// ACK_RANDOM_FACTOR, and doubles (RFC 7252 §4.2).
 	p := &c.cfg.Profile
-	t.timeout = time.Duration(float64(p.AckTimeout) * (1 + rand.Float64()*max(p.AckRandomFactor-1, 0)))
+	t.timeout = time.Duration(float64(p.AckTimeout) * (1 + random.Float64()*max(p.AckRandomFactor-1, 0)))
 	t.timer = time.AfterFunc(t.timeout, func() { c.retransmit(t) })
 	c.mu.Unlock()
 	c.write(trace.Sent, data)
