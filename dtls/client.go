@@ -147,7 +147,7 @@ func (l *clientLink) explain(ctx context.Context, peer net.Addr, err error) erro
 	case ctx.Err() != nil:
 		e.Err = context.Cause(ctx)
 		if send := l.sendError.Load(); send != nil {
-			e.Err = errors.Join(e.Err, *send)
+			e.Err = fmt.Errorf("%w, sending failed: %w", e.Err, *send)
 		}
 	}
 	return e

@@ -58,6 +58,8 @@ type HandshakeError struct {
 // Error implements error.
 func (e *HandshakeError) Error() string {
 	switch {
+	case errors.Is(e.Err, ErrFingerprint):
+		return fmt.Sprintf("dtls: handshake with %s given up: %v", e.Peer, e.Err)
 	case e.Alert != 0:
 		return fmt.Sprintf("dtls: %s refused the handshake (alert %d): %v", e.Peer, e.Alert, e.Err)
 	case e.Answered:
