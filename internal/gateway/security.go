@@ -31,7 +31,7 @@ func ServerSecurity(cfg config.Serve) (*dtls.Config, error) {
 	if cfg.PSKFile != "" {
 		psks, err := keys.LoadPSKs(cfg.PSKFile)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", cfg.PSKFile, err)
+			return nil, err
 		}
 		sec.Keys = psks.Lookup
 	}

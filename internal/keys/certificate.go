@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"math/big"
 	"net"
+	"os"
 	"time"
 )
 
@@ -193,7 +194,10 @@ func (p Pair) Write(certPath, keyPath string) error {
 	if err := writeNew(keyPath, key, 0o600); err != nil {
 		return err
 	}
-	return writeNew(certPath, p.CertificatePEM(), 0o644)
+	if err := writeNew(certPath, p.CertificatePEM(), 0o644); err != nil {
+		return errors.Join(err, os.Remove(keyPath)) // ours, and of no use alone
+	}
+	return nil
 }
 
 // LoadPair reads a certificate and its key from PEM files.

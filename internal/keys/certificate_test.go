@@ -91,6 +91,10 @@ func TestPairFiles(t *testing.T) {
 		assert.Equal(t, p.DER, got.DER)
 		assert.Equal(t, p.Key.Public(), got.Key.Public())
 		require.ErrorIs(t, p.Write(cert, key), os.ErrExist, "no key is overwritten")
+
+		other := filepath.Join(dir, "other.pem")
+		require.ErrorIs(t, p.Write(cert, other), os.ErrExist)
+		assert.NoFileExists(t, other, "no key stays behind without its certificate")
 	}
 }
 

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"hash/crc32"
 	"log/slog"
+	"net"
+	"strconv"
 	"strings"
 	"unicode"
 
@@ -187,7 +189,7 @@ func (p Pairing) check() string {
 		return fmt.Sprintf("it has %d addresses, not 1 to %d", len(p.Addresses), maxAddresses)
 	}
 	for _, a := range p.Addresses {
-		if !plainName(a) || a == "" {
+		if !isAddress(a) {
 			return fmt.Sprintf("%q is no address", a)
 		}
 	}
@@ -202,6 +204,24 @@ func (p Pairing) check() string {
 		return "it has neither a key nor a fingerprint"
 	}
 	return ""
+}
+
+// isAddress tells whether s could be "host", "host:port", "[IPv6]" or
+// "[IPv6]:port".
+func isAddress(s string) bool {
+	host := s
+	if h, port, err := net.SplitHostPort(s); err == nil {
+		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+			return false
+		}
+		host = h
+	} else if strings.HasPrefix(s, "[") && strings.HasSuffix(s, "]") {
+		host = s[1 : len(s)-1]
+	}
+	if net.ParseIP(host) != nil {
+		return true
+	}
+	return plainName(host) && host != "" && !strings.ContainsAny(host, "/:[]@?#")
 }
 
 // plainName tells whether s could be a host, an address or a server name. Names

@@ -68,6 +68,22 @@ func TestPairingRoundTrip(t *testing.T) {
 	}
 }
 
+func TestPairingAddresses(t *testing.T) {
+	for _, address := range []string{"gw.example", "gw.example:5684", "192.0.2.7", "192.0.2.7:1", "2001:db8::1", "[2001:db8::1]", "[2001:db8::1]:5684"} {
+		p := pairing()
+		p.Addresses = []string{address}
+		_, err := p.Secret()
+		assert.NoError(t, err, address)
+	}
+	for _, address := range []string{"", ":5684", "gw:", "gw:0", "gw:65536", "gw:coaps", "coaps://gw", "coaps://gw:5684", "gw/x", "me@gw", "[gw", "g w", "\x1b[2J"} {
+		p := pairing()
+		p.Addresses = []string{address}
+		_, err := p.Secret()
+		var pe *PairingError
+		assert.ErrorAs(t, err, &pe, address)
+	}
+}
+
 // Every single wrong, missing or doubled character is told as such.
 func TestPairingTypos(t *testing.T) {
 	s, err := pairing().Secret()
