@@ -48,14 +48,31 @@ func (c cborDecodeCmd) Run(std streams) error {
 	return convert(std, c.codec().AppendJSON, "\n")
 }
 
-type cborDiagCmd struct{}
+type cborDiagCmd struct {
+	CborVersion int `default:"0" env:"-" enum:"0,1" help:"Table that names integer keys: 1 is MSC3079, 0 leaves them as they are."`
+}
 
 // Run converts standard input.
-func (cborDiagCmd) Run(std streams) error {
+func (c cborDiagCmd) Run(std streams) error {
 	return convert(std, func(_, item []byte) ([]byte, error) {
+		if c.CborVersion > 0 {
+			var err error
+			if item, err = named(item, c.CborVersion); err != nil {
+				return nil, err
+			}
+		}
 		text, err := cborcodec.Diagnose(item)
 		return []byte(text), err
 	}, "\n")
+}
+
+// named returns item with string keys in place of integers.
+func named(item []byte, version int) ([]byte, error) {
+	text, err := dialect{version}.codec().AppendJSON(nil, item)
+	if err != nil {
+		return nil, err
+	}
+	return dialect{}.codec().AppendCBOR(nil, text)
 }
 
 // convert passes the whole of standard input through f and ends the output with

@@ -8,12 +8,7 @@ import (
 )
 
 type demoCmd struct {
-	config.Link
-	config.Log
-	Homeserver string `help:"Use this homeserver, which must let anyone register, instead of one in memory." placeholder:"URL"`
-	Listen     string `help:"TCP address on loopback for the Matrix client's side; by default a free port." placeholder:"HOST:PORT"`
-	Stay       bool   `help:"Keep everything up at the end, for a real client."`
-	JSON       bool   `name:"json" help:"Print one JSON object instead of a table."`
+	config.Demo
 }
 
 // Help is shown by demo --help.
@@ -27,6 +22,9 @@ Example: try it with Element or another client afterwards:
 
 // Run runs the demonstration.
 func (c *demoCmd) Run(ctx context.Context, std streams) error {
+	if err := c.Check(); err != nil {
+		return err
+	}
 	log, err := newLog(c.Log, std)
 	if err != nil {
 		return err

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"reflect"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -57,9 +58,9 @@ func run(ctx context.Context, args []string, std streams) int {
 	cli := commands{
 		Serve:   serveCmd{Serve: defaults.Serve, Link: defaults.Link, Limits: defaults.Limits, Log: defaults.Log},
 		Connect: connectCmd{Connect: defaults.Connect, Link: defaults.Link, Limits: defaults.Limits, Log: defaults.Log},
-		Demo:    demoCmd{Link: config.Link{Name: "geo-vsat"}, Log: config.Log{Level: "warn", Format: "text"}},
+		Demo:    demoCmd{Demo: defaults.Demo},
 		Link:    linkCmd{Relay: defaults.Relay},
-		Request: requestCmd{Link: defaults.Link, MaxBody: defaults.Limits.MaxBody},
+		Request: requestCmd{Link: defaults.Link, Request: defaults.Request, MaxBody: defaults.Limits.MaxBody},
 	}
 	exited := -1 // by --help
 	parser, err := kong.New(&cli,
@@ -99,8 +100,9 @@ type argumentError struct{ problem string }
 
 func (e *argumentError) Error() string { return e.problem }
 
+// fail shows an error in one line, also one of several errors joined.
 func fail(std streams, err error, code int) int {
-	fmt.Fprintf(std.err, "coapgw: %v\n", err)
+	fmt.Fprintf(std.err, "coapgw: %s\n", strings.ReplaceAll(err.Error(), "\n", "; "))
 	return code
 }
 

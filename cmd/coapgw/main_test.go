@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -29,7 +30,7 @@ func coapgw(t *testing.T, stdin string, args ...string) result {
 
 func TestHelp(t *testing.T) {
 	t.Setenv("COLUMNS", "80")
-	for _, command := range []string{"", "serve", "connect", "link", "keygen", "keygen psk", "keygen cert", "keygen ca", "request", "cbor", "cbor encode", "cbor decode", "cbor diag", "version"} {
+	for _, command := range []string{"", "serve", "connect", "demo", "link", "keygen", "keygen psk", "keygen cert", "keygen ca", "request", "measure", "cbor", "cbor encode", "cbor decode", "cbor diag", "version"} {
 		t.Run(command, func(t *testing.T) {
 			r := coapgw(t, "", append(strings.Fields(command), "--help")...)
 			assert.Equal(t, exitOK, r.code)
@@ -72,6 +73,11 @@ func TestUsageErrors(t *testing.T) {
 		{"request GET /x", "--server"},
 		{"request GET coap://h/x", "--plain-insecure"},
 		{"cbor encode --cbor-version 7", "--cbor-version"},
+		{"cbor diag --cbor-version 7", "--cbor-version"},
+		{"request GET /x --server coaps://h --fingerprint 00 --timeout 0s", "--timeout"},
+		{"demo --homeserver x", "--homeserver"},
+		{"demo --listen x", "--listen"},
+		{"demo --link pigeon", "--link"},
 		{"keygen ca", "--cert"},
 		{"keygen cert --cert c --key k --client me", "--ca"},
 		{"keygen cert --cert c --key k --ca x", "--ca-key"},
@@ -94,12 +100,29 @@ func TestFailures(t *testing.T) {
 		"serve --homeserver http://h --plain-insecure --listen 256.0.0.1:0 --log-level error",
 		"connect --listen 0.0.0.0:0 --server coap://h --plain-insecure",
 		"connect --pairing @/nonexistent",
+		"demo --listen 0.0.0.0:0",
+		"keygen psk --server https://gw.example",
 		"cbor decode",
 	} {
 		r := coapgw(t, "", strings.Fields(args)...)
 		assert.Equal(t, exitFailure, r.code, args)
 		assert.Equal(t, 1, strings.Count(r.err, "\n"), r.err)
 	}
+}
+
+// Errors that were joined stand in one line.
+func TestErrorsInOneLine(t *testing.T) {
+	var out bytes.Buffer
+	assert.Equal(t, exitFailure, fail(streams{err: &out}, errors.Join(io.EOF, io.ErrClosedPipe), exitFailure))
+	assert.Equal(t, "coapgw: EOF; io: read/write on closed pipe\n", out.String())
+}
+
+// The file is named once.
+func TestPSKFileErrors(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "keys")
+	require.NoError(t, os.WriteFile(file, []byte("me:secret\n"), 0o600))
+	r := coapgw(t, "", "serve", "--homeserver", "http://h", "--psk-file", file)
+	assert.Equal(t, "coapgw: "+file+": PSK file, line 1: the key is not hexadecimal\n", r.err)
 }
 
 func TestEnvironment(t *testing.T) {
@@ -135,6 +158,8 @@ func TestCBOR(t *testing.T) {
 	assert.Less(t, len(encoded.out), len(text))
 	assert.Equal(t, text+"\n", coapgw(t, encoded.out, "cbor", "decode").out)
 	assert.Contains(t, coapgw(t, encoded.out, "cbor", "diag").out, `27: "hello"`)
+
+	assert.Contains(t, coapgw(t, encoded.out, "cbor", "diag", "--cbor-version", "1").out, `"body": "hello"`)
 
 	plain := coapgw(t, text, "cbor", "encode", "--cbor-version", "0")
 	assert.Greater(t, len(plain.out), len(encoded.out))

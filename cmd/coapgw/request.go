@@ -11,7 +11,6 @@ import (
 	"net/url"
 	"os"
 	"strings"
-	"time"
 
 	"github.com/coapgw/coapgw/coap"
 	"github.com/coapgw/coapgw/internal/config"
@@ -21,14 +20,14 @@ import (
 type requestCmd struct {
 	config.Peer
 	config.Link
-	Method  string        `arg:"" help:"HTTP method."`
-	Target  string        `arg:"" help:"Path and query, or a coaps:// URL with them."`
-	Data    string        `short:"d" env:"-" help:"Body; @FILE reads it from a file, - from standard input. JSON, unless --header says otherwise." placeholder:"JSON|@FILE|-"`
-	Header  []string      `short:"H" env:"-" sep:"none" help:"Further HTTP header; may be repeated." placeholder:"'NAME: VALUE'"`
-	Token   string        `help:"Access token. Others see command lines: prefer the environment." placeholder:"TOKEN"`
-	MaxBody int64         `help:"Largest body of an answer, in bytes."`
-	Timeout time.Duration `default:"5m" env:"-" help:"How long to wait for the answer."`
-	Verbose bool          `short:"v" env:"-" help:"Show each CoAP message, its options and its bytes."`
+	config.Request
+	Method  string   `arg:"" help:"HTTP method."`
+	Target  string   `arg:"" help:"Path and query, or a coaps:// URL with them."`
+	Data    string   `short:"d" env:"-" help:"Body; @FILE reads it from a file, - from standard input. JSON, unless --header says otherwise." placeholder:"JSON|@FILE|-"`
+	Header  []string `short:"H" env:"-" sep:"none" help:"Further HTTP header; may be repeated." placeholder:"'NAME: VALUE'"`
+	Token   string   `help:"Access token. Others see command lines: prefer the environment." placeholder:"TOKEN"`
+	MaxBody int64    `help:"Largest body of an answer, in bytes."`
+	Verbose bool     `short:"v" env:"-" help:"Show each CoAP message, its options and its bytes."`
 }
 
 // Help is shown by request --help.
@@ -48,8 +47,10 @@ func (c *requestCmd) Run(ctx context.Context, std streams) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := c.Peer.Check(); err != nil {
-		return err
+	for _, check := range []func() error{c.Peer.Check, c.Request.Check} {
+		if err := check(); err != nil {
+			return err
+		}
 	}
 	profile, err := c.Link.Profile()
 	if err != nil {

@@ -149,6 +149,17 @@ func (r Relay) Check() error {
 	)
 }
 
+// Check reports the first thing wrong with d as an *Error.
+func (d Demo) Check() error {
+	if err := httpURL("homeserver", d.Homeserver, false); err != nil || d.Listen == "" {
+		return err
+	}
+	return hostPort("listen", d.Listen)
+}
+
+// Check reports the first thing wrong with r as an *Error.
+func (r Request) Check() error { return positive("timeout", int64(r.Timeout)) }
+
 // Emulated returns the link that r asks for, or an *Error.
 func (r Relay) Emulated() (link.Profile, error) { return profile("profile", r.Profile) }
 

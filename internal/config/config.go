@@ -15,6 +15,8 @@ type Config struct {
 	Connect Connect
 	Link    Link
 	Relay   Relay
+	Demo    Demo
+	Request Request
 	Limits  Limits
 	Log     Log
 }
@@ -120,6 +122,28 @@ type Relay struct {
 	MaxClients int `env:"-" help:"Most client addresses at once; a further one takes the place of the one silent for longest." placeholder:"N"`
 }
 
+// Demo is the demonstration. Its link and its log have defaults of their own.
+type Demo struct {
+	Link
+	Log
+	// Homeserver is the base URL of a homeserver with open registration; empty
+	// means one in memory.
+	Homeserver string `help:"Use this homeserver, which must let anyone register, instead of one in memory." placeholder:"URL"`
+	// Listen is the TCP address of plain HTTP, host:port, on a loopback interface;
+	// empty means a free port.
+	Listen string `help:"TCP address on loopback for the Matrix client's side; by default a free port." placeholder:"HOST:PORT"`
+	// Stay keeps everything up at the end.
+	Stay bool `help:"Keep everything up at the end, for a real client."`
+	// JSON is the form of the report.
+	JSON bool `name:"json" help:"Print one JSON object instead of a table."`
+}
+
+// Request is one request from the command line.
+type Request struct {
+	// Timeout bounds the whole exchange, the opening of a session included.
+	Timeout time.Duration `env:"-" help:"How long to wait for the answer."`
+}
+
 // Limits bound what peers and clients can make the program hold.
 type Limits struct {
 	// MaxBody bounds each request and response body, in bytes.
@@ -158,6 +182,11 @@ func Default() Config {
 			Seed:       1,
 			MaxClients: 64,
 		},
+		Demo: Demo{
+			Link: Link{Name: "geo-vsat"},
+			Log:  Log{Level: "warn", Format: "text"},
+		},
+		Request: Request{Timeout: 5 * time.Minute},
 		Limits: Limits{
 			MaxBody:     64 << 20,
 			MaxSessions: 10000,

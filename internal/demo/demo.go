@@ -20,10 +20,11 @@ type Options struct {
 	// Homeserver is the base URL of a real homeserver with open registration;
 	// empty runs one in memory.
 	Homeserver string
-	// Link is the emulated link; the zero value is geo-vsat. Nothing is lost on it, whatever the profile says,
-	// so that the prices of two runs compare.
+	// Link is the emulated link; the zero value is geo-vsat. Nothing is lost on it,
+	// whatever the profile says, so that the prices of two runs compare.
 	Link link.Profile
-	// Listen is the TCP address of connect; empty picks a free port on loopback.
+	// Listen is the TCP address of connect, on loopback, or the error is
+	// gateway.ErrNotLoopback; empty picks a free port.
 	Listen string
 	// Stay keeps everything up after the last step, until the context ends.
 	Stay bool

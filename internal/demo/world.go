@@ -68,7 +68,7 @@ func build(ctx context.Context, o Options) (w *world, err error) {
 	if err := w.startServe(o, base); err != nil {
 		return w, err
 	}
-	if err := w.startConnect(o); err != nil {
+	if err := w.startConnect(ctx, o); err != nil {
 		return w, err
 	}
 	return w, w.startTLS(base)
@@ -105,13 +105,17 @@ func (w *world) startServe(o Options, base *url.URL) error {
 }
 
 // startConnect runs the client's side of the pair.
-func (w *world) startConnect(o Options) (err error) {
+func (w *world) startConnect(ctx context.Context, o Options) error {
 	listen := o.Listen
 	if listen == "" {
 		listen = "127.0.0.1:0"
 	}
-	w.connectURL, err = w.listenHTTP(listen, gateway.NewConnect(gateway.ConnectOptions{Transport: w.transport, Log: o.Log}), nil)
-	return err
+	l, err := gateway.ListenWeb(ctx, listen, false)
+	if err != nil {
+		return err
+	}
+	w.connectURL = w.serveHTTP(l, gateway.NewConnect(gateway.ConnectOptions{Transport: w.transport, Log: o.Log}), nil)
+	return nil
 }
 
 // startTLS puts the homeserver behind TLS, for the comparison.
@@ -145,6 +149,11 @@ func (w *world) listenHTTP(addr string, h http.Handler, secure *tls.Config) (str
 	if err != nil {
 		return "", err
 	}
+	return w.serveHTTP(l, h, secure), nil
+}
+
+// serveHTTP is listenHTTP on a socket that is there.
+func (w *world) serveHTTP(l net.Listener, h http.Handler, secure *tls.Config) string {
 	base := "http://" + l.Addr().String()
 	if secure != nil {
 		base = "https://" + l.Addr().String()
@@ -157,7 +166,7 @@ func (w *world) listenHTTP(addr string, h http.Handler, secure *tls.Config) (str
 		}
 	})
 	w.closers = append(w.closers, server.Close)
-	return base, nil
+	return base
 }
 
 // tlsTransport is an HTTP client's way to the homeserver over TLS.
