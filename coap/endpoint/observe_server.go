@@ -126,6 +126,10 @@ func (o *Observer) Notify(ctx context.Context, resp *Response) error {
 		return o.interrupted(ctx)
 	}
 	defer func() { o.turn <- struct{}{} }()
+	if ctx.Err() != nil || o.ctx.Err() != nil { // it may have ended together with our wait
+		closeBody(resp.Body)
+		return o.interrupted(ctx)
+	}
 	if o.first != nil { // the peer fetches the answer to its registration
 		select {
 		case <-o.first.done:

@@ -106,15 +106,21 @@ func (c *client) send(room string, txn int, text string) string {
 }
 
 // sendAfter sends a text message at a later time. The function that it returns
-// must be called before the world ends.
+// must be called before the world ends; it waits for a message under way.
 func (c *client) sendAfter(d time.Duration, room, text string) (stop func()) {
+	answered := make(chan struct{})
 	t := time.AfterFunc(d, func() {
+		defer close(answered)
 		status, answer, err := c.request("PUT", sendTarget(room, 1_000_000), textMessage(text))
 		if assert.NoError(c.w.t, err) {
 			assert.Equal(c.w.t, http.StatusOK, status, answer)
 		}
 	})
-	return func() { t.Stop() }
+	return func() {
+		if !t.Stop() {
+			<-answered
+		}
+	}
 }
 
 func sendTarget(room string, txn int) string {
