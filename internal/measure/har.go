@@ -3,7 +3,6 @@ package measure
 import (
 	"encoding/base64"
 	"encoding/json"
-	"fmt"
 	"io"
 	"net/url"
 	"strings"
@@ -38,16 +37,18 @@ type har struct {
 }
 
 // HAR measures an HTTP Archive as browsers export it. Exchanges that are not
-// Matrix, got no answer, or lack the body that they had, are counted as unusable.
+// Matrix, got no answer, or lack a part of the body that they had, are counted as
+// unusable.
 func (m *Meter) HAR(r io.Reader) error {
 	var h har
 	if err := json.NewDecoder(r).Decode(&h); err != nil {
 		return err
 	}
-	for i, e := range h.Log.Entries {
+	for _, e := range h.Log.Entries {
 		u, err := url.Parse(e.Request.URL)
 		if err != nil {
-			return fmt.Errorf("entry %d: %w", i, err)
+			m.Unusable("malformed URL")
+			continue
 		}
 		path := u.EscapedPath()
 		switch {
@@ -60,7 +61,7 @@ func (m *Meter) HAR(r io.Reader) error {
 		case e.Response.Status < 200:
 			m.Unusable("no answer")
 			continue
-		case e.Request.PostData == nil && e.Request.BodySize > 0:
+		case e.Request.BodySize > 0 && (e.Request.PostData == nil || e.Request.PostData.Text == ""):
 			m.Unusable("request body missing")
 			continue
 		case e.Response.Content.Text == "" && e.Response.Content.Size > 0:
@@ -81,7 +82,7 @@ func (m *Meter) HAR(r io.Reader) error {
 			entry.Request, entry.RequestType = []byte(p.Text), p.MimeType
 		}
 		if err := m.Add(entry); err != nil {
-			return fmt.Errorf("entry %d: %w", i, err)
+			m.Unusable("cannot be encoded") // browsers cut long bodies short
 		}
 	}
 	return nil

@@ -21,6 +21,9 @@ const archive = `{"log":{"version":"1.2","entries":[
  {"request":{"method":"OPTIONS","url":"https://hs.example/_matrix/client/v3/sync","bodySize":0},"response":{"status":204,"content":{"size":0,"mimeType":""}}},
  {"request":{"method":"GET","url":"https://hs.example/_matrix/client/v3/sync","bodySize":0},"response":{"status":0,"content":{"size":0,"mimeType":""}}},
  {"request":{"method":"GET","url":"https://hs.example/_matrix/client/v3/sync","bodySize":0},"response":{"status":200,"content":{"size":900,"mimeType":"application/json"}}},
+ {"request":{"method":"GET","url":"https://hs.example/_matrix/client/v3/sync","bodySize":0},"response":{"status":200,"content":{"size":900,"mimeType":"application/json","text":"{\"cut sho"}}},
+ {"request":{"method":"PUT","url":"https://hs.example/_matrix/client/v3/rooms/%21a%3Ab/send/m.room.message/1","bodySize":16,"postData":{"mimeType":"application/json","text":""}},"response":{"status":200,"content":{"size":2,"mimeType":"application/json","text":"{}"}}},
+ {"request":{"method":"GET","url":"https://hs.example/%zz","bodySize":0},"response":{"status":200,"content":{"size":2,"mimeType":"application/json","text":"{}"}}},
  {"request":{"method":"POST","url":"https://hs.example/_matrix/media/v3/upload","bodySize":900},"response":{"status":200,"content":{"size":2,"mimeType":"application/json","text":"{}"}}}
 ]}}`
 
@@ -30,7 +33,8 @@ func TestHAR(t *testing.T) {
 	r := m.Report()
 	assert.Equal(t, map[string]int{
 		"not Matrix": 1, "answered by connect itself": 1, "no answer": 1,
-		"response body missing": 1, "request body missing": 1,
+		"response body missing": 1, "request body missing": 2,
+		"cannot be encoded": 1, "malformed URL": 1,
 	}, r.Unusable)
 	assert.Equal(t, 3, r.Total.Count)
 	sync := *r.Kinds["GET /sync"]
