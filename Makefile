@@ -2,11 +2,13 @@
 #             all modules, and each fuzz target for FUZZTIME
 # make bench  benchmarks
 # make fuzz   each fuzz target for FUZZTIME, default 10s
-# make soak   the tests over and over under the race detector, then long fuzzing
+# make soak   the tests over and over under the race detector, a session over every
+#             link with SEEDS seeds, then long fuzzing
 
 GO       ?= go
 FUZZTIME ?= 10s
 SOAK     ?= 20
+SEEDS    ?= 1000
 BUILD    := $(CURDIR)/.build
 
 # Modules with packages of their own. conformance/dendrite and tools only pin
@@ -54,6 +56,7 @@ bench:
 
 soak:
 	$(GO) test -race -count $(SOAK) -timeout 0 ./...
+	$(GO) test -v -timeout 0 -run 'TestProfiles$$' ./conformance/profiles -seeds $(SEEDS)
 	$(MAKE) fuzz FUZZTIME=5m
 
 clean:
