@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -56,6 +57,7 @@ type session struct {
 	w           *world
 	token, room string
 	sent        []string // texts that were acknowledged
+	failed      string   // the last text, if it was not
 	alice       string   // token of alice ashore
 	patience    time.Duration
 
@@ -112,10 +114,11 @@ func (s *session) connect() error {
 // send sends the n-th text message.
 func (s *session) send(step string, n int) error {
 	message := fmt.Sprint("message ", n, " from aboard")
+	s.failed = message
 	if _, err := s.do(step, "PUT", s.message(fmt.Sprint("a", n)), text(message)); err != nil {
 		return err
 	}
-	s.sent = append(s.sent, message)
+	s.sent, s.failed = append(s.sent, message), ""
 	return nil
 }
 
@@ -210,22 +213,20 @@ func (s *session) request(method, target, body string) (status int, answer strin
 	w := httptest.NewRecorder()
 	defer func() {
 		switch cause := recover(); {
+		case cause != nil && cause != http.ErrAbortHandler:
+			panic(cause)
 		case ctx.Err() != nil:
 			err = errHangs
-		case cause == http.ErrAbortHandler:
-			err = errCutShort
 		case cause != nil:
-			panic(cause)
+			err = errCutShort
 		}
 	}()
 	s.w.connect.ServeHTTP(w, r)
 	return w.Code, w.Body.String(), nil
 }
 
-// missing counts the messages by which the homeserver's room differs from what was
-// acknowledged: each must be there once, in order. One more may be there, the
-// acknowledgement of which was lost.
-func (s *session) missing() (n int64) {
+// stored are alice's messages as the homeserver has them.
+func (s *session) stored() (texts []string) {
 	var page struct {
 		Chunk []struct {
 			Sender  string
@@ -234,18 +235,19 @@ func (s *session) missing() (n int64) {
 	}
 	answer := s.w.homeserver.ashore("GET", v3+"/rooms/"+s.room+"/messages?dir=f&limit=100", s.alice, "")
 	require.NoError(s.w.t, json.Unmarshal([]byte(answer), &page))
-	var stored []string
 	for _, e := range page.Chunk {
 		if e.Sender == "@alice:ship.example" && e.Content.Body != "" {
-			stored = append(stored, e.Content.Body)
+			texts = append(texts, e.Content.Body)
 		}
 	}
-	for i, sent := range s.sent {
-		if i >= len(stored) || stored[i] != sent {
-			n++
-		}
-	}
-	return n + max(int64(len(stored)-len(s.sent))-1, 0)
+	return texts
+}
+
+// intact tells whether each message that was acknowledged is stored once and in
+// order. The one whose sender was told of a failure may be there too.
+func (s *session) intact() bool {
+	stored := s.stored()
+	return slices.Equal(stored, s.sent) || s.failed != "" && slices.Equal(stored, append(slices.Clone(s.sent), s.failed))
 }
 
 func (s *session) message(txn string) string {

@@ -43,7 +43,7 @@ type world struct {
 func inWorld(t *testing.T, p link.Profile, l linkemu.Config, f func(*world)) {
 	cryptotest.SetGlobalRandom(t, l.Seed)
 	synctest.Test(t, func(t *testing.T) {
-		w := &world{t: t, profile: p, link: linkemu.New(l), homeserver: newHomeserver(t)}
+		w := &world{t: t, profile: p, homeserver: newHomeserver(t), link: linkemu.New(l)}
 		defer w.link.Close()
 		w.link.Tap(func(p linkemu.Packet) {
 			if isHandshake(p.Payload) {
