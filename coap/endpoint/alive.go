@@ -17,28 +17,39 @@ func (x *exchange) check(ctx context.Context, answer chan reply, waited time.Dur
 	c := x.c
 	c.mu.Lock()
 	waiting := x.waiting == answer && x.pending == nil // and acknowledged
-	ask := waiting && !x.probing
+	ask := waiting && x.stopProbe == nil
 	if waiting && x.patience > 0 && waited >= x.patience {
 		ask = false
 		x.finish(reply{err: ErrTimeout})
 	}
-	x.probing = x.probing || ask
-	c.mu.Unlock()
-	if !ask {
-		return
+	if ask {
+		ctx, x.stopProbe = context.WithCancel(ctx)
+		c.wg.Go(func() { x.probe(ctx, answer) })
 	}
-	// A ping (RFC 7252 §4.3): it is answered by a peer that still knows us, and
-	// shows it our present address, to which it may be repeating the response.
+	c.mu.Unlock()
+}
+
+// probe sends a ping (RFC 7252 §4.3): it is answered by a peer that still knows us,
+// and shows it our present address, to which it may be repeating the response. It
+// may have to wait for its place (NSTART), for which a response does not wait.
+func (x *exchange) probe(ctx context.Context, answer chan reply) {
+	c := x.c
+	over := func() {
+		if x.stopProbe != nil {
+			x.stopProbe()
+			x.stopProbe = nil
+		}
+	}
 	t := &transmission{ended: func(err error) {
-		x.probing = false
+		over()
 		if errors.Is(err, ErrTimeout) && x.waiting == answer {
 			x.finish(reply{err: err})
 		}
 	}}
 	if err := c.transmit(ctx, &Message{Type: Confirmable, Code: Empty}, t, nil); err != nil {
-		// The session or ctx has ended, which ends the wait as well.
+		// The session or ctx has ended, or the response has come.
 		c.mu.Lock()
-		x.probing = false
+		over()
 		c.mu.Unlock()
 	}
 }

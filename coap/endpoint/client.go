@@ -28,6 +28,9 @@ func (c *Conn) Do(ctx context.Context, r *Request) (*Response, error) {
 		x.end()
 		return nil, err
 	}
+	if x.tag != nil { // the transfer of the response has it too (RFC 9175 §3.3)
+		opts = opts.clone().Add(RequestTag, x.tag)
+	}
 	return c.response(ctx, x, r.Code, opts, m)
 }
 
@@ -70,6 +73,7 @@ func (x *exchange) upload(ctx context.Context, r *Request, first Message, szx ui
 	}
 	tag, key := x.c.claim(first.Code, first.Options, false)
 	defer x.c.unclaim(key)
+	x.tag = tag
 	var offset int64
 	for {
 		b, ok := blockAt(offset, szx, more)

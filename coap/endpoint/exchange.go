@@ -2,6 +2,7 @@ package endpoint
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/coapgw/coapgw/coap/trace"
@@ -18,9 +19,14 @@ type exchange struct {
 	pending *transmission // of the request being made; guarded by c.mu
 	// patience bounds the wait for a response; 0 means not at all.
 	patience time.Duration
-	// probing: a ping is under way that asks whether the peer lives; guarded by
-	// c.mu.
-	probing bool
+	// unanswered is the request to which a response may still come, even when nobody
+	// waits any more; guarded by c.mu.
+	unanswered *transmission
+	// stopProbe ends the ping that asks whether the peer lives, nil when none is
+	// under way; guarded by c.mu.
+	stopProbe context.CancelFunc
+	// tag is the Request-Tag of the upload that was made, nil for none.
+	tag []byte
 	// observation is what else responses with this token may be for; guarded by
 	// c.mu.
 	observation *Observation
@@ -30,6 +36,14 @@ type exchange struct {
 type reply struct {
 	m   Message
 	err error
+}
+
+// answered reports whether the peer will send no response any more: it has, or it
+// has rejected the request.
+func (r *reply) answered() bool {
+	var reset *ResetError
+	var option *OptionError
+	return r.err == nil || errors.As(r.err, &reset) || errors.As(r.err, &option)
 }
 
 // begin makes an exchange with a token of its own.
@@ -54,8 +68,13 @@ func (x *exchange) end() {
 	}
 	x.c.mu.Lock()
 	defer x.c.mu.Unlock()
-	if x.c.exchanges[x.token] == x {
-		delete(x.c.exchanges, x.token)
+	if x.c.exchanges[x.token] != x {
+		return
+	}
+	delete(x.c.exchanges, x.token)
+	if t := x.unanswered; t != nil {
+		x.c.tokens.abandon(x.token, t.mid, x.c.received)
+	} else {
 		x.c.tokens.release(x.token, x.c.received)
 	}
 }
@@ -68,6 +87,12 @@ func (x *exchange) finish(r reply) bool {
 	}
 	x.waiting <- r
 	x.waiting = nil
+	if r.answered() {
+		x.unanswered = nil
+	}
+	if x.stopProbe != nil {
+		x.stopProbe()
+	}
 	if t := x.pending; t != nil {
 		// A response implies the acknowledgement (RFC 7252 §5.2.2).
 		x.pending = nil
@@ -88,7 +113,7 @@ func (x *exchange) request(ctx context.Context, m *Message) (Message, error) {
 			x.finish(reply{err: err})
 		}
 	}}
-	err := x.c.transmit(ctx, m, t, func() { x.waiting, x.pending = answer, t })
+	err := x.c.transmit(ctx, m, t, func() { x.waiting, x.pending, x.unanswered = answer, t, t })
 	if err != nil {
 		return Message{}, err
 	}
@@ -120,6 +145,9 @@ func (c *Conn) receiveAck(m *Message) {
 	t, ok := c.outstanding[m.MessageID]
 	switch {
 	case !ok:
+		if m.Code != Empty {
+			c.tokens.answered(tokenOf(m.Token), &m.MessageID, c.received)
+		}
 	case m.Type == Reset:
 		c.settle(t, &ResetError{m.MessageID})
 	case m.Code == Empty:
@@ -158,7 +186,11 @@ func (c *Conn) receiveResponse(m *Message, data []byte) {
 	rejected := x == nil || !x.finish(r) || r.err != nil
 	if rejected { // unknown (RFC 7252 §4.2), or not understood (§5.4.1)
 		answer = emptyMessage(Reset, m.MessageID)
-	} else if m.Type == Confirmable && !c.seen.full() {
+	}
+	if x == nil {
+		c.tokens.answered(tokenOf(m.Token), nil, c.received)
+	}
+	if m.Type == Confirmable && !c.seen.full() {
 		expires := now.Add(c.lifetime)
 		c.seen.setReply(c.seen.add(h, token{}, expires, false), answer)
 		c.sweepBefore(expires)

@@ -22,12 +22,15 @@ const replayWindow = 64
 // and never one whose late response could still arrive. A token of one byte is
 // used again only when replayWindow datagrams were accepted from the peer since
 // its exchange ended, because DTLS does not bind a response to its request;
-// until then tokens have two bytes.
+// until then tokens have two bytes. The response to a request that was given up may
+// come at any later time: its token of one byte rests until it has come. One of two
+// bytes comes round after 65,536 exchanges anyway.
 type tokens struct {
-	fresh int            // one-byte tokens below were handed out before
-	ended []endedToken   // one-byte tokens free again, the oldest first
-	wide  uint16         // the next two-byte token
-	inUse map[token]bool // of two bytes
+	fresh int              // one-byte tokens below were handed out before
+	ended []endedToken     // one-byte tokens free again, the oldest first
+	owed  map[token]uint16 // one-byte tokens that rest, with the request's message ID
+	wide  uint16           // the next two-byte token
+	inUse map[token]bool   // of two bytes
 }
 
 type endedToken struct {
@@ -65,4 +68,27 @@ func (t *tokens) release(tok token, received uint64) {
 		return
 	}
 	delete(t.inUse, tok)
+}
+
+// abandon ends the exchange of a token whose last request, of that message ID, may
+// still be answered.
+func (t *tokens) abandon(tok token, mid uint16, received uint64) {
+	if tok.n != 1 {
+		t.release(tok, received)
+		return
+	}
+	if t.owed == nil {
+		t.owed = make(map[token]uint16)
+	}
+	t.owed[tok] = mid
+}
+
+// answered is called for a response that belongs to no exchange; mid is that of the
+// request, where the response tells. A token that rested for it is free again.
+func (t *tokens) answered(tok token, mid *uint16, received uint64) {
+	asked, owed := t.owed[tok]
+	if owed && (mid == nil || *mid == asked) {
+		delete(t.owed, tok)
+		t.release(tok, received)
+	}
 }
