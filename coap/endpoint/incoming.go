@@ -91,7 +91,7 @@ func (c *Conn) receiveRequest(m *Message, data []byte) {
 	}
 	c.seen.supersede(tokenOf(m.Token))
 	problem := in.examine()
-	transient := problem == nil && (in.continuesUpload() && in.block1.more || in.continuesDownload())
+	transient := problem == nil && (in.continuesUpload() || in.continuesDownload())
 	if !transient && c.seen.full() {
 		problem = busy()
 	} else {
@@ -144,7 +144,8 @@ func (in *incoming) examine() *Message {
 		in.key = c.transferKey(in.m.Code, opts)
 	}
 	switch {
-	case !legal1 || !legal2 || in.block1.more && len(in.m.Payload) != in.block1.size():
+	case !legal1 || !legal2, in.block1.more && len(in.m.Payload) != in.block1.size(),
+		in.hasBlock1 && len(in.m.Payload) > in.block1.size():
 		return &Message{Code: BadRequest} // RFC 7959 §2.2, §2.3
 	case in.m.Code > IPATCH:
 		return &Message{Code: MethodNotAllowed} // RFC 7252 §5.8
@@ -245,10 +246,15 @@ func (in *incoming) deliver(ctx context.Context, m *Message) error {
 		b.more = m.Code == Continue
 		m.Options = m.Options.clone().AddUint(Block1, b.value()) // RFC 7959 §2.3
 	}
+	// The request that completes a body: repeated, it would not find its transfer.
+	completes := m.Code != Continue && in.continuesUpload()
 	c.mu.Lock()
 	if !in.takeAnswer() {
 		c.mu.Unlock()
 		return nil
+	}
+	if completes {
+		c.seen.keep(in.hash)
 	}
 	if in.acknowledged {
 		c.mu.Unlock()
@@ -276,9 +282,6 @@ func (in *incoming) deliver(ctx context.Context, m *Message) error {
 		data, _ = AppendMessage(nil, m)
 	}
 	if in.mark != nil && m.Type == Acknowledgement {
-		if m.Code != Continue && in.continuesUpload() {
-			c.seen.keep(in.hash) // a repeated block would not find its transfer
-		}
 		c.seen.answered(in.mark, data)
 	}
 	c.seen.forget(in.hash)

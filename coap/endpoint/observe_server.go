@@ -38,9 +38,12 @@ func (r *Request) StartObservation() (*Observer, error) {
 	c, tok := r.Conn, tokenOf(r.token)
 	o := &Observer{c: c, token: r.token, key: r.key, szx: r.szx, turn: make(chan struct{}, 1)}
 	o.ctx, o.end = context.WithCancel(c.ctx)
-	c.removeObserver(tok)
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if old := c.observers[tok]; old != nil {
+		delete(c.observers, tok)
+		old.end()
+	}
 	if len(c.observers) >= maxObservers {
 		o.end()
 		return nil, ErrTooManyObservers

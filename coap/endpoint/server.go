@@ -77,14 +77,19 @@ func (c *Conn) serve(in *incoming) {
 		if resp == nil {
 			resp = &Response{Code: InternalServerError}
 		}
+		release := func() {}
 		if u != nil {
 			if in = u.answerable(ctx); in == nil {
 				closeBody(resp.Body)
+				if r.observer != nil {
+					r.observer.remove()
+				}
 				return
 			}
-			defer c.endUpload(u, nil)
+			defer c.answeredUpload(u)
+			release = u.cancel
 		}
-		c.respond(in, r, resp)
+		c.respond(in, r, resp, release)
 	})
 }
 
@@ -105,8 +110,9 @@ func (c *Conn) tooLarge() *Message {
 	}
 }
 
-// respond sends the response that a handler made.
-func (c *Conn) respond(in *incoming, r *Request, resp *Response) {
+// respond sends the response that a handler made. It sees to it that release is
+// called when nothing of the body is needed any more.
+func (c *Conn) respond(in *incoming, r *Request, resp *Response, release func()) {
 	opts := resp.Options.withoutOwned()
 	o := r.observer
 	if o != nil && resp.Code.Class() == 2 {
@@ -116,7 +122,10 @@ func (c *Conn) respond(in *incoming, r *Request, resp *Response) {
 	if d != nil {
 		d.key, d.token = in.transferKey(), tokenOf(in.m.Token)
 		d.roaming = o != nil // the observation keeps its token for itself
+		d.release = release
 		c.addDownload(d)
+	} else {
+		defer release()
 	}
 	err := in.deliver(c.ctx, m)
 	if o != nil {
@@ -178,7 +187,9 @@ func (c *Conn) firstBlock(resp *Response, opts Options, tokenLen int, asked uint
 		m.Options = m.Options.AddUint(Size2, uint32(resp.Size)) // RFC 7959 §4
 	}
 	d := &download{c: c, code: resp.Code, options: repeatedOptions(opts), body: resp.Body, src: src, block: m.Payload, more: true, done: make(chan struct{})}
-	d.random, _ = resp.Body.(io.ReaderAt)
+	if d.random, _ = resp.Body.(io.ReaderAt); d.random != nil {
+		d.held = max(resp.Size, 0)
+	}
 	return m, d
 }
 

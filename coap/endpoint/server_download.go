@@ -12,6 +12,9 @@ const (
 	// maxDownloads bounds the responses of one session that are being fetched
 	// block by block. Beyond it the one not asked for longest is given up.
 	maxDownloads = 64
+	// maxHeld bounds the bodies in memory among them, in bytes: begun and not
+	// fetched, each costs a peer one small request.
+	maxHeld = 64 << 20
 )
 
 // download is a response that the peer fetches block by block (RFC 7959 §2.4).
@@ -33,6 +36,8 @@ type download struct {
 	options Options
 	body    io.Reader
 	random  io.ReaderAt // body, if it can be read anywhere
+	held    int64       // bytes of body in memory
+	release func()      // called when the body was closed, nil for nothing to do
 	closed  bool
 	ended   bool // done is closed
 	src     source
@@ -57,8 +62,14 @@ func (c *Conn) addDownload(d *download) {
 			break
 		}
 	}
-	if len(c.downloads) >= maxDownloads {
-		c.dropDownload(slices.MinFunc(c.downloads, func(a, b *download) int { return a.expires.Compare(b.expires) }))
+	held := d.held
+	for _, other := range c.downloads {
+		held += other.held
+	}
+	for len(c.downloads) > 0 && (len(c.downloads) >= maxDownloads || held > maxHeld) {
+		idlest := slices.MinFunc(c.downloads, func(a, b *download) int { return a.expires.Compare(b.expires) })
+		held -= idlest.held
+		c.dropDownload(idlest)
 	}
 	d.expires = time.Now().Add(c.cfg.Profile.MaxTransmitWait())
 	c.downloads = append(c.downloads, d)
@@ -112,6 +123,9 @@ func (d *download) closeLocked() {
 	if !d.closed {
 		d.closed = true
 		closeBody(d.body)
+		if d.release != nil {
+			d.release()
+		}
 	}
 }
 
@@ -159,7 +173,10 @@ func (c *Conn) serveBlock(in *incoming) {
 	in.startAckTimer()
 	c.wg.Go(func() {
 		m, last := d.make(in.block2)
-		in.answer(m)
+		// Answers that the peer does not acknowledge count as being served.
+		if err := in.deliver(c.ctx, m); err != nil {
+			c.log.Debug("coap: block not delivered", "err", err)
+		}
 		if last {
 			d.end() // and not before: the next notification must not overtake it
 		}

@@ -52,15 +52,29 @@ func (c *Conn) newUpload(in *incoming) *upload {
 	return u
 }
 
-// endUpload forgets a transfer; its reader gets err, or the end of the body.
+// endUpload gives a transfer up: its reader gets err, its handler's context ends.
 func (c *Conn) endUpload(u *upload, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.failUpload(u, err)
 }
 
+// answeredUpload forgets a transfer whose request was answered. The handler may
+// still be making the response: its context does not end.
+func (c *Conn) answeredUpload(u *upload) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.forgetUpload(u, &BlockError{Offset: u.next, Reason: "answered before its end"})
+}
+
 // failUpload is endUpload with c.mu held.
 func (c *Conn) failUpload(u *upload, err error) {
+	c.forgetUpload(u, err)
+	u.cancel()
+}
+
+// forgetUpload wakes who waits for the transfer. c.mu is held.
+func (c *Conn) forgetUpload(u *upload, err error) {
 	if i := slices.Index(c.uploads, u); i >= 0 {
 		c.uploads = slices.Delete(c.uploads, i, i+1)
 	}
@@ -73,7 +87,6 @@ func (c *Conn) failUpload(u *upload, err error) {
 			c.seen.forget(in.hash)
 		}
 	}
-	u.cancel()
 	u.signal()
 }
 
@@ -215,7 +228,10 @@ func (u *upload) Read(p []byte) (int, error) {
 func (u *upload) answerable(ctx context.Context) *incoming {
 	for {
 		u.c.mu.Lock()
-		u.done, u.unread = true, nil
+		u.done = true
+		if !u.complete {
+			u.unread = nil
+		}
 		in := u.current
 		u.c.mu.Unlock()
 		if in != nil {
