@@ -165,6 +165,7 @@ func (s *serving) start(conn net.Conn, ended *sync.WaitGroup) {
 	defer s.mu.Unlock()
 	c = endpoint.New(&watchedConn{conn, over}, endpoint.Config{
 		Profile:       s.profile,
+		Side:          endpoint.SideFar,
 		Handler:       handler,
 		KnownCritical: knownCritical,
 		Overhead:      overhead(conn),

@@ -151,6 +151,7 @@ func (t *Transport) dial(s *slotted) {
 	}
 	s.session = newSession(endpoint.New(conn, endpoint.Config{
 		Profile:       t.Profile,
+		Side:          endpoint.SideConstrained,
 		Overhead:      overhead(conn),
 		MaxBody:       t.MaxBody,
 		KnownCritical: criticalInResponse,

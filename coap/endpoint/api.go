@@ -86,6 +86,9 @@ func (f HandlerFunc) Admit(r *Request) func(context.Context) *Response {
 // usable.
 type Config struct {
 	Profile link.Profile
+	// Side is where on the link of Profile this endpoint is. Where it and the
+	// rates of the profile are known, retransmission timeouts count airtime.
+	Side Side
 	// Handler answers requests; nil answers 5.01.
 	Handler Handler
 	// KnownCritical reports whether the handler understands a critical option
@@ -93,7 +96,7 @@ type Config struct {
 	// 4.02 (RFC 7252 §5.4.1). Nil knows none.
 	KnownCritical func(OptionNumber) bool
 	// Overhead is what the layer below adds to each datagram, in bytes, counted
-	// against Profile.MTU (a DTLS record: 29 to 37).
+	// against the MTU of Profile (a DTLS record: 29 to 37).
 	Overhead int
 	// MaxBody bounds each body that arrives, in bytes; more is answered 4.13.
 	// 0 means 64 MiB.

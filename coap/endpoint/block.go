@@ -62,16 +62,19 @@ func szxFor(n int) uint8 {
 }
 
 // blockSZX is the exponent of the block size for a message with these options
-// and token: no more than the profile wants, and so that the datagram fits the
-// MTU. ok is false when not even the smallest block fits.
-func (c *Conn) blockSZX(opts Options, tokenLen int) (szx uint8, ok bool) {
-	p := &c.cfg.Profile
-	room := p.MTU - c.cfg.Overhead - headerLen - tokenLen - opts.encodedSize() - blockOptions - 1
-	size := p.BlockSize
-	if size == 0 {
-		size = maxBlockSize
+// and token: no more than the profile wants, and so that the datagram has at most
+// so many bytes. ok is false when not even the smallest block fits.
+func (c *Conn) blockSZX(datagram int, opts Options, tokenLen int) (szx uint8, ok bool) {
+	room := datagram - c.cfg.Overhead - headerLen - tokenLen - opts.encodedSize() - blockOptions - 1
+	return szxFor(min(c.cfg.blockSize(), room)), room >= minBlockSize
+}
+
+// blockSize is the largest block that this side asks for or sends, in bytes.
+func (c *Config) blockSize() int {
+	if c.Profile.BlockSize == 0 {
+		return maxBlockSize
 	}
-	return szxFor(min(size, room)), room >= minBlockSize
+	return c.Profile.BlockSize
 }
 
 // transferKey identifies what a block belongs to on this session: method and

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -696,6 +697,24 @@ func TestBlocksFitTheMTU(t *testing.T) {
 		require.ErrorIs(t, (<-l.do(l.t.Context(), get(strings.Repeat("p", 80)))).err, ErrTooLarge)
 		require.ErrorIs(t, (<-l.do(l.t.Context(), put(strings.Repeat("p", 30), 10))).err, ErrTooLarge)
 	})
+}
+
+// TestBlocksFitTheDirection: where datagrams may be larger one way, who sends that
+// way makes use of it.
+func TestBlocksFitTheDirection(t *testing.T) {
+	p := testProfile()
+	p.MTU, p.MTUUp, p.MTUDown = 110, 310, 210
+	for _, c := range []struct {
+		side           Side
+		sent, received int
+	}{{SideUnknown, 64, 64}, {SideConstrained, 256, 128}, {SideFar, 128, 256}} {
+		climb(t, Config{Profile: p, Side: c.side}, func(l *ladder) {
+			l.do(l.t.Context(), putBytes("x", 1000))
+			l.run(fmt.Sprintf(`< CON PUT #a t=$a /x Block1=0/1/%d Size1=1000 [0:%d]`, c.sent, c.sent))
+			l.do(l.t.Context(), get("y"))
+			l.run(fmt.Sprintf(`< CON GET #b t=$b /y Block2=0/0/%d`, c.received))
+		})
+	}
 }
 
 // TestBodyThatFails: neither side takes a truncated body for a whole one.

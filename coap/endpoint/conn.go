@@ -57,6 +57,7 @@ type Conn struct {
 	observers   map[token]*Observer
 	// observeSequence is the next number of a notification (RFC 7641 §4.4).
 	observeSequence uint32
+	estimator       *estimator
 	over            bool // Close was called
 	sweeper         *time.Timer
 	sweepAt         time.Time
@@ -80,6 +81,8 @@ func New(c net.Conn, cfg Config) *Conn {
 		lifetime: cfg.Profile.ExchangeLifetime(),
 		mids:     newMessageIDs(),
 		seen:     duplicates{seed: maphash.MakeSeed()},
+
+		estimator: newEstimator(&cfg),
 	}
 	if conn.log == nil {
 		conn.log = slog.New(slog.DiscardHandler)
@@ -148,7 +151,8 @@ func (c *Conn) closed() bool { return c.over }
 // read is the goroutine of the session.
 func (c *Conn) read() {
 	defer c.Close()
-	buf := make([]byte, max(c.cfg.Profile.MTU, minReadBuffer))
+	p := &c.cfg.Profile
+	buf := make([]byte, max(p.MaxDatagram(true), p.MaxDatagram(false), minReadBuffer))
 	failures := 0
 	for {
 		n, err := c.nc.Read(buf)
@@ -194,6 +198,16 @@ func (c *Conn) pause(d time.Duration) bool {
 // write sends one datagram. An error is a lost datagram: retransmission deals
 // with it, and a connection that broke for good ends the reader.
 func (c *Conn) write(kind trace.Kind, data []byte) {
+	if c.estimator != nil {
+		c.mu.Lock()
+		c.estimator.send(time.Now(), len(data))
+		c.mu.Unlock()
+	}
+	c.put(kind, data)
+}
+
+// put is write for a datagram that is counted already.
+func (c *Conn) put(kind trace.Kind, data []byte) {
 	c.record(kind, data)
 	if _, err := c.nc.Write(data); err != nil {
 		c.log.Debug("coap: write failed", "err", err)

@@ -138,8 +138,9 @@ func (x *exchange) request(ctx context.Context, m *Message) (Message, error) {
 }
 
 // receiveAck handles an acknowledgement or a reset: of a message of ours, or of
-// none that we remember, and then it is ignored (RFC 7252 §4.2).
-func (c *Conn) receiveAck(m *Message) {
+// none that we remember, and then it is ignored (RFC 7252 §4.2). The message has
+// that many bytes.
+func (c *Conn) receiveAck(m *Message, bytes int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	t, ok := c.outstanding[m.MessageID]
@@ -149,13 +150,16 @@ func (c *Conn) receiveAck(m *Message) {
 			c.tokens.answered(tokenOf(m.Token), &m.MessageID, c.received)
 		}
 	case m.Type == Reset:
+		c.measure(t, m, bytes)
 		c.settle(t, &ResetError{m.MessageID})
 	case m.Code == Empty:
+		c.measure(t, m, bytes)
 		c.settle(t, nil)
 	default:
 		// A piggybacked response must match in message ID and in token (RFC 7252
 		// §5.3.2).
 		if x := c.exchanges[tokenOf(m.Token)]; x != nil && x.pending == t {
+			c.measure(t, m, bytes)
 			x.finish(c.accept(*m))
 		}
 	}

@@ -23,7 +23,7 @@ func (c *Conn) receive(datagram []byte) {
 	c.mu.Unlock()
 	switch {
 	case m.Type == Acknowledgement || m.Type == Reset:
-		c.receiveAck(&m)
+		c.receiveAck(&m, len(data))
 	case m.Code == Empty:
 		c.reject(m.MessageID) // a ping (RFC 7252 §4.3)
 	case m.Code.IsRequest():

@@ -13,9 +13,12 @@ import (
 type transmission struct {
 	mid      uint16
 	data     []byte
-	timeout  time.Duration
+	timeout  time.Duration // from begins
+	begins   time.Time     // when the first bit of the last transmission leaves
 	repeated int
 	timer    *time.Timer
+	// held: an acknowledgement that comes alone was kept back by the peer.
+	held bool
 	// ended is called once, with c.mu held: nil means acknowledged.
 	ended func(error)
 }
@@ -45,14 +48,25 @@ func (c *Conn) transmit(ctx context.Context, m *Message, t *transmission, prepar
 	if prepare != nil {
 		prepare()
 	}
-	// The first timeout is random between ACK_TIMEOUT and ACK_TIMEOUT times
-	// ACK_RANDOM_FACTOR, and doubles (RFC 7252 §4.2).
-	p := &c.cfg.Profile
-	t.timeout = time.Duration(float64(p.AckTimeout) * (1 + random.Float64()*max(p.AckRandomFactor-1, 0)))
-	t.timer = time.AfterFunc(t.timeout, func() { c.retransmit(t) })
+	t.held = m.Code.IsRequest()
+	t.timeout = c.firstTimeout(m, len(data))
+	now := time.Now()
+	t.begins = c.estimator.send(now, len(data))
+	t.timer = time.AfterFunc(t.begins.Sub(now)+t.timeout, func() { c.retransmit(t) })
 	c.mu.Unlock()
-	c.write(trace.Sent, data)
+	c.put(trace.Sent, data)
 	return nil
+}
+
+// firstTimeout is the timeout of a message that was not sent before; it doubles
+// with each retransmission (RFC 7252 §4.2).
+func (c *Conn) firstTimeout(m *Message, bytes int) time.Duration {
+	if c.estimator != nil {
+		return c.estimator.timeout(m, bytes)
+	}
+	// Random between ACK_TIMEOUT and ACK_TIMEOUT times ACK_RANDOM_FACTOR.
+	p := &c.cfg.Profile
+	return time.Duration(float64(p.AckTimeout) * (1 + random.Float64()*max(p.AckRandomFactor-1, 0)))
 }
 
 // lockWithID locks c.mu and assigns a message ID, for which it may have to wait.
@@ -98,9 +112,19 @@ func (c *Conn) retransmit(t *transmission) {
 	}
 	t.repeated++
 	t.timeout *= 2
-	t.timer.Reset(t.timeout)
+	now := time.Now()
+	t.begins = c.estimator.send(now, len(t.data))
+	t.timer.Reset(t.begins.Sub(now) + t.timeout)
 	c.mu.Unlock()
-	c.write(trace.Retransmitted, t.data)
+	c.put(trace.Retransmitted, t.data)
+}
+
+// measure learns from m, which acknowledges or rejects t and has that many bytes.
+// c.mu is held.
+func (c *Conn) measure(t *transmission, m *Message, bytes int) {
+	if t.repeated == 0 && (m.Type == Reset || m.Code != Empty || !t.held) {
+		c.estimator.sample(time.Since(t.begins), len(t.data), bytes)
+	}
 }
 
 // settle ends a transmission; c.mu is held. It does nothing the second time.

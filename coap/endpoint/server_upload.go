@@ -162,7 +162,7 @@ func (u *upload) touch() {
 // goOn asks for the next block, no larger than this side wants them (RFC 7959
 // §2.3).
 func (c *Conn) goOn(in *incoming) *Message {
-	szx, _ := c.blockSZX(in.m.Options, len(in.m.Token))
+	szx, _ := c.blockSZX(c.cfg.largestReceived(), in.m.Options, len(in.m.Token))
 	b := in.block1
 	b.szx = min(b.szx, szx)
 	return &Message{Code: Continue, Options: Options{}.AddUint(Block1, b.value())}

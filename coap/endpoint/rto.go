@@ -1,0 +1,140 @@
+package endpoint
+
+import (
+	"time"
+
+	"github.com/coapgw/coapgw/coap/link"
+)
+
+// estimator tells how long to wait for the answer to a confirmable message on a
+// link of known rates. The airtimes, the changes of direction and the time for
+// which the peer holds its acknowledgement are computed. What remains (propagation,
+// processing, the queue on the other side) is the residual, and it alone is
+// estimated, in the way in which RFC 6298 §2 estimates the whole: at 75 bit/s a
+// smoothed round trip of small messages would repeat every large one.
+//
+// A nil estimator knows nothing of the link.
+type estimator struct {
+	profile link.Profile
+	up      bool // what this side sends goes up
+	// record is what the layer below adds to each datagram, in bytes.
+	record int
+	// block is the largest datagram that carries a block, in bytes.
+	block int
+	// hold is how long the peer keeps back an acknowledgement in the hope of a
+	// response to go with it.
+	hold time.Duration
+	// free is when the link takes the first bit of the next datagram: all that
+	// this side has written has left by then.
+	free time.Time
+	// smoothed and variation are SRTT and RTTVAR of the residual (RFC 6298 §2).
+	smoothed, variation time.Duration
+	sampled             bool
+}
+
+// blockHead is room for what a message with a block has besides it: header, token
+// and the options of a response.
+const blockHead = headerLen + 8 + blockOptions
+
+// newEstimator returns nil where the rates or the side are not known.
+func newEstimator(cfg *Config) *estimator {
+	p := cfg.Profile
+	if cfg.Side == SideUnknown || p.RateUp <= 0 || p.RateDown <= 0 {
+		return nil
+	}
+	return &estimator{
+		profile: p, up: cfg.Side == SideConstrained, record: cfg.Overhead,
+		block: min(cfg.blockSize()+blockHead, cfg.largestReceived()-cfg.Overhead),
+		// As long as a peer does that knows our profile, or one that does not.
+		hold: max(min(p.EmptyAckDelay, p.AckTimeout/2), unknownPeerAckDelay),
+	}
+}
+
+// airtime is how long the link is busy with a message of the given length.
+func (e *estimator) airtime(bytes int, up bool) time.Duration {
+	return e.profile.Airtime(bytes+e.record, up)
+}
+
+// send counts a message that is written now, and returns when its first bit
+// leaves: behind all that was written before.
+func (e *estimator) send(now time.Time, bytes int) time.Time {
+	if e == nil {
+		return now
+	}
+	begins := now
+	if e.free.After(now) {
+		begins = e.free
+	}
+	// Nothing is under way for longer than MAX_LATENCY: a peer that asks for more
+	// than the link carries must not put off all timers.
+	if latest := now.Add(e.profile.MaxLatency); begins.After(latest) {
+		begins = latest
+	}
+	e.free = begins.Add(e.airtime(bytes, e.up) + e.profile.MinGap)
+	return begins
+}
+
+// computed is the part of a round trip that follows from the lengths of a message
+// and its answer.
+func (e *estimator) computed(sent, answer int) time.Duration {
+	d := e.airtime(sent, e.up) + e.airtime(answer, !e.up)
+	if e.profile.HalfDuplex {
+		d += 2 * (e.profile.Turnaround + e.profile.Preamble)
+	}
+	return d
+}
+
+// timeout is how long to wait after the first bit of a message has left until it
+// is sent again. The part that is estimated is spread as RFC 7252 §4.2 spreads the
+// whole. No timeout is longer than one by §4.2 can be, so that the times of §4.8.2,
+// for which peers remember messages, hold.
+func (e *estimator) timeout(m *Message, bytes int) time.Duration {
+	p := &e.profile
+	d := e.computed(bytes, headerLen)
+	if m.Code.IsRequest() {
+		// The peer acknowledges at once with a response, or later without.
+		d = max(d+e.hold, e.computed(bytes, e.answer(m)))
+	}
+	spread := 1 + random.Float64()*max(p.AckRandomFactor-1, 0)
+	d += time.Duration(float64(e.residual()) * spread)
+	return min(d, time.Duration(float64(p.AckTimeout)*max(p.AckRandomFactor, 1)))
+}
+
+// answer is the length of the longest message expected to answer a request.
+func (e *estimator) answer(m *Message) int {
+	if b, present, _ := blockOption(m.Options, Block1); present && b.more {
+		return blockHead // 2.31 (Continue) carries no payload
+	}
+	if b, present, _ := blockOption(m.Options, Block2); present {
+		return min(b.size()+blockHead, e.block)
+	}
+	return e.block
+}
+
+// residual is what a round trip may take beyond its computed part. It is no less
+// than delay and jitter of the profile and one block of the peer's that is on the
+// air before the answer. Before the first sample it is what ACK_TIMEOUT, which is
+// made for a full datagram and an empty acknowledgement, leaves for it.
+func (e *estimator) residual() time.Duration {
+	p := &e.profile
+	estimate := p.AckTimeout - e.computed(p.MaxDatagram(e.up)-e.record, headerLen)
+	if e.sampled {
+		estimate = e.smoothed + 4*e.variation
+	}
+	return max(estimate, 2*(p.OneWayDelay+p.Jitter+p.MinGap)+e.airtime(e.block, !e.up))
+}
+
+// sample takes the round trip of a message that was sent once, for else nobody
+// knows which transmission was answered (Karn's rule, RFC 6298 §3).
+func (e *estimator) sample(rtt time.Duration, sent, answer int) {
+	if e == nil {
+		return
+	}
+	r := max(rtt-e.computed(sent, answer), 0)
+	if !e.sampled {
+		e.sampled, e.smoothed, e.variation = true, r, r/2
+		return
+	}
+	e.variation += ((e.smoothed - r).Abs() - e.variation) / 4
+	e.smoothed += (r - e.smoothed) / 8
+}
