@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 )
 
@@ -53,8 +54,9 @@ const (
 // them fails. Then requests under way have grace to finish, and what is left is
 // cut off. It returns when everything that it started has ended: nil after ctx.
 func RunWeb(ctx context.Context, h http.Handler, grace time.Duration, log *slog.Logger, listeners ...net.Listener) error {
+	handlers := gate{Handler: h}
 	server := &http.Server{
-		Handler:           h,
+		Handler:           &handlers,
 		ReadHeaderTimeout: headerTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeader,
@@ -79,5 +81,37 @@ func RunWeb(ctx context.Context, h http.Handler, grace time.Duration, log *slog.
 	for range running {
 		<-ended
 	}
+	handlers.shut()
 	return err
+}
+
+// gate knows when its handler is idle: http.Server cuts requests off when it is
+// closed, but does not wait for them.
+type gate struct {
+	http.Handler
+
+	mu     sync.Mutex
+	closed bool
+	inside sync.WaitGroup
+}
+
+// ServeHTTP implements http.Handler. Nothing gets in once the gate is shut.
+func (g *gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	g.mu.Lock()
+	if g.closed {
+		g.mu.Unlock()
+		panic(http.ErrAbortHandler)
+	}
+	g.inside.Add(1)
+	g.mu.Unlock()
+	defer g.inside.Done()
+	g.Handler.ServeHTTP(w, r)
+}
+
+// shut waits until the last request has left.
+func (g *gate) shut() {
+	g.mu.Lock()
+	g.closed = true
+	g.mu.Unlock()
+	g.inside.Wait()
 }

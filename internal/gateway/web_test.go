@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -65,6 +66,42 @@ func TestRunWebCutsOff(t *testing.T) {
 	assert.Error(t, err)
 	require.NoError(t, <-ended)
 }
+
+// TestRunWebWaitsForHandlers stops the server while a handler takes its time to
+// notice: what it uses must not be taken away before.
+func TestRunWebWaitsForHandlers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client, server := net.Pipe()
+		defer client.Close()
+		ctx, stop := context.WithCancel(t.Context())
+		left := false
+		h := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			stop()
+			<-r.Context().Done()
+			time.Sleep(time.Second)
+			left = true
+		})
+		go io.WriteString(client, "GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+		l := &pipeListener{conns: make(chan net.Conn, 1)}
+		l.conns <- server
+		require.NoError(t, RunWeb(ctx, h, time.Millisecond, nil, l))
+		assert.True(t, left)
+	})
+}
+
+// pipeListener accepts what it was given.
+type pipeListener struct{ conns chan net.Conn }
+
+func (l *pipeListener) Accept() (net.Conn, error) {
+	c, ok := <-l.conns
+	if !ok {
+		return nil, net.ErrClosed
+	}
+	return c, nil
+}
+
+func (l *pipeListener) Close() error   { close(l.conns); return nil }
+func (l *pipeListener) Addr() net.Addr { return &net.TCPAddr{} }
 
 type brokenListener struct{ net.Listener }
 
