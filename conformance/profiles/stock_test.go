@@ -22,8 +22,8 @@ func stock() link.Profile {
 }
 
 // TestStockParametersFail shows that the links are as hard as their profiles claim:
-// without them two thirds do not carry the session, or carry much of it twice. Where
-// stock parameters do, the profile is for speed, or for the far end of its jitter.
+// without them two thirds do not carry the session, or carry much of it twice. On
+// the others rates and round trips are those that the RFCs were made for.
 func TestStockParametersFail(t *testing.T) {
 	for _, tt := range []struct {
 		profile string
