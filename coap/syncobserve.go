@@ -36,8 +36,7 @@ func (s *serverSession) observe(r *endpoint.Request, req *http.Request, to audie
 	if problem != nil {
 		return s.failure(problem, to)
 	}
-	var counts string
-	first, err := s.update(a, to, &counts)
+	first, err := s.update(a, to)
 	if err != nil || first.Final {
 		return first.Response // an answer like any other, and no observation
 	}
@@ -52,7 +51,7 @@ func (s *serverSession) observe(r *endpoint.Request, req *http.Request, to audie
 	req = req.WithContext(context.WithValue(s.life, peerKey{}, s.peer))
 	go func() {
 		defer s.running.Done()
-		err := observe.Follow(s.life, o, first.NextBatch, func(ctx context.Context, since string) (observe.Update, error) {
+		err := observe.Follow(req.Context(), o, first, func(ctx context.Context, since string) (observe.Update, error) {
 			a, problem := s.call(continued(ctx, req, since))
 			switch {
 			case problem != nil:
@@ -61,7 +60,7 @@ func (s *serverSession) observe(r *endpoint.Request, req *http.Request, to audie
 				_ = closeBody(a.body)
 				return observe.Update{}, errors.New("the homeserver answered " + strconv.Itoa(a.status))
 			}
-			u, err := s.update(a, to, &counts)
+			u, err := s.update(a, to)
 			if err != nil {
 				_ = closeBody(u.Response.Body)
 			}
@@ -73,10 +72,9 @@ func (s *serverSession) observe(r *endpoint.Request, req *http.Request, to audie
 }
 
 // update reads from an answer to /sync how the observation goes on, and makes the
-// response of it in any case. counts holds the key counts of the answer before: a
-// change of theirs is worth a notification. An error means that the observation
-// cannot go on from this answer.
-func (s *serverSession) update(a answer, to audience, counts *string) (observe.Update, error) {
+// response of it in any case. An error means that the observation cannot go on from
+// this answer.
+func (s *serverSession) update(a answer, to audience) (observe.Update, error) {
 	if a.status != http.StatusOK {
 		return observe.Update{Response: s.respond(a, to), Final: true}, nil
 	}
@@ -84,9 +82,9 @@ func (s *serverSession) update(a answer, to audience, counts *string) (observe.U
 	u := observe.Update{
 		Response:  s.respond(a, to),
 		NextBatch: state.nextBatch,
-		Empty:     state.empty && state.counts == *counts,
+		Counts:    state.counts,
+		Empty:     state.empty,
 	}
-	*counts = state.counts
 	if u.Response.Size > int64(s.profile.BlockSize) {
 		// Blocks of a notification are fetched one by one: the tag keeps them
 		// from being taken for those of the next one (RFC 7959 §2.4, §3.4).

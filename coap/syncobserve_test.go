@@ -106,7 +106,7 @@ func registration(since string) *endpoint.Request {
 }
 
 // inObservation runs f with a client's session to a Server in front of the script.
-func inObservation(t *testing.T, script *syncScript, f func(t *testing.T, c *endpoint.Conn)) {
+func inObservation(t *testing.T, script http.Handler, f func(t *testing.T, c *endpoint.Conn)) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newPipeListener(nil)
 		ctx, stop := context.WithCancel(context.Background())
@@ -221,6 +221,59 @@ func TestObservedSyncNotFetched(t *testing.T) {
 			"2.05 " + oneMessage("s4", large+"and more"),
 		}, got.got())
 		assert.Equal(t, []string{"s1 0 Bearer tok", "s2 30000 Bearer tok", "s2 30000 Bearer tok", "s4 30000 Bearer tok"}, script.questions())
+		require.NoError(t, o.Cancel(t.Context()))
+	})
+}
+
+// Polls for an observer are made in the name of the peer, like its own requests:
+// homeservers limit rates by it.
+func TestObservedSyncNamesThePeer(t *testing.T) {
+	script := &syncScript{answers: map[string][]syncAnswer{
+		"s1": {{0, 200, oneMessage("s2", "one")}},
+		"s2": {{time.Second, 200, oneMessage("s3", "two")}},
+	}}
+	var named []bool
+	h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, ok := coap.PeerFrom(r.Context())
+		script.mu.Lock()
+		named = append(named, ok)
+		script.mu.Unlock()
+		script.ServeHTTP(w, r)
+	})
+	inObservation(t, h, func(t *testing.T, c *endpoint.Conn) {
+		var got observed
+		o, err := c.Observe(t.Context(), registration("s1"), got.deliver(t, func() {}))
+		require.NoError(t, err)
+		time.Sleep(10 * time.Second) // virtual
+		synctest.Wait()
+		script.mu.Lock()
+		assert.Equal(t, []bool{true, true, true}, named)
+		script.mu.Unlock()
+		require.NoError(t, o.Cancel(t.Context()))
+	})
+}
+
+// Key counts that were sent and not fetched are still news.
+func TestObservedCountsNotFetched(t *testing.T) {
+	counts := `{"next_batch":"s3","device_unused_fallback_key_types":["` + strings.Repeat("x", 3000) + `"]}`
+	script := &syncScript{answers: map[string][]syncAnswer{
+		"s1": {{0, 200, oneMessage("s2", "one")}},
+		"s2": {{time.Second, 200, counts}, {0, 200, counts}},
+	}}
+	inObservation(t, script, func(t *testing.T, c *endpoint.Conn) {
+		var got observed
+		read := got.deliver(t, func() {})
+		calls := 0
+		o, err := c.Observe(t.Context(), registration("s1"), func(resp *endpoint.Response) error {
+			if calls++; calls == 2 {
+				return nil // goes away after the first block
+			}
+			return read(resp)
+		})
+		require.NoError(t, err)
+		time.Sleep(10 * time.Minute) // virtual
+		synctest.Wait()
+		assert.Equal(t, []string{"2.05 " + oneMessage("s2", "one"), "2.05 " + counts}, got.got())
 		require.NoError(t, o.Cancel(t.Context()))
 	})
 }

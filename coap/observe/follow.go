@@ -18,7 +18,11 @@ type Update struct {
 	Response *endpoint.Response
 	// NextBatch is the token from which the next poll continues.
 	NextBatch string
-	// Empty says that nothing but NextBatch is new: it is not worth a datagram.
+	// Counts is what every answer repeats, such as the counts of one-time keys: it is
+	// news when it differs from what the peer has.
+	Counts string
+	// Empty says that nothing but NextBatch, and maybe Counts, is new: that is not
+	// worth a datagram.
 	Empty bool
 	// Final says that there is nothing to poll any more, such as after a 401.
 	Final bool
@@ -38,11 +42,11 @@ const (
 	pollInterval = time.Second
 )
 
-// Follow notifies o of everything that happens after since. The cursor moves on
-// once the peer has a notification with all of its blocks and not before, because a homeserver forgets
-// to-device messages when it is polled past them. It returns when the observation
-// is over or ctx ends.
-func Follow(ctx context.Context, o *endpoint.Observer, since string, poll Poll) error {
+// Follow notifies o of everything that happens after last, which the peer has. The
+// cursor moves on once the peer has a notification with all of its blocks and not
+// before, because a homeserver forgets to-device messages when it is polled past
+// them. It returns when the observation is over or ctx ends. Polls run under ctx.
+func Follow(ctx context.Context, o *endpoint.Observer, last Update, poll Poll) error {
 	ctx, cancel := context.WithCancel(ctx)
 	var watch sync.WaitGroup
 	watch.Go(func() {
@@ -57,7 +61,7 @@ func Follow(ctx context.Context, o *endpoint.Observer, since string, poll Poll) 
 	pause := firstPause
 	for {
 		asked := time.Now()
-		u, err := poll(ctx, since)
+		u, err := poll(ctx, last.NextBatch)
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
@@ -67,8 +71,8 @@ func Follow(ctx context.Context, o *endpoint.Observer, since string, poll Poll) 
 			}
 			pause = min(2*pause, lastPause)
 			continue
-		case u.Empty && !u.Final:
-			since, pause = u.NextBatch, firstPause
+		case u.Empty && u.Counts == last.Counts && !u.Final:
+			last, pause = u, firstPause
 			if !sleep(ctx, pollInterval-time.Since(asked)) {
 				return ctx.Err()
 			}
@@ -82,7 +86,7 @@ func Follow(ctx context.Context, o *endpoint.Observer, since string, poll Poll) 
 		case err != nil || u.Final:
 			return err
 		}
-		since, pause = u.NextBatch, firstPause
+		last, pause = u, firstPause
 	}
 }
 
