@@ -149,7 +149,19 @@ func (t *Transport) dial(s *slotted) {
 		s.err = err
 		return
 	}
-	s.session = newSession(endpoint.New(conn, endpoint.Config{
+	// Close ends and awaits every session, one that was given up and is still in use
+	// too.
+	var stop func() bool
+	t.wg.Add(1)
+	over := func() {
+		go func() {
+			defer t.wg.Done()
+			<-s.ready
+			s.conn.Wait()
+			stop()
+		}()
+	}
+	c := endpoint.New(&watchedConn{conn, over}, endpoint.Config{
 		Profile:       t.Profile,
 		Side:          endpoint.SideConstrained,
 		Overhead:      overhead(conn),
@@ -157,10 +169,9 @@ func (t *Transport) dial(s *slotted) {
 		KnownCritical: criticalInResponse,
 		Log:           t.Log,
 		Recorder:      t.Recorder,
-	}), t.Profile)
-	if t.life.Err() != nil {
-		_ = s.conn.Close()
-	}
+	})
+	s.session = newSession(c, t.Profile)
+	stop = context.AfterFunc(t.life, func() { _ = c.Close() })
 }
 
 // criticalInResponse reports whether a critical option is understood in a

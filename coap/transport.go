@@ -74,17 +74,10 @@ func (t *Transport) Close() error {
 	t.init()
 	t.mu.Lock()
 	t.closed = true
-	open := t.sessions
 	t.sessions = nil
 	t.mu.Unlock()
 	t.end()
 	t.wg.Wait()
-	for _, s := range open {
-		if s.session != nil {
-			_ = s.conn.Close()
-			s.conn.Wait()
-		}
-	}
 	return nil
 }
 
@@ -173,6 +166,11 @@ func (t *Transport) send(r *http.Request, s *session, kind PeerKind, out *outgoi
 	resp, err := s.conn.Do(r.Context(), req)
 	if err != nil {
 		return nil, deliver, err
+	}
+	if resp.Code == endpoint.RequestEntityIncomplete {
+		// Never an answer of the homeserver, and no fault of the client's.
+		_ = closeBody(resp.Body)
+		return nil, deliver, &endpoint.BlockError{Code: resp.Code, Reason: "the peer has lost the transfer"}
 	}
 	if s.learn(resp, sig) == again {
 		_ = closeBody(resp.Body)

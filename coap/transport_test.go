@@ -154,3 +154,65 @@ func TestTokenTooLong(t *testing.T) {
 		assert.Equal(t, 431, status(t, rt, "GET", "/x", strings.Repeat("t", 1300), ""))
 	})
 }
+
+// TestLostTransfer: a server that has lost the blocks of an upload has executed
+// nothing. A client that were told 400 would never try again.
+func TestLostTransfer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, rt := newPeer(t, func(r *endpoint.Request) *endpoint.Response {
+			if r.Code == endpoint.PUT {
+				return &endpoint.Response{Code: endpoint.RequestEntityIncomplete}
+			}
+			return gatewayAnswer(r)
+		})
+		require.Equal(t, 200, status(t, rt, "GET", "/x", "a", ""))
+		assert.Equal(t, 502, status(t, rt, "PUT", "/x", "a", "{}"))
+	})
+}
+
+// mute is a connection that can fall silent.
+type mute struct {
+	net.Conn
+	silent *atomic.Bool
+}
+
+func (c mute) Write(p []byte) (int, error) {
+	if c.silent.Load() {
+		return len(p), nil
+	}
+	return c.Conn.Write(p)
+}
+
+// TestCloseEndsGivenUpSessions: Close leaves nothing behind, though a session was
+// given up and a request is still waiting on it.
+func TestCloseEndsGivenUpSessions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, rt := newPeer(t, func(r *endpoint.Request) *endpoint.Response {
+			if r.Options.Has(endpoint.URIQuery) {
+				time.Sleep(time.Hour)
+			}
+			return gatewayAnswer(r)
+		})
+		var silent atomic.Bool
+		rt.Dial = func(ctx context.Context) (net.Conn, error) {
+			c, err := p.dial(ctx)
+			return mute{c, &silent}, err
+		}
+		require.Equal(t, 200, status(t, rt, "GET", "/x", "a", ""))
+		poll := make(chan int, 1)
+		go func() { poll <- status(t, rt, "POST", "/x?wait", "a", "") }()
+		time.Sleep(10 * time.Second) // virtual: acknowledged
+		silent.Store(true)
+		require.Equal(t, 504, status(t, rt, "POST", "/x", "a", ""))
+		synctest.Wait()
+		require.Empty(t, poll)
+		require.NoError(t, rt.Close())
+		synctest.Wait()
+		select {
+		case got := <-poll:
+			assert.Equal(t, 502, got)
+		default:
+			t.Error("a request outlives its Transport")
+		}
+	})
+}
