@@ -45,7 +45,11 @@ func (t target) url() (*url.URL, error) {
 	if !strings.HasPrefix(s, "/") || strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r == 0x7f }) {
 		return nil, errTarget
 	}
-	return url.ParseRequestURI(s)
+	u, err := url.ParseRequestURI(s)
+	if err != nil {
+		return nil, errTarget // the parser's own words repeat the query, which may hold a token
+	}
+	return u, nil
 }
 
 // maxOptionValue is the longest Uri-Path or Uri-Query (RFC 7252 §5.10).
