@@ -4,6 +4,8 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -164,4 +166,37 @@ func TestRequest(t *testing.T) {
 	}
 	assert.NotContains(t, r.err, token)
 	assert.NotContains(t, r.out, token)
+}
+
+// TestHousehold gives phones HTTPS with a certificate of a household CA.
+func TestHousehold(t *testing.T) {
+	homeserver := httptest.NewServer(fakehs.New(fakehs.Config{}))
+	defer homeserver.Close()
+	dir := t.TempDir()
+	at := func(name string) string { return filepath.Join(dir, name) }
+	for _, args := range [][]string{
+		{"ca", "--cert", at("ca.pem"), "--key", at("ca.key")},
+		{"cert", "--ca", at("ca.pem"), "--ca-key", at("ca.key"), "--name", "127.0.0.1", "--cert", at("boat.pem"), "--key", at("boat.key")},
+	} {
+		r := coapgw(t, "", append([]string{"keygen"}, args...)...)
+		require.Equal(t, exitOK, r.code, r.err)
+	}
+	server := start(t, "serve", "--listen", "127.0.0.1:0", "--homeserver", homeserver.URL, "--plain-insecure", "--log-level", "error")
+	base := start(t, "connect", "--listen=", "--https-listen", "127.0.0.1:0", "--tls-cert", at("boat.pem"), "--tls-key", at("boat.key"),
+		"--server", server, "--plain-insecure")
+	require.True(t, strings.HasPrefix(base, "https://"), base)
+
+	authority, err := os.ReadFile(at("ca.pem"))
+	require.NoError(t, err)
+	pool := x509.NewCertPool()
+	require.True(t, pool.AppendCertsFromPEM(authority))
+	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}}
+	defer transport.CloseIdleConnections()
+	res, err := (&http.Client{Transport: transport}).Get(base + "/_matrix/client/versions")
+	require.NoError(t, err)
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	require.NoError(t, err)
+	assert.Equal(t, http.StatusOK, res.StatusCode)
+	assert.Contains(t, string(body), "low_bandwidth")
 }
