@@ -15,6 +15,7 @@ type transmission struct {
 	data     []byte
 	timeout  time.Duration // from begins
 	begins   time.Time     // when the first bit of the last transmission leaves
+	giveUp   time.Time     // not before
 	repeated int
 	timer    *time.Timer
 	// held: an acknowledgement that comes alone was kept back by the peer.
@@ -52,6 +53,7 @@ func (c *Conn) transmit(ctx context.Context, m *Message, t *transmission, prepar
 	t.timeout = c.firstTimeout(m, len(data))
 	now := time.Now()
 	t.begins = c.estimator.send(now, len(data))
+	t.giveUp = t.begins.Add(c.estimator.patience())
 	t.timer = time.AfterFunc(t.begins.Sub(now)+t.timeout, func() { c.retransmit(t) })
 	c.mu.Unlock()
 	c.put(trace.Sent, data)
@@ -105,6 +107,11 @@ func (c *Conn) retransmit(t *transmission) {
 		return
 	}
 	if t.repeated >= c.cfg.Profile.MaxRetransmit {
+		if rest := time.Until(t.giveUp); rest > 0 {
+			t.timer.Reset(rest)
+			c.mu.Unlock()
+			return
+		}
 		c.settle(t, ErrTimeout)
 		c.mu.Unlock()
 		c.record(trace.GaveUp, t.data)

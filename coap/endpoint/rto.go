@@ -100,6 +100,16 @@ func (e *estimator) timeout(m *Message, bytes int) time.Duration {
 	return min(d, time.Duration(float64(p.AckTimeout)*max(p.AckRandomFactor, 1)))
 }
 
+// patience is how long at least to wait until a message is given up: as long as by
+// RFC 7252 §4.2 with the smallest random factor, though all retransmissions may be
+// used up sooner. Profiles count on it where a link is closed for long.
+func (e *estimator) patience() time.Duration {
+	if e == nil {
+		return 0
+	}
+	return e.profile.AckTimeout * (1<<(e.profile.MaxRetransmit+1) - 1)
+}
+
 // answer is the length of the longest message expected to answer a request.
 func (e *estimator) answer(m *Message) int {
 	if b, present, _ := blockOption(m.Options, Block1); present && b.more {

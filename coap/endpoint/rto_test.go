@@ -304,6 +304,26 @@ func TestResidualIsEstimated(t *testing.T) {
 	})
 }
 
+// TestGivesUpNoSooner than with the timeouts of RFC 7252 §4.2, and repeats no more
+// often.
+func TestGivesUpNoSooner(t *testing.T) {
+	cfg := tenBytes()
+	cfg.Profile.MaxRetransmit = 1
+	climb(t, cfg, func(l *ladder) {
+		l.train()
+		gaveUp := make(chan error, 1)
+		go func() { gaveUp <- l.conn.Ping(l.t.Context()) }()
+		l.run(`
+			< CON EMPTY #a t=
+			< CON EMPTY #a t= @12.1s..12.1s
+			~ 287s
+		`)
+		require.Empty(t, gaveUp)
+		l.run(`~ 900ms`)
+		require.ErrorIs(t, <-gaveUp, ErrTimeout)
+	})
+}
+
 // TestTimeoutsAreSpread: only the residual is.
 func TestTimeoutsAreSpread(t *testing.T) {
 	cfg := tenBytes()
