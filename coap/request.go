@@ -205,11 +205,7 @@ func (m *Mapping) requestBody(req *http.Request, body io.Reader, size int64, opt
 	format, hasFormat := opts.GetUint(endpoint.ContentFormat)
 	content, length, ct, err := m.decodeBody(body, size, format, hasFormat)
 	if err != nil {
-		var problem *Error
-		if errors.As(err, &problem) {
-			return problem
-		}
-		return &Error{Status: http.StatusBadRequest, ErrCode: "M_UNKNOWN", Message: "the request did not arrive whole", Err: err}
+		return unreadable(err)
 	}
 	req.Body, req.ContentLength = http.NoBody, 0
 	if content != nil {
@@ -219,6 +215,15 @@ func (m *Mapping) requestBody(req *http.Request, body io.Reader, size int64, opt
 		req.Header.Set("Content-Type", ct)
 	}
 	return nil
+}
+
+// unreadable is the answer to a request of which the body could not be read.
+func unreadable(err error) *Error {
+	var problem *Error
+	if errors.As(err, &problem) {
+		return problem
+	}
+	return &Error{Status: http.StatusBadRequest, ErrCode: "M_UNKNOWN", Message: "the request did not arrive whole", Err: err}
 }
 
 // restoreFields sets received headers; an explicit Content-Type replaces the one

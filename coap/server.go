@@ -26,8 +26,9 @@ type Server struct {
 	// Profile is the link of the peers as far as it is known; the zero value
 	// means link.Default.
 	Profile link.Profile
-	// MaxBody bounds a request body, in bytes; more is answered 4.13. 0 means
-	// 64 MiB.
+	// MaxBody bounds a request body, in bytes; more is answered 4.13. It also bounds
+	// what all CBOR bodies of one session that are being received take together; more
+	// is answered 5.03. 0 means 64 MiB.
 	MaxBody int64
 	// MaxSessions bounds the sessions held at once; further ones are closed. 0
 	// means 10,000.
@@ -44,7 +45,10 @@ type Server struct {
 	Recorder trace.Recorder
 }
 
-const defaultMaxSessions = 10_000
+const (
+	defaultMaxSessions = 10_000
+	defaultMaxBody     = 64 << 20
+)
 
 // Peer is who sent a request.
 type Peer struct {

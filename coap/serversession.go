@@ -28,6 +28,8 @@ type serverSession struct {
 	integerKeys bool
 	// tag is the entity-tag of the last notification that took several blocks.
 	tag uint32
+	// gathered is how many bytes of request bodies wait in memory to be converted.
+	gathered int64
 }
 
 // admission is what was decided about a request in its order of arrival.
@@ -145,8 +147,9 @@ func (s *serverSession) serve(ctx context.Context, r *endpoint.Request, a admiss
 	if a.refuse != nil {
 		return a.sign(a.refuse)
 	}
+	defer s.gather(r)()
 	if err := s.watchKeys(r, &a.audience); err != nil {
-		return a.sign(s.failure(&Error{Status: http.StatusBadRequest, ErrCode: "M_UNKNOWN", Message: "the request did not arrive whole", Err: err}, a.audience))
+		return a.sign(s.failure(unreadable(err), a.audience))
 	}
 	req, problem := s.mapping.decodeRequest(r)
 	if problem != nil {
