@@ -48,7 +48,7 @@ func TestProfiles(t *testing.T) {
 			rows = append(rows, row{p.Name, "lossless", costs[0]}, row{p.Name, "median", median(costs[1:])})
 		})
 	}
-	if !t.Failed() {
+	if len(rows) == 2*len(link.Profiles()) { // none failed or was left out by -run
 		checkTable(t, rows)
 	}
 }
