@@ -77,3 +77,30 @@ func knownCritical(n endpoint.OptionNumber) bool {
 	}
 	return false
 }
+
+// lengthRow is the legal length of the value of one of the critical options above,
+// in bytes.
+type lengthRow struct {
+	number   endpoint.OptionNumber
+	min, max int
+}
+
+var criticalLengths = [...]lengthRow{
+	{OptionVersion, 0, 1},
+	{OptionSlot, 0, 2},
+	{OptionMethod, 1, 16},
+	{OptionEnvelope, 0, 0},
+}
+
+// understood reports whether the critical options of ours among opts are well
+// formed: one of illegal length, and a second one of a kind, count as not
+// recognised (RFC 7252 §5.4.3, §5.4.5).
+func understood(opts endpoint.Options) bool {
+	for _, row := range criticalLengths {
+		values := opts.GetAll(row.number)
+		if len(values) > 1 || len(values) == 1 && (len(values[0]) < row.min || len(values[0]) > row.max) {
+			return false
+		}
+	}
+	return true
+}

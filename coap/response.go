@@ -46,6 +46,10 @@ func (m *Mapping) encodeResponse(a answer, to audience) (*endpoint.Response, err
 		return nil, err
 	}
 	resp.Body, resp.Size = p.body, p.size
+	if exact && to.gateway && p.body == nil && byMessageLayer(code) {
+		// Without it the peer would take this for the message layer's own.
+		resp.Options = resp.Options.AddUint(OptionStatus, uint32(a.status))
+	}
 	if p.hasFormat {
 		resp.Options = resp.Options.AddUint(endpoint.ContentFormat, p.format)
 	}
@@ -160,6 +164,12 @@ func (m *Mapping) decodeResponse(resp *endpoint.Response, r *http.Request, kind 
 		(resp.Code == endpoint.TooManyRequests || resp.Code == endpoint.ServiceUnavailable) {
 		out.Header.Set("Retry-After", strconv.FormatUint(uint64(v), 10))
 	}
+	if size == 0 && byMessageLayer(resp.Code) && !resp.Options.Has(OptionStatus) {
+		_ = closeBody(body)
+		problem := layerError(resp.Code).Body()
+		body, size = bytes.NewReader(problem), int64(len(problem))
+		resp.Options = endpoint.Options(nil).AddUint(endpoint.ContentFormat, formatJSON)
+	}
 	if err := m.responseBody(out, body, size, resp.Options); err != nil {
 		return nil, err
 	}
@@ -173,6 +183,20 @@ func (m *Mapping) decodeResponse(resp *endpoint.Response, r *http.Request, kind 
 		return out, nil
 	}
 	return out, nil
+}
+
+// byMessageLayer reports whether a response without content and OptionStatus is the
+// peer's message layer speaking, not its homeserver.
+func byMessageLayer(code endpoint.Code) bool {
+	return code == endpoint.RequestEntityTooLarge || code == endpoint.ServiceUnavailable
+}
+
+// layerError says to a Matrix client what the peer's message layer said.
+func layerError(code endpoint.Code) *Error {
+	if code == endpoint.RequestEntityTooLarge {
+		return errTooLarge("the request is larger than the gateway at the other end takes")
+	}
+	return &Error{Status: http.StatusServiceUnavailable, ErrCode: "M_UNKNOWN", Message: "the gateway at the other end is busy"}
 }
 
 // responseBody restores content and Content-Type of a response that arrived.

@@ -55,6 +55,10 @@ func (s *serverSession) admit(r *endpoint.Request) admission {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var a admission
+	if !understood(r.Options) {
+		a.refuse = &endpoint.Response{Code: endpoint.BadOption}
+		return a
+	}
 	level, announced := r.Options.Get(OptionGateway)
 	if announced {
 		if !s.gateway {
@@ -95,7 +99,7 @@ func (s *serverSession) admit(r *endpoint.Request) admission {
 		a.refuse = &endpoint.Response{Code: endpoint.BadOption}
 		return a
 	}
-	if v, has := r.Options.Get(OptionAccessToken); has {
+	if v, has := r.Options.Get(OptionAccessToken); has && len(v) > 0 { // empty is no token: elective, so ignored
 		s.sticky = tokenValue(v)
 	}
 	a.token = s.sticky
@@ -106,13 +110,11 @@ func (s *serverSession) admit(r *endpoint.Request) admission {
 func (s *serverSession) slotToken(opts endpoint.Options, announced bool) (string, controlCode) {
 	v, defines := opts.Get(OptionAccessToken)
 	named := opts.Has(OptionSlot)
-	number, wellFormed := opts.GetUint(OptionSlot)
+	number, _ := opts.GetUint(OptionSlot)
 	if !named {
 		number = impliedSlot
 	}
 	switch {
-	case named && !wellFormed:
-		return "", controlUnknownSlot
 	case defines:
 		token := tokenValue(v)
 		if number == anonymousSlot || number > maxSlot || !s.slots.define(number, token) {
