@@ -21,11 +21,12 @@ profile	run	connect s	send s	session s	bytes up	bytes down	datagrams up	datagram
 `
 )
 
-// The table of docs/links.md stands between these lines.
+// The tables of docs/links.md and README stand between these lines.
 const (
-	pagePath  = "../../docs/links.md"
-	pageBegin = "<!-- costs: written by go test ./conformance/profiles -update -->\n"
-	pageEnd   = "<!-- /costs -->\n"
+	pagePath   = "../../docs/links.md"
+	readmePath = "../../README.md"
+	pageBegin  = "<!-- costs: written by go test ./conformance/profiles -update -->\n"
+	pageEnd    = "<!-- /costs -->\n"
 )
 
 // row is a line of the table.
@@ -101,23 +102,56 @@ func short(d time.Duration) string {
 	return fmt.Sprintf("%.0f s", d.Seconds())
 }
 
-// checkTable holds the rows to the table and the page, or writes them there. Nothing
-// in a run is left to chance, so they are equal or something has changed.
+// inReadme are the links of README's table, each with what it is.
+var inReadme = [...]struct{ profile, what string }{
+	{"geo-vsat", "satellite, VSAT"},
+	{"iridium-2400", "Iridium, 2400 bit/s"},
+	{"nbiot-ce2", "NB-IoT at its edge"},
+	{"meshtastic-lf", "LoRa mesh, 1070 bit/s"},
+	{"hf-vara500", "HF, 300 bit/s"},
+	{"hf-s5066-75", "HF, 75 bit/s"},
+}
+
+// readme is what README says of the rows.
+func readme(rows []row) string {
+	var b strings.Builder
+	b.WriteString("\n| link | first contact | a message sent |\n|---|---|---|\n")
+	for _, l := range inReadme {
+		for _, r := range rows {
+			if r.profile == l.profile && r.run == "median" {
+				fmt.Fprintf(&b, "| %s (`%s`) | %s | %s |\n", l.what, l.profile, short(r.connect), short(r.send))
+			}
+		}
+	}
+	return b.String() + "\n"
+}
+
+// checkTable holds the rows to the table and the pages, or writes them there.
+// Nothing in a run is left to chance, so they are equal or something has changed.
 func checkTable(t *testing.T, rows []row) {
 	t.Helper()
-	text, err := os.ReadFile(pagePath)
-	require.NoError(t, err)
-	before, rest, found := strings.Cut(string(text), pageBegin)
-	require.True(t, found)
-	current, after, found := strings.Cut(rest, pageEnd)
-	require.True(t, found)
 	if *update {
 		require.NoError(t, os.WriteFile(tablePath, []byte(table(rows)), 0o644))
-		require.NoError(t, os.WriteFile(pagePath, []byte(before+pageBegin+page(rows)+pageEnd+after), 0o644))
-		return
 	}
 	want, err := os.ReadFile(tablePath)
 	require.NoError(t, err)
 	assert.Equal(t, string(want), table(rows), "what a session costs has changed (-update)")
-	assert.Equal(t, current, page(rows), "docs/links.md does not say what was measured (-update)")
+	checkPage(t, pagePath, page(rows))
+	checkPage(t, readmePath, readme(rows))
+}
+
+// checkPage holds the table of a page to what was measured, or writes it there.
+func checkPage(t *testing.T, path, table string) {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	before, rest, found := strings.Cut(string(text), pageBegin)
+	require.True(t, found, path)
+	current, after, found := strings.Cut(rest, pageEnd)
+	require.True(t, found, path)
+	if *update {
+		require.NoError(t, os.WriteFile(path, []byte(before+pageBegin+table+pageEnd+after), 0o644))
+		return
+	}
+	assert.Equal(t, current, table, "%s does not say what was measured (-update)", path)
 }
