@@ -14,7 +14,7 @@
 //
 // or one scenario on one route, keeping the logs, with
 //
-//	go test -tags goolm -run TestMedia . -args -routes=pair -logs=/tmp/logs
+//	go test -tags goolm -run TestMedia . -args -routes=pair -logs=logs
 //
 // The tag chooses mautrix's Olm implementation in Go instead of the C library.
 // Dendrite's SQLite driver and the race detector need a C compiler. The first

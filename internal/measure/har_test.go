@@ -54,3 +54,13 @@ func TestHARRefusesOther(t *testing.T) {
 	require.Error(t, measure.NewMeter().HAR(strings.NewReader("not JSON")))
 	require.Error(t, measure.NewMeter().JSONLines(strings.NewReader(`{"kind":"x"}`)))
 }
+
+func TestJSONLinesOddities(t *testing.T) {
+	m := measure.NewMeter()
+	require.NoError(t, m.JSONLines(strings.NewReader(
+		`{"kind":"a","method":"GET","path":"/_matrix/client/v3/sync","query":"","req":null,"status":200,"resp":null}`+"\n\n"+
+			`{"method":"GET","path":"no slash","status":200,"resp":{}}`+"\n")))
+	r := m.Report()
+	assert.Equal(t, measure.Cost{Count: 1, JSON: len("/_matrix/client/v3/sync"), CBOR: len("/_matrix/client/v3/sync"), V1: 2}, r.Total)
+	assert.Equal(t, map[string]int{"target malformed": 1}, r.Unusable)
+}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 )
 
 // jsonType is the Content-Type of the bodies in JSON-lines recordings.
@@ -25,9 +26,16 @@ type line struct {
 	Resp   json.RawMessage `json:"resp"`
 }
 
-// JSONLines measures a recording of one session: one exchange a line, in order.
+// JSONLines measures a recording of one session: one exchange a line, in order. An
+// exchange whose path no HTTP client could send is counted as unusable.
 func (m *Meter) JSONLines(r io.Reader) error {
-	return EachLine(r, m.Add)
+	return EachLine(r, func(e Entry) error {
+		if _, err := url.ParseRequestURI(e.Target); err != nil {
+			m.Unusable("target malformed")
+			return nil
+		}
+		return m.Add(e)
+	})
 }
 
 // EachLine calls f for every exchange of a JSON-lines recording.
@@ -57,7 +65,7 @@ var errNoRequest = errors.New("no method and path: not a recorded exchange")
 func (l line) entry() Entry {
 	e := Entry{
 		Kind: l.Kind, Method: l.Method, Target: l.Path, Status: l.Status,
-		Request: l.Req, Response: l.Resp, RequestType: jsonType, ResponseType: jsonType,
+		Request: present(l.Req), Response: present(l.Resp), RequestType: jsonType, ResponseType: jsonType,
 	}
 	if l.Query != "" {
 		e.Target += "?" + l.Query
@@ -69,4 +77,12 @@ func (l line) entry() Entry {
 		e.Kind = kindOf(l.Method, l.Path)
 	}
 	return e
+}
+
+// present is a recorded body; recorders write null where there was none.
+func present(body json.RawMessage) []byte {
+	if string(body) == "null" {
+		return nil
+	}
+	return body
 }
