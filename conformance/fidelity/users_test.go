@@ -121,6 +121,7 @@ func TestUsersTowardsForeignServer(t *testing.T) {
 	virtually(t, func(t *testing.T) {
 		f := &foreignServer{tokens: map[*endpoint.Conn]string{}, sessions: map[*endpoint.Conn]bool{}}
 		var served []*endpoint.Conn
+		var links []*linkemu.Link
 		var mu sync.Mutex
 		transport := &coap.Transport{Dial: func(context.Context) (net.Conn, error) {
 			emulated := linkemu.New(linkemu.Config{})
@@ -131,7 +132,7 @@ func TestUsersTowardsForeignServer(t *testing.T) {
 				Profile: link.Default(), Handler: f,
 				KnownCritical: func(n endpoint.OptionNumber) bool { return n == coap.OptionVersion },
 			}))
-			t.Cleanup(func() { assert.NoError(t, emulated.Close()) })
+			links = append(links, emulated)
 			return &toOne{PacketConn: near, peer: linkemu.FarAddr()}, nil
 		}}
 		t.Cleanup(func() {
@@ -139,6 +140,9 @@ func TestUsersTowardsForeignServer(t *testing.T) {
 			for _, c := range served {
 				assert.NoError(t, c.Close())
 				c.Wait()
+			}
+			for _, l := range links { // below the sessions, so after them
+				assert.NoError(t, l.Close())
 			}
 		})
 		connect := inProcess{gateway.NewConnect(gateway.ConnectOptions{Transport: transport})}
