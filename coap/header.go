@@ -74,6 +74,10 @@ type field struct{ name, value string }
 // block-wise transfer and count against the datagram.
 const maxOptionField = 128
 
+// maxOptionHeader is the most that stands in front of an option's value: a byte,
+// and two extension bytes each for delta and length (RFC 7252 §3.1).
+const maxOptionHeader = 5
+
 // fields collects the lines of h that the predicate picks, in table order.
 func fields(h http.Header, pick func(headerRow) bool) []field {
 	var fs []field
@@ -92,13 +96,13 @@ func fields(h http.Header, pick func(headerRow) bool) []field {
 // at most max bytes; it returns those that are too long or for which there is no
 // room.
 func addFields(opts endpoint.Options, fs []field, max int) (_ endpoint.Options, long []field) {
-	size := optionsLen(opts)
+	size := opts.EncodedSize()
 	for _, f := range fs {
 		row, ok := headerByName(f.name)
 		if !ok {
 			continue
 		}
-		take := 1 + 2*maxExtension + 1 + len(f.value)
+		take := maxOptionHeader + 1 + len(f.value)
 		follows := len(long) > 0 && long[len(long)-1].name == f.name // lines of a name keep their order
 		if follows || len(f.value) > maxOptionField || size+take > max {
 			long = append(long, f)

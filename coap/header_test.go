@@ -235,7 +235,7 @@ func TestLongHeaders(t *testing.T) {
 			h.Set("Content-Type", "video/mp4")
 			resp, err := m.EncodeResponse(200, h, []byte("data"), PeerGateway)
 			require.NoError(t, err)
-			assert.LessOrEqual(t, optionsLen(resp.Options), m.maxHead+8, "options stay within half of a datagram")
+			assert.LessOrEqual(t, resp.Options.EncodedSize(), m.maxHead+8, "options stay within half of a datagram")
 			got := carriedResponse(t, m, 200, h, "data", PeerGateway)
 			body, err := io.ReadAll(got.Body)
 			require.NoError(t, err)

@@ -80,7 +80,7 @@ func (o *outgoing) encode(m *Mapping, kind PeerKind) (*endpoint.Request, error) 
 		return o.encodeForeign(m, code)
 	}
 	opts, exactTarget := m.targetOptions(o.target, kind == PeerGateway)
-	if !exactTarget || optionsLen(opts) > m.maxHead {
+	if !exactTarget || opts.EncodedSize() > m.maxHead {
 		opts, exactTarget = nil, false
 	}
 	opts, long := addFields(opts, o.fields, m.maxHead)

@@ -102,7 +102,7 @@ func TestRequestRoundTrip(t *testing.T) {
 		m := mappings[rapid.IntRange(0, 1).Draw(t, "mapping")]
 		req, err := m.EncodeRequest(r, PeerGateway)
 		require.NoError(t, err)
-		require.LessOrEqual(t, optionsLen(req.Options), m.maxHead+8+16, "half of a datagram, and the method")
+		require.LessOrEqual(t, req.Options.EncodedSize(), m.maxHead+8+16, "half of a datagram, and the method")
 		got, problem := m.decodeRequest(req)
 		require.Nil(t, problem)
 		require.Equal(t, method, got.Method)

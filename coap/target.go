@@ -104,7 +104,7 @@ func (m *Mapping) plainTargetOptions(t target) (endpoint.Options, *Error) {
 	for _, a := range args {
 		opts = opts.AddString(endpoint.URIQuery, a)
 	}
-	if n := optionsLen(opts); n > 2*m.maxHead-minBlock {
+	if n := opts.EncodedSize(); n > 2*m.maxHead-minBlock {
 		return nil, errNotCarried("a path and query of %d bytes on this link", n)
 	}
 	return opts.Remove(OptionForm), nil
@@ -175,31 +175,4 @@ func (m *Mapping) readTarget(opts endpoint.Options) (target, *Error) {
 		return target{}, &Error{Status: http.StatusNotFound, ErrCode: "M_UNRECOGNIZED", Message: "the path is not in the table", Err: err}
 	}
 	return target{path: path, query: paths.JoinQuery(args, form.Query)}, nil
-}
-
-// optionsLen is an upper bound for what the options take in a message
-// (RFC 7252 §3.1): the header byte and at most two extension bytes each for delta
-// and length.
-func optionsLen(opts endpoint.Options) int {
-	n, last := 0, endpoint.OptionNumber(0)
-	for _, o := range opts {
-		n += 1 + extension(int(o.Number-last)) + extension(len(o.Value)) + len(o.Value)
-		last = o.Number
-	}
-	return n
-}
-
-// maxExtension is the most that extension returns.
-const maxExtension = 2
-
-// extension is the number of extension bytes of an option delta or length
-// (RFC 7252 §3.1).
-func extension(v int) int {
-	switch {
-	case v < 13:
-		return 0
-	case v < 269:
-		return 1
-	}
-	return maxExtension
 }

@@ -65,7 +65,7 @@ func szxFor(n int) uint8 {
 // and token: no more than the profile wants, and so that the datagram has at most
 // so many bytes. ok is false when not even the smallest block fits.
 func (c *Conn) blockSZX(datagram int, opts Options, tokenLen int) (szx uint8, ok bool) {
-	room := datagram - c.cfg.Overhead - headerLen - tokenLen - opts.encodedSize() - blockOptions - 1
+	room := datagram - c.cfg.Overhead - headerLen - tokenLen - opts.EncodedSize() - blockOptions - 1
 	return szxFor(min(c.cfg.blockSize(), room)), room >= minBlockSize
 }
 

@@ -40,7 +40,7 @@ func (x *exchange) send(ctx context.Context, r *Request, opts Options) (Message,
 	c := x.c
 	szx, fits := c.blockSZX(c.cfg.largestSent(), opts, int(x.token.n))
 	room := c.cfg.largestSent() - c.cfg.Overhead - headerLen - int(x.token.n)
-	if !fits && (r.Body != nil || opts.encodedSize() > room) {
+	if !fits && (r.Body != nil || opts.EncodedSize() > room) {
 		return Message{}, ErrTooLarge
 	}
 	first := Message{Code: r.Code, Options: opts}

@@ -62,8 +62,9 @@ func AppendMessage(dst []byte, m *Message) ([]byte, error) {
 // (RFC 7252 §3.1).
 const maxOptionHeader = 5
 
-// encodedSize is the number of bytes that the options occupy in a message.
-func (o Options) encodedSize() int {
+// EncodedSize is the number of bytes that the options occupy in a message (RFC 7252
+// §3.1).
+func (o Options) EncodedSize() int {
 	size, last := 0, OptionNumber(0)
 	for _, opt := range o {
 		size += 1 + extended(int(opt.Number-last)) + extended(len(opt.Value)) + len(opt.Value)

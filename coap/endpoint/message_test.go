@@ -39,7 +39,7 @@ func TestMessageGolden(t *testing.T) {
 			wire, err := AppendMessage(nil, &tt.m)
 			require.NoError(t, err)
 			require.Equal(t, tt.wire, wire)
-			require.Equal(t, tt.m.Options.encodedSize(), optionBytes(&tt.m, wire))
+			require.Equal(t, tt.m.Options.EncodedSize(), optionBytes(&tt.m, wire))
 			m, err := ParseMessage(wire)
 			require.NoError(t, err)
 			require.Equal(t, describe(&tt.m), describe(&m))
@@ -95,7 +95,7 @@ func TestMessageRoundTrip(t *testing.T) {
 		}
 		wire, err := AppendMessage(nil, &m)
 		require.NoError(t, err)
-		require.Equal(t, m.Options.encodedSize(), optionBytes(&m, wire))
+		require.Equal(t, m.Options.EncodedSize(), optionBytes(&m, wire))
 		got, err := ParseMessage(wire)
 		require.NoError(t, err)
 		require.Equal(t, describe(&m), describe(&got))

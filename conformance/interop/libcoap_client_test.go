@@ -45,23 +45,31 @@ func (c libcoap) do(t *testing.T, path string, args ...string) answer {
 // libcoapVariants are the TLS libraries that Debian builds coap-client with.
 func libcoapVariants() []string { return []string{"openssl", "gnutls"} }
 
+// credential is a TLS library and what coap-client shows or asks for.
+type credential struct {
+	name, tls string
+	args      func(s *serve) []string
+}
+
+// libcoapCredentials are every TLS library with every kind of credential.
+func libcoapCredentials() (all []credential) {
+	for _, variant := range libcoapVariants() {
+		all = append(all,
+			credential{variant + "/psk", variant, func(*serve) []string { return []string{"-u", pskIdentity, "-k", pskKey} }},
+			credential{variant + "/certificate", variant, func(s *serve) []string { return []string{"-C", s.ca} }})
+	}
+	return all
+}
+
 // eachLibcoap runs a test for every TLS library and kind of credential.
 func eachLibcoap(t *testing.T, test func(t *testing.T, c libcoap, h *homeserver)) {
-	for _, variant := range libcoapVariants() {
-		for _, credential := range []string{"psk", "certificate"} {
-			t.Run(variant+"/"+credential, func(t *testing.T) {
-				t.Parallel()
-				h := startHomeserver(t)
-				s := startServe(t, h.Server)
-				c := libcoap{program: debian(t, "coap-client-"+variant), base: "coaps://" + s.addr}
-				if credential == "psk" {
-					c.args = []string{"-u", pskIdentity, "-k", pskKey}
-				} else {
-					c.args = []string{"-C", s.ca}
-				}
-				test(t, c, h)
-			})
-		}
+	for _, variant := range libcoapCredentials() {
+		t.Run(variant.name, func(t *testing.T) {
+			t.Parallel()
+			h := startHomeserver(t)
+			s := startServe(t, h.Server)
+			test(t, libcoap{program: debian(t, "coap-client-"+variant.tls), args: variant.args(s), base: "coaps://" + s.addr}, h)
+		})
 	}
 }
 

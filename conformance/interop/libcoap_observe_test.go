@@ -77,13 +77,13 @@ func receive[T any](t *testing.T, c <-chan T, what string) (item T) {
 // Each batch arrives once and in order, small ones and those of several blocks; a
 // batch with nothing in it is not sent (RFC 7641 §4.2, RFC 7959 §3.4).
 func TestLibcoapObservesSync(t *testing.T) {
-	for _, variant := range libcoapVariants() {
-		t.Run(variant, func(t *testing.T) {
+	for _, variant := range libcoapCredentials() {
+		t.Run(variant.name, func(t *testing.T) {
 			t.Parallel()
 			h := startSyncScript(t, roomsWith(5), "", roomsWith(3000), roomsWith(10), "", roomsWith(20_000), roomsWith(7))
 			s := startServe(t, h.Server)
-			client := start(t, debian(t, "coap-client-"+variant), "-u", pskIdentity, "-k", pskKey,
-				"-s", "60", "-w", "-A", "50", "-O", "256,secret", "coaps://"+s.addr+"/7?timeout=30000")
+			client := start(t, debian(t, "coap-client-"+variant.tls), append(variant.args(s),
+				"-s", "60", "-w", "-A", "50", "-O", "256,secret", "coaps://"+s.addr+"/7?timeout=30000")...)
 			// coap-client ends the line only after a notification of one block.
 			client.await(`"batch6"`)
 			printed := json.NewDecoder(strings.NewReader(client.printed()))

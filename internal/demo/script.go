@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http/httptrace"
 	"net/url"
 	"strings"
+	"sync"
 )
 
 // step is one thing that people do. It runs once over the link and once over
@@ -27,6 +29,7 @@ var script = []step{
 	{"bob's sync brings it", func(c *chat, ctx context.Context) error { return c.receive(ctx, &c.bob, "hello world") }},
 	{"bob's read receipt", (*chat).receipt},
 	{"bob types", (*chat).typing},
+	{"alice's sync catches up", func(c *chat, ctx context.Context) error { _, err := c.sync(ctx, &c.alice, 0); return err }},
 	{"bob answers, alice's sync waits for it", (*chat).longPoll},
 	{"alice asks for an unknown alias: 404", (*chat).notFound},
 }
@@ -173,8 +176,20 @@ func (c *chat) typing(ctx context.Context) error {
 
 func (c *chat) longPoll(ctx context.Context) error {
 	const text = "hello from the other side"
+	// Bob answers once alice's sync is on its way: it waits for him, and both ways
+	// the two requests are under way at once.
+	asked := make(chan struct{})
+	var once sync.Once
+	waiting := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		WroteRequest: func(httptrace.WroteRequestInfo) { once.Do(func() { close(asked) }) },
+	})
 	arrived := make(chan error, 1)
-	go func() { arrived <- c.receive(ctx, &c.alice, text) }()
+	go func() { arrived <- c.receive(waiting, &c.alice, text) }()
+	select {
+	case <-asked:
+	case err := <-arrived: // it could not even ask
+		return err
+	}
 	err := c.send(ctx, &c.bob, text)
 	return errors.Join(err, <-arrived)
 }

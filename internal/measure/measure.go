@@ -161,27 +161,14 @@ func messageSize(opts endpoint.Options, body io.Reader) (int, error) {
 // OptionBytes is what the Uri-Path, Content-Format and Uri-Query options among
 // opts take in a message (RFC 7252 §3.1).
 func OptionBytes(opts endpoint.Options) int {
-	n, last := 0, endpoint.OptionNumber(0)
+	var counted endpoint.Options
 	for _, o := range opts {
 		switch o.Number {
 		case endpoint.URIPath, endpoint.ContentFormat, endpoint.URIQuery:
-			n += 1 + extension(int(o.Number-last)) + extension(len(o.Value)) + len(o.Value)
-			last = o.Number
+			counted = append(counted, o)
 		}
 	}
-	return n
-}
-
-// extension is the number of extension bytes of an option delta or length
-// (RFC 7252 §3.1).
-func extension(v int) int {
-	switch {
-	case v < 13:
-		return 0
-	case v < 269:
-		return 1
-	}
-	return 2
+	return counted.EncodedSize()
 }
 
 // KindNames returns the kinds in the order of what they cost, dearest first.
