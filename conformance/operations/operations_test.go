@@ -1,0 +1,54 @@
+package operations_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/url"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/coapgw/coapgw/conformance/operations"
+)
+
+// promised are the rows that testdata/budgets.tsv has by agreement.
+var promised = []string{
+	"handshake", "login", "send", "encrypted", "sync", "receipt", "typing", "join", "history", "members", "push", "keys",
+	"to-device", "initial", "idle",
+}
+
+func TestAll(t *testing.T) {
+	all, err := operations.All()
+	require.NoError(t, err)
+	seen := make(map[string]bool)
+	for _, op := range all {
+		assert.False(t, seen[op.Name], "two operations are called %s", op.Name)
+		seen[op.Name] = true
+		assert.NotEmpty(t, op.About, op.Name)
+		assert.NotEmpty(t, op.Exchanges, op.Name)
+		for _, e := range op.Exchanges {
+			u, err := url.ParseRequestURI(e.Request.URI)
+			require.NoError(t, err, op.Name)
+			assert.Equal(t, e.Request.URI, u.RequestURI(), op.Name)
+			assert.True(t, json.Valid(e.Response.Body), op.Name)
+			assert.NotEmpty(t, e.Request.Header["User-Agent"], op.Name)
+			assert.NotEmpty(t, e.Response.Header["Access-Control-Allow-Origin"], op.Name)
+		}
+	}
+	for _, name := range promised {
+		assert.True(t, seen[name], name)
+	}
+}
+
+func TestRecordingsRoundTrip(t *testing.T) {
+	want := []operations.Recording{{Name: "a", Method: "PUT", URI: "/x?y=1", Body: `{"a":"<>&"}`, Status: 200, Response: "{}\n"}}
+	var file bytes.Buffer
+	require.NoError(t, operations.WriteRecordings(&file, want))
+	assert.Contains(t, file.String(), "<>&")
+	got, err := operations.ReadRecordings(&file)
+	require.NoError(t, err)
+	assert.Equal(t, want, got)
+	_, err = operations.ReadRecordings(bytes.NewReader([]byte("{}\n{")))
+	require.Error(t, err)
+}

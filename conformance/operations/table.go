@@ -1,0 +1,89 @@
+package operations
+
+import (
+	"fmt"
+	"time"
+)
+
+// longPoll is the timeout that clients give a /sync, as most of them do.
+const longPoll = 30 * time.Second
+
+// row is an operation with its exchanges as names of recordings.
+type row struct {
+	name, about string
+	begin       Begin
+	push        bool
+	exchange    string
+	hold        time.Duration
+	times       int // 0 means once
+}
+
+// table is in the order in which a client comes to do these things.
+var table = []row{
+	{name: "handshake", about: "first contact ever: handshake and versions", begin: Cold, exchange: "versions"},
+	{name: "reconnect", about: "the client restarted: handshake and versions", begin: Restarted, exchange: "versions"},
+	{name: "login", about: "login with a password", exchange: "login"},
+	{name: "send", about: `send "hello world"`, exchange: "send"},
+	{name: "encrypted", about: "send m.room.encrypted, 300 B of ciphertext", exchange: "encrypted"},
+	{name: "echo", about: "sync that brings one's own event", exchange: "echo"},
+	{name: "sync", about: "sync that brings one message at once", exchange: "sync"},
+	{name: "sync-delayed", about: "sync that brings one message after 10 s", exchange: "sync", hold: 10 * time.Second},
+	{name: "sync-pushed", about: "one message, pushed", push: true, exchange: "sync", hold: 10 * time.Second},
+	{name: "receipt", about: "read receipt", exchange: "receipt"},
+	{name: "typing", about: "typing", exchange: "typing"},
+	{name: "presence", about: "presence", exchange: "presence"},
+	{name: "reaction", about: "reaction", exchange: "reaction"},
+	{name: "join", about: "join a room", exchange: "join"},
+	{name: "create", about: "create a room", exchange: "create"},
+	{name: "history", about: "20 messages of history", exchange: "history"},
+	{name: "members", about: "members of a room of 48", exchange: "members"},
+	{name: "push", about: "push rules", exchange: "push"},
+	{name: "keys", about: "upload device keys and 50 one-time keys", exchange: "keys"},
+	{name: "query", about: "query the keys of a person", exchange: "query"},
+	{name: "to-device", about: "room key to one device", exchange: "to-device"},
+	{name: "initial", about: "initial sync, 10 rooms", exchange: "initial"},
+	{name: "initial-lazy", about: "initial sync, 10 rooms, members loaded lazily", exchange: "initial-lazy"},
+	{name: "idle", about: "an hour with sync open and nothing new", exchange: "idle", hold: longPoll, times: int(time.Hour / longPoll)},
+	{name: "not-found", about: "404", exchange: "not-found"},
+}
+
+// All returns every operation in the order of the table.
+func All() ([]Operation, error) {
+	recordings, err := Recordings()
+	if err != nil {
+		return nil, err
+	}
+	var all []Operation
+	for _, r := range table {
+		one, ok := recordings[r.exchange]
+		if !ok {
+			return nil, fmt.Errorf("operation %s: no recording of %q", r.name, r.exchange)
+		}
+		e := one.exchange()
+		e.Hold = r.hold
+		op := Operation{Name: r.name, About: r.about, Begin: r.begin, Push: r.push}
+		for range max(r.times, 1) {
+			op.Exchanges = append(op.Exchanges, e)
+		}
+		all = append(all, op)
+	}
+	return all, nil
+}
+
+// Warmup returns what goes over a connection before a warm operation: a request
+// without an access token and one with the token that the operations use.
+func Warmup() ([]Exchange, error) {
+	recordings, err := Recordings()
+	if err != nil {
+		return nil, err
+	}
+	var all []Exchange
+	for _, name := range []string{"versions", "whoami"} {
+		one, ok := recordings[name]
+		if !ok {
+			return nil, fmt.Errorf("warm-up: no recording of %q", name)
+		}
+		all = append(all, one.exchange())
+	}
+	return all, nil
+}
