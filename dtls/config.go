@@ -1,6 +1,7 @@
 package dtls
 
 import (
+	"cmp"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/sha256"
@@ -10,6 +11,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"time"
 
 	"github.com/coapgw/coapgw/coap/link"
 )
@@ -28,8 +30,15 @@ const (
 // Config says who the peers are and what the link bears. A server may serve keys
 // and certificates on one port; a client uses either.
 type Config struct {
-	// Profile gives the flight interval, the handshake timeout and the MTU.
+	// Profile gives the MTU and, to a client, the flight interval and the
+	// handshake timeout.
 	Profile link.Profile
+	// Slowest is the slowest link that a server's clients may have, which gives
+	// its flight interval and handshake timeout: a server cannot know the link
+	// before the handshake, so it answers repetitions of the client's flight and
+	// is in no hurry to repeat its own. Zero fields mean the longest among the
+	// built-in profiles.
+	Slowest link.Profile
 
 	// Identity and Key are the client's own pre-shared key. The identity travels
 	// in clear, so it should be opaque. Key has at least MinKey bytes.
@@ -124,6 +133,7 @@ func (c Config) server() (Config, error) {
 	if c.Keys == nil && len(c.Certificates) == 0 {
 		return c, ErrNoCredentials
 	}
+	var flight, timeout time.Duration
 	for _, d := range []struct {
 		v        *int
 		def, max int
@@ -137,6 +147,11 @@ func (c Config) server() (Config, error) {
 		}
 		*d.v = min(*d.v, d.max)
 	}
+	for _, p := range link.Profiles() {
+		flight, timeout = max(flight, p.FlightInterval), max(timeout, p.HandshakeTimeout)
+	}
+	c.Slowest.FlightInterval = cmp.Or(c.Slowest.FlightInterval, flight)
+	c.Slowest.HandshakeTimeout = cmp.Or(c.Slowest.HandshakeTimeout, timeout)
 	return c, errors.Join(c.checkProfile(), c.checkCertificates())
 }
 

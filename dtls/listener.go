@@ -153,7 +153,7 @@ func (l *Listener) read() {
 // shake runs one handshake and hands the session over.
 func (l *Listener) shake(ctx context.Context, a *association, peer net.Addr) {
 	defer a.cancel() // a session has no use for its context
-	ctx, cancel := context.WithTimeout(ctx, l.cfg.Profile.HandshakeTimeout)
+	ctx, cancel := context.WithTimeout(ctx, l.cfg.Slowest.HandshakeTimeout)
 	defer cancel()
 	stop := context.AfterFunc(ctx, a.in.close)
 	defer stop()

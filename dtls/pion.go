@@ -26,13 +26,13 @@ func signatureSchemes() []tls.SignatureScheme {
 // serverOptions configures one handshake. pion has no renegotiation.
 func serverOptions(cfg Config, a *association) []pion.ServerOption {
 	suites := cfg.accepted()
-	flight := cfg.Profile.FlightInterval
+	flight := cfg.Slowest.FlightInterval
 	if !a.cookie {
 		// The address is not proven: the flight is sent once and repeated only
 		// with the ClientHello, and a certificate, many times as long as the
 		// question, must not be had for it.
 		suites = slices.DeleteFunc(suites, func(s Suite) bool { return !s.PSK() })
-		flight = 2 * cfg.Profile.HandshakeTimeout
+		flight = 2 * cfg.Slowest.HandshakeTimeout
 	}
 	opts := []pion.ServerOption{
 		pion.WithCipherSuites(pionSuites(suites)...),
