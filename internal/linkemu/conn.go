@@ -44,7 +44,7 @@ func (c *Conn) ReadFrom(p []byte) (n int, from net.Addr, err error) {
 			<-wake
 			continue
 		}
-		timer := time.NewTimer(time.Until(deadline))
+		timer := time.NewTimer(deadline.Sub(c.link.now()))
 		select {
 		case <-wake:
 		case <-timer.C:
@@ -61,7 +61,7 @@ func (c *Conn) take() (r received, wake <-chan struct{}, deadline time.Time, err
 	switch {
 	case c.closed:
 		return r, nil, deadline, net.ErrClosed
-	case expired(c.readDeadline):
+	case c.link.expired(c.readDeadline):
 		return r, nil, deadline, os.ErrDeadlineExceeded
 	case len(c.inbox) > 0:
 		r = c.inbox[0]
@@ -83,7 +83,7 @@ func (c *Conn) WriteTo(p []byte, to net.Addr) (n int, err error) {
 	switch {
 	case c.closed:
 		return 0, net.ErrClosed
-	case expired(c.writeDeadline):
+	case c.link.expired(c.writeDeadline):
 		return 0, os.ErrDeadlineExceeded
 	}
 	c.link.send(c, p, to)
@@ -146,7 +146,9 @@ func (c *Conn) setDeadlines(t time.Time, deadlines ...*time.Time) error {
 }
 
 // expired reports whether a deadline is set and has passed.
-func expired(deadline time.Time) bool { return !deadline.IsZero() && !time.Now().Before(deadline) }
+func (l *Link) expired(deadline time.Time) bool {
+	return !deadline.IsZero() && !l.now().Before(deadline)
+}
 
 // release gives the address up, unless another socket took it over.
 func (c *Conn) release() {

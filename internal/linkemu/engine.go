@@ -41,7 +41,7 @@ func (f *flights) Pop() any {
 
 // send puts a datagram on the link. The caller holds l.mu.
 func (l *Link) send(c *Conn, payload []byte, to net.Addr) {
-	p := Packet{Up: c.out == &l.up, From: c.local, To: to, Payload: slices.Clone(payload), Sent: time.Now()}
+	p := Packet{Up: c.out == &l.up, From: c.local, To: to, Payload: slices.Clone(payload), Sent: l.now()}
 	if l.radio == nil {
 		c.out.accept(&p)
 		l.decided(c.out, p)

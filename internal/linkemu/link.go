@@ -66,6 +66,10 @@ type Config struct {
 	// HalfDuplex and Contact restrict who may send when; contacts count from New.
 	HalfDuplex HalfDuplex
 	Contact    Contact
+	// Now, where it is not nil, takes the place of package time: the link then
+	// stands still until somebody calls Advance, and deadlines are by that clock
+	// but pass unnoticed while a read waits.
+	Now func() time.Time
 }
 
 // FromProfile is the link that the profile describes. Profiles of other names meet
@@ -148,6 +152,7 @@ type Link struct {
 	flights  flights
 	sent     uint64
 	closed   bool
+	now      func() time.Time
 
 	kick chan struct{} // something earlier than expected, or the end
 	done chan struct{}
@@ -156,19 +161,36 @@ type Link struct {
 // New starts a link; the caller must Close it. Inside a testing/synctest bubble
 // it must be used only there.
 func New(cfg Config) *Link {
-	now := time.Now()
+	clock := cfg.Now
+	if clock == nil {
+		clock = time.Now
+	}
+	now := clock()
 	l := &Link{
 		up:    newLane(cfg, cfg.Up, 1, now),
 		down:  newLane(cfg, cfg.Down, 2, now),
 		conns: make(map[*Conn]struct{}),
+		now:   clock,
 		kick:  make(chan struct{}, 1),
 		done:  make(chan struct{}),
 	}
 	if cfg.HalfDuplex.On {
 		l.radio = &radio{HalfDuplex: cfg.HalfDuplex, turn: &l.up, other: &l.down}
 	}
+	if cfg.Now != nil {
+		close(l.done)
+		return l
+	}
 	go l.run()
 	return l
+}
+
+// Advance does what is due by the clock of Config.Now and tells when there is more
+// to do, the zero time if nothing is under way. It may be called without one too,
+// to no effect.
+func (l *Link) Advance() (next time.Time) {
+	next, _ = l.work(l.now())
+	return next
 }
 
 // FarAddr is the address of the far side's socket on every link.

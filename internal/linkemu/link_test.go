@@ -307,3 +307,36 @@ func TestTap(t *testing.T) {
 		}, seen)
 	})
 }
+
+// TestAdvance: with a clock of one's own nothing happens but by Advance.
+func TestAdvance(t *testing.T) {
+	for _, half := range []bool{false, true} {
+		start := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
+		now := start
+		l := New(Config{
+			Up:         Direction{Rate: 80, Delay: time.Second},
+			HalfDuplex: HalfDuplex{On: half},
+			Now:        func() time.Time { return now },
+		})
+		far, near := l.Listen(), l.Dial(client(1))
+		assert.True(t, l.Advance().IsZero())
+		send(t, near, 10)
+		send(t, near, 20)
+		var arrived []time.Duration
+		for next := l.Advance(); !next.IsZero(); next = l.Advance() {
+			require.True(t, next.After(now))
+			now = next
+			l.Advance()
+			if len(l.up.sockets[FarAddr().String()].inbox) > 0 {
+				_, _, err := far.ReadFrom(make([]byte, 20))
+				require.NoError(t, err)
+				arrived = append(arrived, now.Sub(start))
+			}
+		}
+		assert.Equal(t, []time.Duration{2 * time.Second, 4 * time.Second}, arrived)
+		require.NoError(t, far.SetReadDeadline(now))
+		_, _, err := far.ReadFrom(nil)
+		require.ErrorIs(t, err, os.ErrDeadlineExceeded)
+		require.NoError(t, l.Close())
+	}
+}
