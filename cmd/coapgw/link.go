@@ -4,13 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"sync"
 	"time"
 
-	"github.com/coapgw/coapgw/coap/link"
 	"github.com/coapgw/coapgw/internal/config"
 	"github.com/coapgw/coapgw/internal/linkemu"
 )
@@ -80,32 +78,6 @@ func (c *linkCmd) Run(ctx context.Context, std streams) (err error) {
 	return err
 }
 
-// report prints statistics as asked for, and once more at the end.
-func (c *linkCmd) report(ctx context.Context, w io.Writer, profile link.Profile, relay *linkemu.Relay) {
-	live, interval := isTerminal(w), c.Stats
-	if interval == 0 {
-		if !live {
-			return
-		}
-		interval = time.Second
-	}
-	start := time.Now()
-	line := func() string {
-		return statsLine(profile, relay.Link.Stats(), relay.Clients(), time.Since(start))
-	}
-	each(ctx, interval, func() {
-		if live {
-			fmt.Fprint(w, "\r\x1b[2K", line()) // over the line before
-		} else {
-			fmt.Fprintln(w, line())
-		}
-	})
-	if live {
-		fmt.Fprint(w, "\r\x1b[2K")
-	}
-	fmt.Fprintln(w, line())
-}
-
 // each calls f in each interval until ctx ends.
 func each(ctx context.Context, interval time.Duration, f func()) {
 	ticker := time.NewTicker(interval)
@@ -118,38 +90,4 @@ func each(ctx context.Context, interval time.Duration, f func()) {
 			f()
 		}
 	}
-}
-
-// statsLine is what happened on the link so far.
-func statsLine(p link.Profile, s linkemu.Stats, clients int, elapsed time.Duration) string {
-	direction := func(c linkemu.Counters) string {
-		text := fmt.Sprintf("%d datagrams %d B", c.Datagrams, c.Payload)
-		if elapsed > 0 {
-			text += fmt.Sprintf(" busy %.0f %%", min(100, 100*c.Busy.Seconds()/elapsed.Seconds()))
-		}
-		for _, n := range []struct {
-			count int64
-			what  string
-		}{{c.Lost, "lost"}, {c.Dropped, "dropped"}, {c.Violations, "too large"}} {
-			if n.count > 0 {
-				text += fmt.Sprintf(" %d %s", n.count, n.what)
-			}
-		}
-		return text
-	}
-	text := fmt.Sprintf("%s %v: up %s, down %s", p.Name, elapsed.Round(time.Second), direction(s.Up), direction(s.Down))
-	if p.HalfDuplex {
-		text += fmt.Sprintf(", %d turns", s.Turnarounds)
-	}
-	return text + fmt.Sprintf(", clients: %d", clients)
-}
-
-// isTerminal tells whether people watch w.
-func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	if !ok {
-		return false
-	}
-	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }

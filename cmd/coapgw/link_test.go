@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"io"
 	"net"
 	"net/http/httptest"
@@ -67,17 +68,42 @@ func TestLinkFailures(t *testing.T) {
 
 // TestLinkStats: who asks for statistics gets them at the end at the latest.
 func TestLinkStats(t *testing.T) {
-	ctx, stop := context.WithCancel(t.Context())
-	out, w := io.Pipe()
-	var errs bytes.Buffer
-	code := make(chan int)
-	go func() {
-		code <- run(ctx, strings.Fields("link --profile gprs --to 127.0.0.1:1 --listen 127.0.0.1:0 --stats 1h --rebind 1h"), streams{nil, w, &errs})
-	}()
-	readyAddress(t, out)
-	stop()
-	assert.Equal(t, exitOK, <-code)
-	assert.Regexp(t, `^gprs 0s: up 0 datagrams 0 B busy 0 %, down 0 datagrams 0 B busy 0 %, clients: 0\n$`, errs.String())
+	const none = `{"datagrams":0,"payload_bytes":0,"bytes":0,"busy_seconds":0,"lost":0,"unclaimed":0,"dropped":0,"too_large":0}`
+	for flags, want := range map[string]string{
+		"--rebind 1h":       `^$`,
+		"--stats 1h":        `^gprs 0s: up 0 datagrams 0 B busy 0 %, down 0 datagrams 0 B busy 0 %, clients: 0\n$`,
+		"--json":            `^{"link":"gprs","seconds":[0-9.e-]+,"clients":0,"turns":0,"up":` + none + `,"down":` + none + `}\n$`,
+		"--json --stats 1h": `^{"link":"gprs".*}\n$`,
+	} {
+		ctx, stop := context.WithCancel(t.Context())
+		out, w := io.Pipe()
+		var errs bytes.Buffer
+		code := make(chan int)
+		go func() {
+			code <- run(ctx, strings.Fields("link --profile gprs --to 127.0.0.1:1 --listen 127.0.0.1:0 "+flags), streams{nil, w, &errs})
+		}()
+		readyAddress(t, out)
+		stop()
+		assert.Equal(t, exitOK, <-code, flags)
+		assert.Regexp(t, want, errs.String(), flags)
+	}
+}
+
+func TestStatsJSON(t *testing.T) {
+	hf, _ := link.ByName("hf-vara500")
+	text := statsJSON(hf, linkemu.Stats{
+		Up: linkemu.Counters{
+			Datagrams: 12, Payload: 900, Bytes: 996, Busy: 1500 * time.Millisecond,
+			Lost: 2, Unclaimed: 3, Dropped: 4, Violations: 5,
+		},
+		Turnarounds: 7,
+	}, 1, time.Minute)
+	var got linkReport
+	require.NoError(t, json.Unmarshal([]byte(text), &got))
+	assert.Equal(t, linkReport{
+		Link: "hf-vara500", Seconds: 60, Clients: 1, Turns: 7,
+		Up: laneReport{Datagrams: 12, Payload: 900, Bytes: 996, BusySeconds: 1.5, Lost: 2, Unclaimed: 3, Dropped: 4, TooLarge: 5},
+	}, got)
 }
 
 func TestStatsLine(t *testing.T) {

@@ -115,6 +115,8 @@ type Relay struct {
 	// Stats is the time between two lines of statistics; 0 means each second on a
 	// terminal, and none elsewhere.
 	Stats time.Duration `env:"-" help:"Print statistics to standard error this often; by default each second on a terminal." placeholder:"DURATION"`
+	// JSON is the form of the statistics, which are then always printed at the end.
+	JSON bool `name:"json" env:"-" help:"Print statistics as JSON, one object a line, and always once at the end."`
 	// Rebind is how often the server sees clients from another address; 0 means
 	// never.
 	Rebind time.Duration `env:"-" help:"Change the addresses that the server sees this often, as a NAT does that forgets." placeholder:"DURATION"`
