@@ -65,16 +65,9 @@ func szxFor(n int) uint8 {
 // and token: no more than the profile wants, and so that the datagram has at most
 // so many bytes. ok is false when not even the smallest block fits.
 func (c *Conn) blockSZX(datagram int, opts Options, tokenLen int) (szx uint8, ok bool) {
-	room := datagram - c.cfg.Overhead - headerLen - tokenLen - opts.EncodedSize() - blockOptions - 1
-	return szxFor(min(c.cfg.blockSize(), room)), room >= minBlockSize
-}
-
-// blockSize is the largest block that this side asks for or sends, in bytes.
-func (c *Config) blockSize() int {
-	if c.Profile.BlockSize == 0 {
-		return maxBlockSize
-	}
-	return c.Profile.BlockSize
+	t := c.terms()
+	room := datagram - t.overhead - headerLen - tokenLen - opts.EncodedSize() - blockOptions - 1
+	return szxFor(min(t.blockSize(), room)), room >= minBlockSize
 }
 
 // transferKey identifies what a block belongs to on this session: method and

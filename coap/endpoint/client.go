@@ -38,13 +38,13 @@ func (c *Conn) Do(ctx context.Context, r *Request) (*Response, error) {
 // payload may be only the first block.
 func (x *exchange) send(ctx context.Context, r *Request, opts Options) (Message, error) {
 	c := x.c
-	szx, fits := c.blockSZX(c.cfg.largestSent(), opts, int(x.token.n))
-	room := c.cfg.largestSent() - c.cfg.Overhead - headerLen - int(x.token.n)
+	szx, fits := c.blockSZX(c.terms().largestSent(), opts, int(x.token.n))
+	room := c.terms().largestSent() - c.terms().overhead - headerLen - int(x.token.n)
 	if !fits && (r.Body != nil || opts.EncodedSize() > room) {
 		return Message{}, ErrTooLarge
 	}
 	first := Message{Code: r.Code, Options: opts}
-	if wanted, _ := c.blockSZX(c.cfg.largestReceived(), nil, int(x.token.n)); wanted < szxFor(maxBlockSize) {
+	if wanted, _ := c.blockSZX(c.terms().largestReceived(), nil, int(x.token.n)); wanted < szxFor(maxBlockSize) {
 		// Ask for smaller blocks before the first one comes (RFC 7959 §2.4).
 		first.Options = opts.clone().AddUint(Block2, block{szx: wanted}.value())
 	}
@@ -137,7 +137,7 @@ func (c *Conn) claim(code Code, opts Options, observation bool) (tag []byte, key
 	if c.claims == nil {
 		c.claims = make(map[uint64]int)
 	}
-	if c.claims[key] > 0 && (observation || !c.peerKnown) {
+	if c.claims[key] > 0 && (observation || !c.terms().peerKnown) {
 		c.tag++
 		tag = EncodeUint(c.tag)
 	}

@@ -9,10 +9,10 @@ import (
 	"net"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
-	"github.com/coapgw/coapgw/coap/link"
 	"github.com/coapgw/coapgw/coap/trace"
 )
 
@@ -32,15 +32,14 @@ type Conn struct {
 	cfg  Config
 	log  *slog.Logger
 	gate gate
+	// current is what the session goes by, see terms. It is replaced with mu held.
+	current atomic.Pointer[terms]
 
 	ctx    context.Context // ends with the session
 	cancel context.CancelFunc
 	wg     sync.WaitGroup // every goroutine
 
 	mu          sync.Mutex
-	ackDelay    time.Duration // before a request is acknowledged on its own
-	lifetime    time.Duration // EXCHANGE_LIFETIME
-	peerKnown   bool
 	received    uint64 // datagrams
 	mids        messageIDs
 	tokens      tokens
@@ -73,36 +72,22 @@ func New(c net.Conn, cfg Config) *Conn {
 		cfg.MaxRequests = defaultMaxRequests
 	}
 	conn := &Conn{
-		nc:       c,
-		cfg:      cfg,
-		log:      cfg.Log,
-		gate:     gate{free: max(cfg.Profile.NStart, 1)},
-		ackDelay: min(cfg.Profile.EmptyAckDelay, unknownPeerAckDelay),
-		lifetime: cfg.Profile.ExchangeLifetime(),
-		mids:     newMessageIDs(),
-		seen:     duplicates{seed: maphash.MakeSeed()},
-
-		estimator: newEstimator(&cfg),
+		nc:   c,
+		cfg:  cfg,
+		log:  cfg.Log,
+		mids: newMessageIDs(),
+		seen: duplicates{seed: maphash.MakeSeed()},
 	}
+	t := newTerms(&cfg)
+	conn.current.Store(t)
+	conn.estimator = newEstimator(t)
+	conn.gate.resize(t.profile.NStart)
 	if conn.log == nil {
 		conn.log = slog.New(slog.DiscardHandler)
 	}
 	conn.ctx, conn.cancel = context.WithCancel(context.Background())
 	conn.wg.Go(conn.read)
 	return conn
-}
-
-// SetPeer tells the session that the peer is an endpoint of this package with
-// profile p. Then empty acknowledgements are delayed as the profile says,
-// EXCHANGE_LIFETIME is the longer one of both sides, and blocks belong to a
-// transfer only if they carry its token.
-func (c *Conn) SetPeer(p link.Profile) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.peerKnown = true
-	// Late enough to piggyback most responses, and before the peer repeats.
-	c.ackDelay = min(c.cfg.Profile.EmptyAckDelay, p.AckTimeout/2)
-	c.lifetime = max(c.cfg.Profile.ExchangeLifetime(), p.ExchangeLifetime())
 }
 
 // RemoteAddr returns the address of the peer, which may change during a session.
@@ -151,10 +136,12 @@ func (c *Conn) closed() bool { return c.over }
 // read is the goroutine of the session.
 func (c *Conn) read() {
 	defer c.Close()
-	p := &c.cfg.Profile
-	buf := make([]byte, max(p.MaxDatagram(true), p.MaxDatagram(false), minReadBuffer))
+	var buf []byte
 	failures := 0
 	for {
+		if n := c.terms().readBuffer(); n > len(buf) {
+			buf = make([]byte, n)
+		}
 		n, err := c.nc.Read(buf)
 		if err == nil {
 			failures = 0
@@ -198,11 +185,9 @@ func (c *Conn) pause(d time.Duration) bool {
 // write sends one datagram. An error is a lost datagram: retransmission deals
 // with it, and a connection that broke for good ends the reader.
 func (c *Conn) write(kind trace.Kind, data []byte) {
-	if c.estimator != nil {
-		c.mu.Lock()
-		c.estimator.send(time.Now(), len(data))
-		c.mu.Unlock()
-	}
+	c.mu.Lock()
+	c.estimator.send(time.Now(), len(data))
+	c.mu.Unlock()
 	c.put(kind, data)
 }
 

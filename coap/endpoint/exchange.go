@@ -117,7 +117,7 @@ func (x *exchange) request(ctx context.Context, m *Message) (Message, error) {
 	if err != nil {
 		return Message{}, err
 	}
-	watch := time.NewTimer(x.c.cfg.Profile.MaxTransmitWait())
+	watch := time.NewTimer(x.c.terms().profile.MaxTransmitWait())
 	defer watch.Stop()
 	begun := time.Now()
 	for {
@@ -132,7 +132,7 @@ func (x *exchange) request(ctx context.Context, m *Message) (Message, error) {
 			return r.m, r.err
 		case <-watch.C:
 			x.check(ctx, answer, time.Since(begun))
-			watch.Reset(x.c.cfg.Profile.MaxTransmitWait())
+			watch.Reset(x.c.terms().profile.MaxTransmitWait())
 		}
 	}
 }
@@ -195,7 +195,7 @@ func (c *Conn) receiveResponse(m *Message, data []byte) {
 		c.tokens.answered(tokenOf(m.Token), nil, c.received)
 	}
 	if m.Type == Confirmable && !c.seen.full() {
-		expires := now.Add(c.lifetime)
+		expires := now.Add(c.terms().lifetime)
 		c.seen.setReply(c.seen.add(h, token{}, expires, false), answer)
 		c.sweepBefore(expires)
 	}

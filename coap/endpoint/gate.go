@@ -10,15 +10,24 @@ import (
 // (NSTART, RFC 7252 §4.7). Who came first is admitted first.
 type gate struct {
 	mu      sync.Mutex
-	free    int
+	places  int
+	inside  int // more than places for a while after resize
 	waiting []chan struct{}
+}
+
+// resize sets how many places there are.
+func (g *gate) resize(places int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.places = max(places, 1)
+	g.admit()
 }
 
 // enter waits for a place. It fails when ctx or session ends first.
 func (g *gate) enter(ctx, session context.Context) error {
 	g.mu.Lock()
-	if g.free > 0 {
-		g.free--
+	if g.inside < g.places {
+		g.inside++
 		g.mu.Unlock()
 		return nil
 	}
@@ -50,10 +59,15 @@ func (g *gate) enter(ctx, session context.Context) error {
 func (g *gate) leave() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if len(g.waiting) == 0 {
-		g.free++
-		return
+	g.inside--
+	g.admit()
+}
+
+// admit lets in who waits while there are places. g.mu is held.
+func (g *gate) admit() {
+	for g.inside < g.places && len(g.waiting) > 0 {
+		g.inside++
+		close(g.waiting[0])
+		g.waiting = slices.Delete(g.waiting, 0, 1)
 	}
-	close(g.waiting[0])
-	g.waiting = slices.Delete(g.waiting, 0, 1)
 }

@@ -95,9 +95,9 @@ func (c *Conn) receiveRequest(m *Message, data []byte) {
 	if !transient && c.seen.full() {
 		problem = busy()
 	} else {
-		lifetime := c.lifetime
+		lifetime := c.terms().lifetime
 		if m.Type == NonConfirmable {
-			lifetime = c.cfg.Profile.NonLifetime()
+			lifetime = c.terms().profile.NonLifetime()
 		}
 		expires := now.Add(lifetime)
 		in.mark = c.seen.add(in.hash, tokenOf(m.Token), expires, transient)
@@ -162,7 +162,7 @@ func (in *incoming) startAckTimer() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if in.m.Type == Confirmable && in.timer == nil && !in.acknowledged && !in.answered {
-		in.timer = time.AfterFunc(c.ackDelay, in.acknowledge)
+		in.timer = time.AfterFunc(c.terms().ackDelay, in.acknowledge)
 	}
 }
 
@@ -269,7 +269,7 @@ func (in *incoming) deliver(ctx context.Context, m *Message) error {
 	}
 	m.Type, m.MessageID = Acknowledgement, in.m.MessageID
 	if in.m.Type == NonConfirmable {
-		mid, wait := c.mids.take(time.Now(), c.lifetime)
+		mid, wait := c.mids.take(time.Now(), c.terms().lifetime)
 		if wait > 0 { // no message ID is free: the response is lost
 			c.mu.Unlock()
 			return nil

@@ -223,8 +223,9 @@ func (o *Observation) receive(m *Message, h uint64) (answer []byte) {
 		return nil
 	}
 	if m.Type == Confirmable {
-		n.mark = c.seen.add(h, token{}, now.Add(c.lifetime), false)
-		c.sweepBefore(now.Add(c.lifetime))
+		expires := now.Add(c.terms().lifetime)
+		n.mark = c.seen.add(h, token{}, expires, false)
+		c.sweepBefore(expires)
 	}
 	o.queue = append(o.queue, n)
 	o.startDelivering()

@@ -67,7 +67,7 @@ func (c *Conn) firstTimeout(m *Message, bytes int) time.Duration {
 		return c.estimator.timeout(m, bytes)
 	}
 	// Random between ACK_TIMEOUT and ACK_TIMEOUT times ACK_RANDOM_FACTOR.
-	p := &c.cfg.Profile
+	p := &c.terms().profile
 	return time.Duration(float64(p.AckTimeout) * (1 + random.Float64()*max(p.AckRandomFactor-1, 0)))
 }
 
@@ -80,7 +80,7 @@ func (c *Conn) lockWithID(ctx context.Context, id *uint16) error {
 			c.mu.Unlock()
 			return ErrClosed
 		}
-		mid, wait := c.mids.take(time.Now(), c.lifetime)
+		mid, wait := c.mids.take(time.Now(), c.terms().lifetime)
 		if wait == 0 {
 			*id = mid
 			return nil
@@ -106,7 +106,7 @@ func (c *Conn) retransmit(t *transmission) {
 		c.mu.Unlock()
 		return
 	}
-	if t.repeated >= c.cfg.Profile.MaxRetransmit {
+	if t.repeated >= c.terms().profile.MaxRetransmit {
 		if rest := time.Until(t.giveUp); rest > 0 {
 			t.timer.Reset(rest)
 			c.mu.Unlock()

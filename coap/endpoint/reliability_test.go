@@ -185,7 +185,7 @@ func TestAbandonedWaiterLeavesTheGate(t *testing.T) {
 // TestGateLosesNoPlace: also when who waits is admitted and gives up at once.
 func TestGateLosesNoPlace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := &gate{free: 1}
+		g := &gate{places: 1}
 		for range 200 {
 			require.NoError(t, g.enter(t.Context(), t.Context()))
 			ctx, cancel := context.WithCancel(t.Context())
@@ -199,7 +199,7 @@ func TestGateLosesNoPlace(t *testing.T) {
 			if <-result == nil {
 				g.leave()
 			}
-			require.Equal(t, 1, g.free)
+			require.Zero(t, g.inside)
 			require.Empty(t, g.waiting)
 		}
 	})

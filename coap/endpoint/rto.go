@@ -15,7 +15,7 @@ import (
 //
 // A nil estimator knows nothing of the link.
 type estimator struct {
-	profile link.Profile
+	profile *link.Profile
 	up      bool // what this side sends goes up
 	// record is what the layer below adds to each datagram, in bytes.
 	record int
@@ -37,17 +37,26 @@ type estimator struct {
 const blockHead = headerLen + 8 + blockOptions
 
 // newEstimator returns nil where the rates or the side are not known.
-func newEstimator(cfg *Config) *estimator {
-	p := cfg.Profile
-	if cfg.Side == SideUnknown || p.RateUp <= 0 || p.RateDown <= 0 {
+func newEstimator(t *terms) *estimator {
+	p := &t.profile
+	if t.side == SideUnknown || p.RateUp <= 0 || p.RateDown <= 0 {
 		return nil
 	}
 	return &estimator{
-		profile: p, up: cfg.Side == SideConstrained, record: cfg.Overhead,
-		block: min(cfg.blockSize()+blockHead, cfg.largestReceived()-cfg.Overhead),
+		profile: p, up: t.side == SideConstrained, record: t.overhead,
+		block: min(t.blockSize()+blockHead, t.largestReceived()-t.overhead),
 		// As long as a peer does that knows our profile, or one that does not.
 		hold: max(min(p.EmptyAckDelay, p.AckTimeout/2), unknownPeerAckDelay),
 	}
+}
+
+// succeeded hands what the link still has to send on to the estimator of another
+// profile, and returns that.
+func (e *estimator) succeeded(by *estimator) *estimator {
+	if e != nil && by != nil {
+		by.free = e.free
+	}
+	return by
 }
 
 // airtime is how long the link is busy with a message of the given length.
@@ -89,7 +98,7 @@ func (e *estimator) computed(sent, answer int) time.Duration {
 // whole. No timeout is longer than one by §4.2 can be, so that the times of §4.8.2,
 // for which peers remember messages, hold.
 func (e *estimator) timeout(m *Message, bytes int) time.Duration {
-	p := &e.profile
+	p := e.profile
 	d := e.computed(bytes, headerLen)
 	if m.Code.IsRequest() {
 		// The peer acknowledges at once with a response, or later without.
@@ -126,7 +135,7 @@ func (e *estimator) answer(m *Message) int {
 // air before the answer. Before the first sample it is what ACK_TIMEOUT, which is
 // made for a full datagram and an empty acknowledgement, leaves for it.
 func (e *estimator) residual() time.Duration {
-	p := &e.profile
+	p := e.profile
 	estimate := p.AckTimeout - e.computed(p.MaxDatagram(e.up)-e.record, headerLen)
 	if e.sampled {
 		estimate = e.smoothed + 4*e.variation

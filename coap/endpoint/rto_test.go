@@ -328,7 +328,7 @@ func TestGivesUpNoSooner(t *testing.T) {
 func TestTimeoutsAreSpread(t *testing.T) {
 	cfg := tenBytes()
 	cfg.Profile.AckRandomFactor = 1.5
-	e := newEstimator(&cfg)
+	e := newEstimator(newTerms(&cfg))
 	e.sample(0, 0, 0)
 	ping := &Message{Type: Confirmable}
 	seen := map[time.Duration]bool{}
@@ -349,7 +349,7 @@ func TestTimeoutsFitTheProfiles(t *testing.T) {
 	for _, p := range link.Profiles() {
 		for _, side := range []Side{SideConstrained, SideFar} {
 			cfg := Config{Profile: p, Side: side, Overhead: record}
-			e := newEstimator(&cfg)
+			e := newEstimator(newTerms(&cfg))
 			if e == nil {
 				assert.Zero(t, p.RateUp*p.RateDown, p.Name)
 				continue

@@ -159,7 +159,7 @@ func (c *Conn) firstBlock(resp *Response, opts Options, tokenLen int, asked uint
 	if resp.Body == nil {
 		return m, nil
 	}
-	szx, _ := c.blockSZX(c.cfg.largestSent(), opts, tokenLen)
+	szx, _ := c.blockSZX(c.terms().largestSent(), opts, tokenLen)
 	szx = min(szx, asked)
 	src := source{r: resp.Body}
 	buf := make([]byte, blockBuffer(resp.Size, szx))

@@ -71,7 +71,7 @@ func (c *Conn) addDownload(d *download) {
 		held -= idlest.held
 		c.dropDownload(idlest)
 	}
-	d.expires = time.Now().Add(c.cfg.Profile.MaxTransmitWait())
+	d.expires = time.Now().Add(c.terms().profile.MaxTransmitWait())
 	c.downloads = append(c.downloads, d)
 	c.sweepBefore(d.expires)
 }
@@ -142,7 +142,7 @@ func (c *Conn) findDownload(key uint64, tok token) *download {
 		if d.token == tok && !d.roaming {
 			return d
 		}
-		if d.roaming || !c.peerKnown {
+		if d.roaming || !c.terms().peerKnown {
 			found = d
 		}
 	}
@@ -168,7 +168,7 @@ func (c *Conn) serveBlock(in *incoming) {
 		return
 	}
 	c.fetching++
-	d.expires = time.Now().Add(c.cfg.Profile.MaxTransmitWait())
+	d.expires = time.Now().Add(c.terms().profile.MaxTransmitWait())
 	c.mu.Unlock()
 	in.startAckTimer()
 	c.wg.Go(func() {

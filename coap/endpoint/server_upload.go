@@ -43,7 +43,7 @@ func (c *Conn) newUpload(in *incoming) *upload {
 	u.ctx, u.cancel = context.WithCancel(c.ctx)
 	c.mu.Lock()
 	for _, old := range slices.Clone(c.uploads) {
-		if old.key == u.key && (old.token == u.token || !c.peerKnown) {
+		if old.key == u.key && (old.token == u.token || !c.terms().peerKnown) {
 			c.failUpload(old, &BlockError{Offset: old.next, Reason: "started over by the peer"})
 		}
 	}
@@ -107,7 +107,7 @@ func (c *Conn) findUpload(key uint64, tok token) *upload {
 		if u.token == tok {
 			return u
 		}
-		if !c.peerKnown {
+		if !c.terms().peerKnown {
 			found = u
 		}
 	}
@@ -155,14 +155,14 @@ func (c *Conn) receiveBlock(in *incoming) {
 
 // touch postpones the end of an idle transfer. c.mu is held.
 func (u *upload) touch() {
-	u.expires = time.Now().Add(u.c.cfg.Profile.MaxTransmitWait())
+	u.expires = time.Now().Add(u.c.terms().profile.MaxTransmitWait())
 	u.c.sweepBefore(u.expires)
 }
 
 // goOn asks for the next block, no larger than this side wants them (RFC 7959
 // §2.3).
 func (c *Conn) goOn(in *incoming) *Message {
-	szx, _ := c.blockSZX(c.cfg.largestReceived(), in.m.Options, len(in.m.Token))
+	szx, _ := c.blockSZX(c.terms().largestReceived(), in.m.Options, len(in.m.Token))
 	b := in.block1
 	b.szx = min(b.szx, szx)
 	return &Message{Code: Continue, Options: Options{}.AddUint(Block1, b.value())}

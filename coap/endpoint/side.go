@@ -13,19 +13,3 @@ const (
 	// SideFar is where the Internet is: it sends down.
 	SideFar
 )
-
-// largestSent is the largest datagram that this side may send, in bytes.
-func (c *Config) largestSent() int {
-	if c.Side == SideUnknown {
-		return c.Profile.MTU
-	}
-	return c.Profile.MaxDatagram(c.Side == SideConstrained)
-}
-
-// largestReceived is the largest datagram that the peer may send, in bytes.
-func (c *Config) largestReceived() int {
-	if c.Side == SideUnknown {
-		return c.Profile.MTU
-	}
-	return c.Profile.MaxDatagram(c.Side != SideConstrained)
-}

@@ -1,0 +1,117 @@
+package endpoint
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/coapgw/coapgw/coap/link"
+)
+
+// adopter adopts a profile when the first request arrives, as a server does that
+// learns from it of its client's link.
+type adopter struct {
+	profile link.Profile
+	once    sync.Once
+	serve   HandlerFunc
+}
+
+func (a *adopter) Admit(r *Request) func(context.Context) *Response {
+	a.once.Do(func() { r.Conn.Adopt(a.profile) })
+	return a.serve.Admit(r)
+}
+
+// TestAdopt: all times and sizes of a session follow the profile that it adopts.
+func TestAdopt(t *testing.T) {
+	slow := tenBytes()
+	slow.Profile.EmptyAckDelay = 30 * time.Second
+	slow.Profile.MTU = 2000 // more than a read buffer needs as a rule
+	slow.Profile.NStart = 1
+	serve := HandlerFunc(func(ctx context.Context, r *Request) *Response {
+		select {
+		case <-time.After(20 * time.Second): // virtual
+		case <-ctx.Done():
+		}
+		return &Response{Code: Content, Body: strings.NewReader(string(testBody(100))), Size: 100}
+	})
+	cfg := Config{Profile: testProfile(), Side: SideFar, Handler: &adopter{profile: slow.Profile, serve: serve}}
+	climb(t, cfg, func(l *ladder) {
+		before := l.conn.terms().lifetime
+		// No acknowledgement of its own before 30 s, and blocks of 64 bytes.
+		l.run(`
+			> CON GET #0001 t=aa /x
+			< ACK 2.05 #0001 t=aa Block2=0/1/64 Size2=100 [0:64] @20s..20s
+		`)
+		require.Equal(t, slow.Profile.ExchangeLifetime(), l.conn.terms().lifetime)
+		require.Greater(t, slow.Profile.ExchangeLifetime(), before)
+		require.True(t, l.conn.terms().peerKnown)
+
+		time.Sleep(time.Minute) // virtual: until that has left
+		for range 3 {           // NSTART is 1, it was 8
+			l.ping()
+		}
+		// The timeout of a link of ten bytes a second.
+		l.run(`
+			< CON EMPTY #a t=
+			< CON EMPTY #a t= @80.4s..80.4s
+			> RST EMPTY #a
+		`)
+		require.Len(t, l.conn.outstanding, 1)
+
+		// A datagram that is larger than the session was made for is read whole: cut
+		// short it would be another message, and no duplicate.
+		m := Message{Type: NonConfirmable, Code: PUT, MessageID: 7, Token: []byte{1}, Payload: testBody(1990)}
+		data, err := AppendMessage(nil, &m)
+		require.NoError(t, err)
+		l.raw(data)
+		l.conn.mu.Lock()
+		_, whole := l.conn.seen.find(l.conn.seen.hash(data), time.Now())
+		l.conn.mu.Unlock()
+		require.True(t, whole)
+	})
+}
+
+// TestAdoptShortensNothing: what the peer sent by the longer EXCHANGE_LIFETIME may
+// still be repeated.
+func TestAdoptShortensNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ours, _ := datagramPipe()
+		slow, quick := tenBytes().Profile, testProfile()
+		c := New(ours, Config{Profile: slow, Side: SideFar})
+		defer c.Wait()
+		defer c.Close()
+		c.Adopt(quick)
+		assert.Equal(t, slow.ExchangeLifetime(), c.terms().lifetime)
+		assert.Nil(t, c.estimator, "the rates are not known any more")
+	})
+}
+
+// TestAdoptWhileRunning: at any time, under the race detector.
+func TestAdoptWhileRunning(t *testing.T) {
+	cfg := Config{Profile: testProfile(), Side: SideFar, Handler: HandlerFunc(mirror)}
+	together(t, cfg, cfg, perfect, func(t *testing.T, client, server *Conn) {
+		var all sync.WaitGroup
+		for range 8 {
+			all.Go(func() {
+				for range 20 {
+					exchangeBytes(t, client, 3000)
+				}
+			})
+		}
+		all.Go(func() {
+			p := testProfile()
+			for i := range 100 {
+				p.NStart, p.BlockSize = 1+i%8, 16<<(i%7)
+				server.Adopt(p)
+				client.Adopt(p)
+			}
+		})
+		all.Wait()
+	})
+}
