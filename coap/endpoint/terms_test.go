@@ -59,7 +59,7 @@ func TestAdopt(t *testing.T) {
 		// The timeout of a link of ten bytes a second.
 		l.run(`
 			< CON EMPTY #a t=
-			< CON EMPTY #a t= @80.4s..80.4s
+			< CON EMPTY #a t= @12.1s..12.1s
 			> RST EMPTY #a
 		`)
 		require.Len(t, l.conn.outstanding, 1)
