@@ -41,9 +41,10 @@ var table = []row{
 	{name: "keys", about: "upload device keys and 50 one-time keys", exchange: "keys"},
 	{name: "query", about: "query the keys of a person", exchange: "query"},
 	{name: "to-device", about: "room key to one device", exchange: "to-device"},
-	{name: "initial", about: "initial sync, 10 rooms", exchange: "initial"},
+	{name: "initial", about: "initial sync, 10 rooms, 180 kB of JSON", exchange: "initial"},
 	{name: "initial-lazy", about: "initial sync, 10 rooms, members loaded lazily", exchange: "initial-lazy"},
 	{name: "idle", about: "an hour with sync open and nothing new", exchange: "idle", hold: longPoll, times: int(time.Hour / longPoll)},
+	{name: "idle-pushed", about: "the same, observed", push: true, exchange: "idle", hold: longPoll, times: int(time.Hour / longPoll)},
 	{name: "not-found", about: "404", exchange: "not-found"},
 }
 
