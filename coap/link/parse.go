@@ -16,6 +16,9 @@ var ErrUnknownProfile = errors.New("unknown link profile")
 // field is a value of a profile that Parse can set.
 type field struct {
 	name string
+	// wire is the field's number in AppendWire, in ascending order and never given
+	// to another field; 0 is for what does not matter to the other end.
+	wire uint8
 	// at returns a *string, *int, *float64, *bool or *time.Duration.
 	at func(*Profile) any
 }
@@ -23,39 +26,39 @@ type field struct {
 // fields are all of them but base, which comes first in any case.
 func fields() []field {
 	return []field{
-		{"name", func(p *Profile) any { return &p.Name }},
-		{"ack-timeout", func(p *Profile) any { return &p.AckTimeout }},
-		{"ack-random-factor", func(p *Profile) any { return &p.AckRandomFactor }},
-		{"max-retransmit", func(p *Profile) any { return &p.MaxRetransmit }},
-		{"nstart", func(p *Profile) any { return &p.NStart }},
-		{"max-latency", func(p *Profile) any { return &p.MaxLatency }},
-		{"empty-ack-delay", func(p *Profile) any { return &p.EmptyAckDelay }},
-		{"block-size", func(p *Profile) any { return &p.BlockSize }},
-		{"mtu", func(p *Profile) any { return &p.MTU }},
-		{"mtu-up", func(p *Profile) any { return &p.MTUUp }},
-		{"mtu-down", func(p *Profile) any { return &p.MTUDown }},
-		{"flight-interval", func(p *Profile) any { return &p.FlightInterval }},
-		{"handshake-timeout", func(p *Profile) any { return &p.HandshakeTimeout }},
-		{"keepalive", func(p *Profile) any { return &p.KeepAlive }},
-		{"rate-up", func(p *Profile) any { return &p.RateUp }},
-		{"rate-down", func(p *Profile) any { return &p.RateDown }},
-		{"delay", func(p *Profile) any { return &p.OneWayDelay }},
-		{"jitter", func(p *Profile) any { return &p.Jitter }},
-		{"mean-good", func(p *Profile) any { return &p.Loss.MeanGood }},
-		{"mean-bad", func(p *Profile) any { return &p.Loss.MeanBad }},
-		{"loss-good", func(p *Profile) any { return &p.Loss.LossGood }},
-		{"loss-bad", func(p *Profile) any { return &p.Loss.LossBad }},
-		{"overhead", func(p *Profile) any { return &p.Overhead }},
-		{"frame", func(p *Profile) any { return &p.Frame }},
-		{"queue-up", func(p *Profile) any { return &p.QueueUp }},
-		{"queue-down", func(p *Profile) any { return &p.QueueDown }},
-		{"half-duplex", func(p *Profile) any { return &p.HalfDuplex }},
-		{"turnaround", func(p *Profile) any { return &p.Turnaround }},
-		{"preamble", func(p *Profile) any { return &p.Preamble }},
-		{"max-turn", func(p *Profile) any { return &p.MaxTurn }},
-		{"min-gap", func(p *Profile) any { return &p.MinGap }},
-		{"contact-window", func(p *Profile) any { return &p.ContactWindow }},
-		{"contact-period", func(p *Profile) any { return &p.ContactPeriod }},
+		{"name", 0, func(p *Profile) any { return &p.Name }},
+		{"ack-timeout", 1, func(p *Profile) any { return &p.AckTimeout }},
+		{"ack-random-factor", 2, func(p *Profile) any { return &p.AckRandomFactor }},
+		{"max-retransmit", 3, func(p *Profile) any { return &p.MaxRetransmit }},
+		{"nstart", 4, func(p *Profile) any { return &p.NStart }},
+		{"max-latency", 5, func(p *Profile) any { return &p.MaxLatency }},
+		{"empty-ack-delay", 6, func(p *Profile) any { return &p.EmptyAckDelay }},
+		{"block-size", 7, func(p *Profile) any { return &p.BlockSize }},
+		{"mtu", 8, func(p *Profile) any { return &p.MTU }},
+		{"mtu-up", 9, func(p *Profile) any { return &p.MTUUp }},
+		{"mtu-down", 10, func(p *Profile) any { return &p.MTUDown }},
+		{"flight-interval", 0, func(p *Profile) any { return &p.FlightInterval }},
+		{"handshake-timeout", 0, func(p *Profile) any { return &p.HandshakeTimeout }},
+		{"keepalive", 0, func(p *Profile) any { return &p.KeepAlive }},
+		{"rate-up", 11, func(p *Profile) any { return &p.RateUp }},
+		{"rate-down", 12, func(p *Profile) any { return &p.RateDown }},
+		{"delay", 13, func(p *Profile) any { return &p.OneWayDelay }},
+		{"jitter", 14, func(p *Profile) any { return &p.Jitter }},
+		{"mean-good", 0, func(p *Profile) any { return &p.Loss.MeanGood }},
+		{"mean-bad", 0, func(p *Profile) any { return &p.Loss.MeanBad }},
+		{"loss-good", 0, func(p *Profile) any { return &p.Loss.LossGood }},
+		{"loss-bad", 0, func(p *Profile) any { return &p.Loss.LossBad }},
+		{"overhead", 15, func(p *Profile) any { return &p.Overhead }},
+		{"frame", 16, func(p *Profile) any { return &p.Frame }},
+		{"queue-up", 17, func(p *Profile) any { return &p.QueueUp }},
+		{"queue-down", 18, func(p *Profile) any { return &p.QueueDown }},
+		{"half-duplex", 19, func(p *Profile) any { return &p.HalfDuplex }},
+		{"turnaround", 20, func(p *Profile) any { return &p.Turnaround }},
+		{"preamble", 21, func(p *Profile) any { return &p.Preamble }},
+		{"max-turn", 22, func(p *Profile) any { return &p.MaxTurn }},
+		{"min-gap", 23, func(p *Profile) any { return &p.MinGap }},
+		{"contact-window", 24, func(p *Profile) any { return &p.ContactWindow }},
+		{"contact-period", 25, func(p *Profile) any { return &p.ContactPeriod }},
 	}
 }
 

@@ -41,6 +41,14 @@ const (
 // Validate reports what is wrong with p as *FieldError values, joined: values out
 // of bounds, and timers that would repeat messages which were not lost.
 func (p Profile) Validate() error {
+	if err := p.ranges(); err != nil {
+		return err
+	}
+	return p.timers()
+}
+
+// ranges checks each value by itself.
+func (p Profile) ranges() error {
 	v := validation{profile: p.Name}
 	v.check("name", validName(p.Name), "must be 1 to %d printable characters without space, comma and equals sign", maxName)
 	v.duration("ack-timeout", p.AckTimeout, time.Millisecond)
@@ -78,14 +86,12 @@ func (p Profile) Validate() error {
 	v.duration("contact-window", p.ContactWindow, 0)
 	v.check("contact-window", p.ContactWindow <= p.ContactPeriod && (p.ContactWindow > 0) == (p.ContactPeriod > 0),
 		"must be within contact-period, and neither goes without the other")
-	if len(v.errs) == 0 {
-		v.timers(p)
-	}
 	return errors.Join(v.errs...)
 }
 
-// timers checks the timers against the link, which takes sane values.
-func (v *validation) timers(p Profile) {
+// timers checks the timers against the link, which takes values in their ranges.
+func (p Profile) timers() error {
+	v := validation{profile: p.Name}
 	trip := max(
 		p.Transit(p.MaxDatagram(true), true)+p.Transit(emptyAck, false),
 		p.Transit(p.MaxDatagram(false), false)+p.Transit(emptyAck, true),
@@ -98,6 +104,7 @@ func (v *validation) timers(p Profile) {
 	smallest := p.MTU + p.Overhead*p.Frames(p.MTU)
 	v.check("queue-up", p.QueueUp == 0 || p.QueueUp >= smallest, "must hold a full datagram, %d bytes", smallest)
 	v.check("queue-down", p.QueueDown == 0 || p.QueueDown >= smallest, "must hold a full datagram, %d bytes", smallest)
+	return errors.Join(v.errs...)
 }
 
 // validation collects what is wrong with a profile.
