@@ -1,0 +1,25 @@
+package boltstore
+
+import (
+	"errors"
+	"fmt"
+)
+
+// ErrInUse is returned by Open when another process has the file open. Two that
+// continue one session would use its nonces twice.
+var ErrInUse = errors.New("boltstore: another process has the file open")
+
+// ErrWrongKey is returned by Open when the file was written under another key.
+// Remove the file to begin with no sessions, or find the key.
+var ErrWrongKey = errors.New("boltstore: the file was written under another key")
+
+// CorruptError says that a value is not what was stored under its key. Whoever
+// needs the value goes on as if there were none.
+type CorruptError struct {
+	Key string
+}
+
+// Error implements error.
+func (e *CorruptError) Error() string {
+	return fmt.Sprintf("boltstore: the value of %q is damaged", e.Key)
+}
