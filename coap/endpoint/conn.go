@@ -19,8 +19,9 @@ import (
 const (
 	defaultMaxBody     = 64 << 20
 	defaultMaxRequests = 64
-	// minReadBuffer is larger than any datagram that RFC 7252 §4.6 suggests.
-	minReadBuffer = 1472
+	// minReadBuffer holds the first datagram of any peer, whose link is not known
+	// yet: the largest MTU of the profiles in package link.
+	minReadBuffer = 2048
 	// unknownPeerAckDelay bounds the wait before the empty acknowledgement towards
 	// a peer whose ACK_TIMEOUT may be that of RFC 7252 §4.8: two seconds.
 	unknownPeerAckDelay = time.Second

@@ -104,6 +104,13 @@ func (d *duplicates) keep(h uint64) {
 	}
 }
 
+// prolong keeps all marks for so much longer.
+func (d *duplicates) prolong(by time.Duration) {
+	for _, m := range d.marks {
+		m.expires = m.expires.Add(by)
+	}
+}
+
 func (d *duplicates) remove(h uint64, m *mark) {
 	d.setReply(m, nil)
 	if d.byToken[m.token] == m {

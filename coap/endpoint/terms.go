@@ -52,7 +52,7 @@ func (c *Conn) SetPeer(p link.Profile) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	t := c.terms()
-	c.current.Store(t.agreed(&t.profile, &p))
+	c.goBy(t.agreed(&t.profile, &p))
 }
 
 // Adopt makes p, which must be valid, the profile of the session in place of that
@@ -65,9 +65,16 @@ func (c *Conn) Adopt(p link.Profile) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	t := c.terms().agreed(&p, &p)
-	c.current.Store(t)
+	c.goBy(t)
 	c.estimator = c.estimator.succeeded(newEstimator(t))
 	c.gate.resize(p.NStart)
+}
+
+// goBy replaces the terms. The message that they were learnt from has arrived under
+// those before, and is repeated by its sender under the new ones. c.mu is held.
+func (c *Conn) goBy(t *terms) {
+	c.seen.prolong(t.lifetime - c.terms().lifetime)
+	c.current.Store(t)
 }
 
 // largestSent is the largest datagram that this side may send, in bytes.

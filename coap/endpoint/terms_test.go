@@ -31,7 +31,7 @@ func (a *adopter) Admit(r *Request) func(context.Context) *Response {
 func TestAdopt(t *testing.T) {
 	slow := tenBytes()
 	slow.Profile.EmptyAckDelay = 30 * time.Second
-	slow.Profile.MTU = 2000 // more than a read buffer needs as a rule
+	slow.Profile.MTU = 3000 // more than a read buffer needs as a rule
 	slow.Profile.NStart = 1
 	serve := HandlerFunc(func(ctx context.Context, r *Request) *Response {
 		select {
@@ -66,7 +66,7 @@ func TestAdopt(t *testing.T) {
 
 		// A datagram that is larger than the session was made for is read whole: cut
 		// short it would be another message, and no duplicate.
-		m := Message{Type: NonConfirmable, Code: PUT, MessageID: 7, Token: []byte{1}, Payload: testBody(1990)}
+		m := Message{Type: NonConfirmable, Code: PUT, MessageID: 7, Token: []byte{1}, Payload: testBody(2990)}
 		data, err := AppendMessage(nil, &m)
 		require.NoError(t, err)
 		l.raw(data)
@@ -90,6 +90,30 @@ func TestAdoptShortensNothing(t *testing.T) {
 		assert.Equal(t, slow.ExchangeLifetime(), c.terms().lifetime)
 		assert.Nil(t, c.estimator, "the rates are not known any more")
 	})
+}
+
+// TestAdoptRemembersForLonger: also the request from which the profile was learnt.
+func TestAdoptRemembersForLonger(t *testing.T) {
+	slow, quick := tenBytes().Profile, testProfile()
+	require.Greater(t, slow.ExchangeLifetime(), 2*quick.ExchangeLifetime())
+	executed := 0
+	serve := HandlerFunc(func(context.Context, *Request) *Response {
+		executed++
+		return &Response{Code: Changed}
+	})
+	cfg := Config{Profile: quick, Side: SideFar, Handler: &adopter{profile: slow, serve: serve}}
+	climb(t, cfg, func(l *ladder) {
+		l.run(`
+			> CON POST #0001 t=aa /x
+			< ACK 2.04 #0001 t=aa
+		`)
+		time.Sleep(2 * quick.ExchangeLifetime()) // virtual
+		l.run(`
+			> CON POST #0001 t=aa /x
+			< ACK 2.04 #0001 t=aa
+		`)
+	})
+	require.Equal(t, 1, executed)
 }
 
 // TestAdoptWhileRunning: at any time, under the race detector.
