@@ -13,6 +13,8 @@ type cid uint16
 const (
 	shortCID  = 2
 	cidValues = 1 << 15
+	// maxCID is the longest Connection ID of a peer that we carry.
+	maxCID = 8
 )
 
 // shortCIDLen is the length of one of our Connection IDs by its first byte,

@@ -13,10 +13,6 @@ import (
 	pion "github.com/pion/dtls/v3"
 )
 
-// maxRecords is how many records one session may send before its keys are
-// renewed by a new handshake.
-const maxRecords = 1 << 23
-
 // Conn is a session: one datagram per Read and Write. It implements net.Conn.
 // Its methods may be called concurrently.
 type Conn struct {

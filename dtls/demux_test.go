@@ -205,7 +205,7 @@ func TestGarbageDisturbsNobody(t *testing.T) {
 				junk(append([]byte{typ, 0xfe, 0xfd, 0, 0, 1, 0, 0, typ, byte(n), 0, 0, byte(n)}[:13], make([]byte, n)...))
 			}
 		}
-		time.Sleep(5 * time.Minute)
+		time.Sleep(w.listener.cfg.Slowest.HandshakeTimeout)
 		carries(t, client, server, "two")
 		carries(t, server, client, "three")
 		s := w.listener.Stats()

@@ -30,10 +30,10 @@ type Listener struct {
 	halfOpen map[*association]struct{}
 	sessions map[*association]struct{}
 
-	stats counters
+	stats tally
 }
 
-type counters struct {
+type tally struct {
 	malformed, unrouted, overflow, refused, evicted, failed, sendErrors atomic.Uint64
 }
 

@@ -15,6 +15,7 @@ const (
 const (
 	msgClientHello = 1
 	msgServerHello = 2
+	msgFinished    = 20
 )
 
 // Sizes and values in plaintext records.
@@ -24,13 +25,18 @@ const (
 	verifyData      = 12 // RFC 5246 §7.4.9
 	alertSize       = 2  // RFC 5246 §7.2
 
-	alertUnknownIdentity = 115 // unknown_psk_identity, RFC 4279 §6
+	versionMajor, versionMinor = 254, 253 // DTLS 1.2
+
+	alertWarning, alertFatal = 1, 2
+	alertCloseNotify         = 0
+	alertUnknownIdentity     = 115 // unknown_psk_identity, RFC 4279 §6
 )
 
 // record is one record of a datagram; its slices point into the datagram.
 type record struct {
 	typ   uint8
 	epoch uint16
+	seq   uint64 // within the epoch
 	cid   []byte
 	raw   []byte // header included
 	body  []byte
@@ -43,7 +49,8 @@ func nextRecord(b []byte, cidLen func(first byte) int) (r record, rest []byte, o
 	if len(b) < recordHeader {
 		return record{}, nil, false
 	}
-	r.typ, r.epoch = b[0], binary.BigEndian.Uint16(b[3:])
+	number := binary.BigEndian.Uint64(b[3:])
+	r.typ, r.epoch, r.seq = b[0], uint16(number>>48), number&maxSequence
 	lengthAt := recordHeader - 2
 	if r.typ == typeCID {
 		n := cidLen(b[lengthAt])

@@ -34,17 +34,42 @@ type suiteRow struct {
 	name          string
 	psk           bool
 	forwardSecret bool
+	cipher        recordCipher
+}
+
+// recordCipher is the AEAD that protects the records of a suite.
+type recordCipher uint8
+
+const (
+	chaCha20 recordCipher = iota // RFC 7905
+	aesCCM8                      // RFC 6655
+	aesGCM                       // RFC 5288
+)
+
+func (c recordCipher) keySize() int {
+	if c == chaCha20 {
+		return 32
+	}
+	return 16
+}
+
+// ivSize is the length of the part of a nonce that keys decide.
+func (c recordCipher) ivSize() int {
+	if c == chaCha20 {
+		return nonceSize
+	}
+	return nonceSize - explicitNonce
 }
 
 // suiteTable returns the suites in order of preference.
 func suiteTable() []suiteRow {
 	return []suiteRow{
-		{ECDHEPSKWithChaCha20, "TLS_ECDHE_PSK_WITH_CHACHA20_POLY1305_SHA256", true, true},
-		{PSKWithChaCha20, "TLS_PSK_WITH_CHACHA20_POLY1305_SHA256", true, false},
-		{PSKWithAES128CCM8, "TLS_PSK_WITH_AES_128_CCM_8", true, false},
-		{ECDHEECDSAWithChaCha20, "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256", false, true},
-		{ECDHEECDSAWithAES128CCM8, "TLS_ECDHE_ECDSA_WITH_AES_128_CCM_8", false, true},
-		{ECDHEECDSAWithAES128GCM, "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256", false, true},
+		{ECDHEPSKWithChaCha20, "TLS_ECDHE_PSK_WITH_CHACHA20_POLY1305_SHA256", true, true, chaCha20},
+		{PSKWithChaCha20, "TLS_PSK_WITH_CHACHA20_POLY1305_SHA256", true, false, chaCha20},
+		{PSKWithAES128CCM8, "TLS_PSK_WITH_AES_128_CCM_8", true, false, aesCCM8},
+		{ECDHEECDSAWithChaCha20, "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256", false, true, chaCha20},
+		{ECDHEECDSAWithAES128CCM8, "TLS_ECDHE_ECDSA_WITH_AES_128_CCM_8", false, true, aesCCM8},
+		{ECDHEECDSAWithAES128GCM, "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256", false, true, aesGCM},
 	}
 }
 

@@ -1,0 +1,179 @@
+package dtls
+
+import (
+	"fmt"
+	"net"
+	"sync"
+	"time"
+)
+
+// maxRecords is how many sequence numbers one session may use before its keys are
+// renewed by a new handshake.
+const maxRecords = 1 << 23
+
+// defaultStride is how many sequence numbers are reserved in one durable write. A
+// crash costs at most as many of maxRecords.
+const defaultStride = 512
+
+// ledger keeps the sequence numbers of a session: which may be used to send, so
+// that none is used twice, and which were received, so that none is accepted
+// twice. With a store both hold beyond a crash: a number is used only after a
+// durable reservation covers it, and what mark covers is never accepted again.
+type ledger struct {
+	store  Store
+	key    string        // of the counters in the store
+	peer   func() string // where the peer is, to be stored along
+	stride uint64
+
+	// saving is held over a commit, so that counters never go back. It is taken
+	// before mu.
+	saving      sync.Mutex
+	incarnation uint32
+	marked      uint64 // numbers below it are durably received
+
+	mu       sync.Mutex
+	next     uint64 // the next number to send
+	limit    uint64 // numbers below it may be used
+	received window
+	closed   bool
+}
+
+// newLedger begins with a new session. Without a store all numbers are free.
+func newLedger(send uint64, received window) *ledger {
+	return &ledger{stride: defaultStride, next: send, limit: maxRecords, received: received}
+}
+
+// keep makes the ledger durable from now on; the caller commits the counters that
+// it returns.
+func (l *ledger) keep(store Store, key string, peer func() string) counters {
+	l.saving.Lock()
+	defer l.saving.Unlock()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.store, l.key, l.peer = store, key, peer
+	l.limit, l.marked = min(l.next+l.stride, maxRecords), l.received.next
+	return l.counters(l.limit, closedWindow(l.marked))
+}
+
+// open takes the counters of a session out of the store. What the store says
+// afterwards was used up by this life: a second one begins beyond it.
+func (l *ledger) open(store Store, key string, peer func() string) (counters, error) {
+	b, err := store.Load(key)
+	if err != nil {
+		return counters{}, err
+	}
+	c, err := parseCounters(b)
+	if err != nil {
+		return counters{}, err
+	}
+	l.store, l.key, l.peer = store, key, peer
+	l.incarnation, l.marked, l.received = c.incarnation+1, c.received.next, c.received
+	l.next, l.limit = c.send, min(c.send+l.stride, maxRecords)
+	// The exact window is good for one life: what this one accepts below its end
+	// is known to nobody after a crash.
+	taken := l.counters(l.limit, closedWindow(l.marked))
+	taken.peer = c.peer
+	return c, store.Commit(map[string][]byte{key: taken.marshal()})
+}
+
+// counters returns what is to be stored.
+func (l *ledger) counters(send uint64, received window) counters {
+	c := counters{incarnation: l.incarnation, send: max(send, l.next), received: received, used: time.Now()}
+	if l.peer != nil {
+		c.peer = l.peer()
+	}
+	return c
+}
+
+// take returns a number to send with. It fails with ErrExhausted, with
+// net.ErrClosed, or when no more numbers could be reserved.
+func (l *ledger) take() (uint64, error) {
+	for {
+		l.mu.Lock()
+		switch {
+		case l.closed:
+			l.mu.Unlock()
+			return 0, net.ErrClosed
+		case l.next >= maxRecords:
+			l.mu.Unlock()
+			return 0, ErrExhausted
+		case l.next < l.limit:
+			seq := l.next
+			l.next++
+			l.mu.Unlock()
+			return seq, nil
+		}
+		l.mu.Unlock()
+		if err := l.commit(func() bool { return l.next >= l.limit }); err != nil {
+			return 0, err
+		}
+	}
+}
+
+// fresh tells whether a record with this number may be accepted.
+func (l *ledger) fresh(seq uint64) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return !l.closed && l.received.fresh(seq)
+}
+
+// accept notes an authentic record; false when its number was seen before. The
+// newest record tells where the peer is.
+func (l *ledger) accept(seq uint64) (newest, ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed || !l.received.fresh(seq) {
+		return false, false
+	}
+	return l.received.add(seq), true
+}
+
+// mark returns when nothing that was accepted before the call can be accepted
+// again, not even after a crash.
+func (l *ledger) mark() error {
+	l.mu.Lock()
+	upTo := l.received.next
+	l.mu.Unlock()
+	return l.commit(func() bool { return l.marked < upTo })
+}
+
+// commit writes the counters with a new reservation, unless another caller's
+// write has done what was needed. Needed is called with all locks held.
+func (l *ledger) commit(needed func() bool) error {
+	if l.store == nil {
+		return nil
+	}
+	l.saving.Lock()
+	defer l.saving.Unlock()
+	l.mu.Lock()
+	if l.closed || !needed() {
+		l.mu.Unlock()
+		return nil
+	}
+	// Half a stride is left at least: marks come more often than reservations.
+	limit := l.limit
+	if l.next+l.stride/2 >= limit {
+		limit = min(l.next+l.stride, maxRecords)
+	}
+	c := l.counters(limit, closedWindow(l.received.next))
+	l.mu.Unlock()
+	if err := l.store.Commit(map[string][]byte{l.key: c.marshal()}); err != nil {
+		return fmt.Errorf("dtls: session not stored: %w", err)
+	}
+	l.marked = c.received.next
+	l.mu.Lock()
+	l.limit = limit
+	l.mu.Unlock()
+	return nil
+}
+
+// close ends the use of the numbers and returns the exact counters, for a store
+// to keep until the next life.
+func (l *ledger) close() counters {
+	l.saving.Lock()
+	defer l.saving.Unlock()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.closed = true
+	return l.counters(l.next, l.received)
+}
