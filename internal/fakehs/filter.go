@@ -7,8 +7,7 @@ import (
 	"strings"
 )
 
-// filter is the part of a sync filter that this server honours (CS API, "Filtering"). Lazy loading is not: a server may send
-// more members than a client asked for.
+// filter is the part of a sync filter that this server honours (CS API, "Filtering").
 type filter struct {
 	AccountData eventFilter `json:"account_data"`
 	Presence    eventFilter `json:"presence"`
@@ -29,6 +28,9 @@ type eventFilter struct {
 	NotTypes   []string `json:"not_types"`
 	Senders    []string `json:"senders"`
 	NotSenders []string `json:"not_senders"`
+	// Lazy asks only for members who matter to the events in the answer (CS API, "Lazy-loading room members"). This server
+	// does not remember whom it has sent: it answers the same again, as servers may.
+	Lazy bool `json:"lazy_load_members"`
 }
 
 func (f eventFilter) limitOr(fallback int) int {

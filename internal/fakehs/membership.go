@@ -125,6 +125,13 @@ func members(s *Server, q *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if at := q.query.Get("at"); at != "" {
+		then, err := s.parsePosition(at)
+		if err != nil {
+			return nil, err
+		}
+		until = min(until, then.events)
+	}
 	want, not := q.query.Get("membership"), q.query.Get("not_membership")
 	chunk := []*event{}
 	for _, e := range r.stateAt(until) {

@@ -103,6 +103,9 @@ func (s *Server) fillTimeline(out *syncRoom, c *cursor, r *room, since, until in
 			state[stateID{e.typ, *e.stateKey}] = e
 		}
 	}
+	if rf.State.Lazy {
+		r.thinOut(state, shown, c.owner.id, until, rf.State)
+	}
 	if len(state) > 0 {
 		out.State = &stateList{}
 		for _, e := range inOrder(maps.Values(state)) {
@@ -118,4 +121,33 @@ func (r *room) summary(viewer string) object {
 	return object{
 		"m.heroes": heroes[:min(len(heroes), 5)], "m.joined_member_count": len(joined), "m.invited_member_count": len(invited),
 	}
+}
+
+// thinOut leaves of the members in a state only those who sent one of the events shown, and the viewer. Senders whose
+// membership changed earlier are added: the client may not know them yet.
+func (r *room) thinOut(state map[stateID]*event, shown []*event, viewer string, until int64, f eventFilter) {
+	senders := r.senders(shown, until)
+	maps.DeleteFunc(state, func(id stateID, e *event) bool {
+		return id.typ == typeMember && id.key != viewer && !slices.Contains(senders, e)
+	})
+	for _, e := range senders {
+		if !slices.Contains(shown, e) && f.passes(e.typ, e.sender) {
+			state[stateID{typeMember, *e.stateKey}] = e
+		}
+	}
+}
+
+// senders are the memberships, at a position, of those who sent the events, each once and in order.
+func (r *room) senders(events []*event, until int64) []*event {
+	sent := map[string]bool{}
+	for _, e := range events {
+		sent[e.sender] = true
+	}
+	members := []*event{}
+	for _, e := range r.stateAt(until) {
+		if e.typ == typeMember && sent[*e.stateKey] {
+			members = append(members, e)
+		}
+	}
+	return members
 }

@@ -32,7 +32,11 @@ func messages(s *Server, q *request) (any, error) {
 	}
 	limit := q.limit(f.limitOr(10))
 	page, end, more := r.page(min(from, until), min(to, until), back, limit, f)
-	answer := object{"start": pageToken(from), "chunk": s.views(page, q.device, r.id), "state": []eventView{}}
+	members := []*event{}
+	if f.Lazy {
+		members = r.senders(page, until)
+	}
+	answer := object{"start": pageToken(from), "chunk": s.views(page, q.device, r.id), "state": s.views(members, q.device, r.id)}
 	if more {
 		answer["end"] = pageToken(end)
 	}
