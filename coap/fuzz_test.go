@@ -21,6 +21,8 @@ import (
 // panics, and what reaches the http.Handler can be sent on as an HTTP request.
 func FuzzServerRequest(f *testing.F) {
 	m := NewMapping(MappingConfig{})
+	slow, err := link.Parse("base=hf-vara500,rate-up=150,rate-down=150,ack-timeout=90s")
+	require.NoError(f, err)
 	for _, r := range []struct{ method, target, contentType, body string }{
 		{"GET", "/_matrix/client/v3/sync?since=s1&timeout=0", "", ""},
 		{"PUT", "/_matrix/client/v3/rooms/%21r%3Aa/send/m.room.message/1", "application/json", `{"body":"x"}`},
@@ -42,7 +44,7 @@ func FuzzServerRequest(f *testing.F) {
 				require.NoError(f, err)
 			}
 			if kind == PeerGateway {
-				msg.Options = msg.Options.AddUint(OptionGateway, gatewayLevel).AddString(OptionAccessToken, "secret")
+				msg.Options = msg.Options.Add(OptionGateway, clientHello(slow)).AddString(OptionAccessToken, "secret")
 			}
 			data, err := endpoint.AppendMessage(nil, msg)
 			require.NoError(f, err)
@@ -54,7 +56,7 @@ func FuzzServerRequest(f *testing.F) {
 		if err != nil || !msg.Code.IsRequest() {
 			return
 		}
-		run := &serving{log: slog.New(slog.DiscardHandler), mapping: m, Server: &Server{
+		run := &serving{log: slog.New(slog.DiscardHandler), link: newServerLink(link.Default(), m), bounds: link.DefaultBounds(), Server: &Server{
 			Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				requireWellFormed(t, r)
 				body, err := io.ReadAll(r.Body)
@@ -72,7 +74,7 @@ func FuzzServerRequest(f *testing.F) {
 		conn := endpoint.New(near, endpoint.Config{Profile: link.Default()})
 		defer conn.Wait()
 		defer conn.Close()
-		s := &serverSession{serving: run, remote: near}
+		s := newServerSession(run, Peer{}, near)
 		for range 2 { // the second meets what the first left behind
 			req := &endpoint.Request{
 				Conn: conn, Code: msg.Code, Options: msg.Options.Remove(endpoint.Observe),

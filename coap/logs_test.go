@@ -29,7 +29,7 @@ func TestTargetIsNotLogged(t *testing.T) {
 	target := "/%zz?access_token=secret"
 	resp, err := c.Do(ctx, &endpoint.Request{
 		Code:    endpoint.FETCH,
-		Options: endpoint.Options(nil).AddUint(coap.OptionGateway, 1).Add(coap.OptionEnvelope, nil),
+		Options: endpoint.Options(nil).AddUint(coap.OptionGateway, 2).Add(coap.OptionEnvelope, nil),
 		Body:    bytes.NewReader(append([]byte{0x81, 0x78, byte(len(target))}, target...)), // a CBOR array of one text string
 		Size:    int64(3 + len(target)),
 	})

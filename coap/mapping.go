@@ -67,8 +67,21 @@ func NewMapping(cfg MappingConfig) *Mapping {
 		plain:   cborcodec.Plain(limits),
 		foldV3:  cfg.FoldV3,
 		maxJSON: cfg.MaxJSON,
-		// Options are repeated in every block: they may take half of a datagram,
-		// what is longer travels once, in the payload.
-		maxHead: (cfg.Profile.MTU - recordOverhead) / 2,
+		maxHead: maxHead(cfg.Profile),
 	}
+}
+
+// maxHead bounds the options of a message, in bytes: they are repeated in every
+// block, so that they may take half of a datagram, and what is longer travels once, in
+// the payload. A server takes no larger datagrams than its bounds say, whatever the
+// link carries.
+func maxHead(p link.Profile) int {
+	return (min(p.MTU, link.DefaultBounds().Datagram) - recordOverhead) / 2
+}
+
+// over returns a Mapping like m for another link.
+func (m *Mapping) over(p link.Profile) *Mapping {
+	other := *m
+	other.maxHead = maxHead(p)
+	return &other
 }

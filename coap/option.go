@@ -22,8 +22,9 @@ const (
 	// "no token". Its absence means slot 1. Together with OptionAccessToken it
 	// defines the slot.
 	OptionSlot endpoint.OptionNumber = 259
-	// OptionGateway says "I am a coapgw" with the level of these rules as an
-	// unsigned integer. An empty value asks the peer who it is and nothing else.
+	// OptionGateway says "I am a coapgw": a byte with the level of these rules, then
+	// the link where the other end cannot know it. An empty value asks the peer who
+	// it is and nothing else.
 	OptionGateway endpoint.OptionNumber = 260
 	// OptionMethod is the HTTP method where the CoAP code does not say it.
 	OptionMethod endpoint.OptionNumber = 261
@@ -44,10 +45,6 @@ const (
 	OptionControl endpoint.OptionNumber = 268
 )
 
-// gatewayLevel is the value of OptionGateway that this code sends: the rules of
-// docs/wire-v1.md.
-const gatewayLevel = 1
-
 // wireVersion is the value of OptionVersion that this code sends.
 const wireVersion = 1
 
@@ -61,6 +58,10 @@ const (
 	// controlSlotTaken: the request would have given a slot another token; it was
 	// not executed and should be repeated with its token under a new number.
 	controlSlotTaken controlCode = 2
+	// controlLink: the session does not go by the link that the request told but by
+	// the one in this answer; the request was not executed and should be repeated
+	// without a link.
+	controlLink controlCode = 3
 )
 
 // badSlot reports whether the request was refused for the slot it named.

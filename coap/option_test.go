@@ -38,7 +38,7 @@ func TestMalformedOptionsAreRefused(t *testing.T) {
 		return resp.Code, string(body)
 	}
 	gateway := func() endpoint.Options {
-		return endpoint.Options{}.AddString(coap.OptionAccessToken, "tok").AddUint(coap.OptionGateway, 1)
+		return endpoint.Options{}.AddString(coap.OptionAccessToken, "tok").AddUint(coap.OptionGateway, 2)
 	}
 	for name, opts := range map[string]endpoint.Options{
 		"version too long": gateway().Add(coap.OptionVersion, []byte{0, 1}),
@@ -70,7 +70,7 @@ func TestMessageLayerSpeaksMatrix(t *testing.T) {
 		endpoint.RequestEntityTooLarge: `{"errcode":"M_TOO_LARGE","error":"the request is larger than the gateway at the other end takes"}`,
 	} {
 		_, transport := newPeer(t, func(*endpoint.Request) *endpoint.Response {
-			return &endpoint.Response{Code: code, Options: endpoint.Options{}.AddUint(coap.OptionGateway, 1)}
+			return &endpoint.Response{Code: code, Options: endpoint.Options{}.AddUint(coap.OptionGateway, 2)}
 		})
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://link/x", nil)
 		require.NoError(t, err)

@@ -33,7 +33,12 @@ func (p *pair) sent() []message {
 }
 
 func newPair(t testing.TB, h http.Handler) *pair {
-	p := &pair{}
+	return newPairOf(t, &coap.Server{Handler: h}, &coap.Transport{})
+}
+
+// newPairOf connects the two.
+func newPairOf(t testing.TB, server *coap.Server, transport *coap.Transport) *pair {
+	p := &pair{Transport: transport}
 	l := newPipeListener(func(from string, d []byte) {
 		p.mu.Lock()
 		defer p.mu.Unlock()
@@ -41,8 +46,8 @@ func newPair(t testing.TB, h http.Handler) *pair {
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	served := make(chan error)
-	go func() { served <- (&coap.Server{Handler: h}).Serve(ctx, l) }()
-	p.Transport = &coap.Transport{Dial: l.Dial}
+	go func() { served <- server.Serve(ctx, l) }()
+	p.Dial = l.Dial
 	t.Cleanup(func() {
 		require.NoError(t, p.Close())
 		cancel()

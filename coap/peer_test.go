@@ -143,7 +143,7 @@ func TestForeignServer(t *testing.T) {
 			require.Equal(t, 200, status(t, rt, "GET", "/x", token, ""))
 		}
 		assert.Equal(t, []string{
-			"0 0.01 /x token=a version=01 gateway=01 slot=-",
+			"0 0.01 /x token=a version=01 gateway=02 slot=-",
 			"0 0.01 /x token=- version=- gateway=- slot=-",
 			"1 0.01 /x token=- version=01 gateway=- slot=-",
 			"1 0.01 /x token=- version=- gateway=- slot=-",
@@ -168,9 +168,9 @@ func TestForeignServerBusy(t *testing.T) {
 			require.Equal(t, want, status(t, rt, "GET", "/x", "a", ""))
 		}
 		assert.Equal(t, []string{
-			"0 0.01 /x token=a version=01 gateway=01 slot=-",
-			"0 0.01 /x token=a version=01 gateway=01 slot=-",
-			"0 0.01 /x token=a version=01 gateway=01 slot=-",
+			"0 0.01 /x token=a version=01 gateway=02 slot=-",
+			"0 0.01 /x token=a version=01 gateway=02 slot=-",
+			"0 0.01 /x token=a version=01 gateway=02 slot=-",
 			"0 0.01 /x token=- version=- gateway=- slot=-",
 		}, p.take())
 	})
@@ -219,7 +219,7 @@ func TestNotCarriedToForeign(t *testing.T) {
 func gatewayAnswer(r *endpoint.Request) *endpoint.Response {
 	resp := &endpoint.Response{Code: endpoint.Content}
 	if v, ok := r.Options.Get(coap.OptionGateway); ok {
-		resp.Options = resp.Options.AddUint(coap.OptionGateway, 1)
+		resp.Options = resp.Options.AddUint(coap.OptionGateway, 2)
 		if len(v) == 0 {
 			resp.Code = endpoint.Valid
 		}
@@ -236,7 +236,7 @@ func TestFirstContact(t *testing.T) {
 			require.Equal(t, 200, status(t, rt, "GET", "/x", token, ""))
 		}
 		assert.Equal(t, []string{
-			"0 0.01 /x token=a version=01 gateway=01 slot=-",
+			"0 0.01 /x token=a version=01 gateway=02 slot=-",
 			"0 0.01 /x token=- version=- gateway=- slot=-",
 			"0 0.01 /x token=- version=- gateway=- slot=",
 			"0 0.01 /x token=b version=- gateway=- slot=02",
@@ -263,12 +263,12 @@ func TestProbe(t *testing.T) {
 				require.Equal(t, 200, status(t, rt, "GET", "/x", "b", ""))
 				close(hold)
 				first.Wait()
-				last := "0 0.01 /x token=b version=- gateway=- slot=02"
+				last := "0 0.01 /x token=b version=- gateway=02 slot=02" // the probe told nothing of us
 				if name == "foreign" {
 					last = "1 0.01 /x token=b version=01 gateway=- slot=-"
 				}
 				assert.Equal(t, []string{
-					"0 0.01 /sync token=a version=01 gateway=01 slot=-",
+					"0 0.01 /sync token=a version=01 gateway=02 slot=-",
 					"0 0.01  token=- version=01 gateway= slot=-",
 					last,
 				}, p.take())

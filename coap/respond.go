@@ -28,7 +28,7 @@ func (s *serverSession) run(req *http.Request, to audience) *endpoint.Response {
 
 // respond makes the response of an answer.
 func (s *serverSession) respond(a answer, to audience) *endpoint.Response {
-	resp, err := s.mapping.encodeResponse(a, to)
+	resp, err := s.mapping().encodeResponse(a, to)
 	if err != nil {
 		_ = closeBody(a.body)
 		return s.failure(&Error{Status: http.StatusBadGateway, ErrCode: "M_UNKNOWN", Message: "the homeserver's answer could not be read", Err: err}, to)
@@ -45,7 +45,7 @@ func (s *serverSession) call(req *http.Request) (answer, *Error) {
 	}
 	ctx, cancel := context.WithCancel(req.Context())
 	req = req.WithContext(ctx)
-	w := newResponseWriter(s.mapping.maxJSON, req.Method == http.MethodHead)
+	w := newResponseWriter(s.mapping().maxJSON, req.Method == http.MethodHead)
 	go func() {
 		defer s.running.Done()
 		defer cancel()

@@ -23,9 +23,12 @@ type Server struct {
 	// PeerFrom and ends when the peer gives up; its Authorization header is the
 	// access token that the request bears by the rules of the link.
 	Handler http.Handler
-	// Profile is the link of the peers as far as it is known; the zero value
-	// means link.Default.
+	// Profile is the link of peers that do not tell theirs; the zero value means
+	// link.Default.
 	Profile link.Profile
+	// Bounds is what is granted of the links that peers tell; the zero value means
+	// link.DefaultBounds.
+	Bounds link.Bounds
 	// MaxBody bounds a request body, in bytes; more is answered 4.13. It also bounds
 	// what all CBOR bodies of one session that are being received take together; more
 	// is answered 5.03. 0 means 64 MiB.
@@ -71,9 +74,10 @@ func PeerFrom(ctx context.Context) (Peer, bool) {
 // serving is one call of Serve.
 type serving struct {
 	*Server
-	profile link.Profile
-	mapping *Mapping
-	log     *slog.Logger
+	// link is that of peers that do not tell theirs.
+	link   *serverLink
+	bounds link.Bounds
+	log    *slog.Logger
 	// running counts HTTP handlers and observations; none begins once stopping is
 	// set, and life ends then.
 	running  sync.WaitGroup
@@ -88,15 +92,19 @@ type serving struct {
 // returns when everything that it started has ended: nil after ctx, the
 // listener's error otherwise. It closes l.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
-	run := &serving{Server: s, profile: s.Profile, log: s.Log, sessions: make(map[*endpoint.Conn]struct{})}
+	run := &serving{Server: s, bounds: s.Bounds, log: s.Log, sessions: make(map[*endpoint.Conn]struct{})}
 	if run.log == nil {
 		run.log = slog.New(slog.DiscardHandler)
 	}
-	if run.profile.AckTimeout == 0 {
-		run.profile = link.Default()
+	if run.bounds == (link.Bounds{}) {
+		run.bounds = link.DefaultBounds()
 	}
+	profile := s.Profile
+	if profile.AckTimeout == 0 {
+		profile = link.Default()
+	}
+	run.link = newServerLink(profile, NewMapping(MappingConfig{Profile: profile}))
 	run.life, run.end = context.WithCancel(context.Background())
-	run.mapping = NewMapping(MappingConfig{Profile: run.profile})
 	var ended sync.WaitGroup
 	accepted := make(chan error, 1)
 	go func() { accepted <- run.accept(l, &ended) }()
@@ -151,7 +159,7 @@ func (s *serving) accept(l net.Listener, ended *sync.WaitGroup) error {
 
 func (s *serving) start(conn net.Conn, ended *sync.WaitGroup) {
 	peer := Peer{Identity: identity(conn), Addr: conn.RemoteAddr()}
-	handler := &serverSession{serving: s, peer: peer, remote: conn}
+	handler := newServerSession(s, peer, conn)
 	var c *endpoint.Conn
 	over := func() {
 		s.mu.Lock() // c is set once it is free
@@ -168,7 +176,7 @@ func (s *serving) start(conn net.Conn, ended *sync.WaitGroup) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c = endpoint.New(&watchedConn{conn, over}, endpoint.Config{
-		Profile:       s.profile,
+		Profile:       s.link.profile,
 		Side:          endpoint.SideFar,
 		Handler:       handler,
 		KnownCritical: knownCritical,

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 
 	"github.com/coapgw/coapgw/cborcodec"
 	"github.com/coapgw/coapgw/coap/endpoint"
@@ -18,10 +19,14 @@ type serverSession struct {
 	peer   Peer
 	remote net.Conn
 
+	// link is what the session goes by.
+	link atomic.Pointer[serverLink]
+
 	mu sync.Mutex
-	// gateway: the peer said that it is a coapgw.
-	gateway bool
-	slots   serverSlots
+	// gateway: the peer said that it is a coapgw; met: at what level; told: with a
+	// link, by which the session goes.
+	gateway, met, told bool
+	slots              serverSlots
 	// sticky is the last access token of a peer that is no coapgw.
 	sticky string
 	// integerKeys: the peer has shown that it knows them.
@@ -32,12 +37,18 @@ type serverSession struct {
 	gathered int64
 }
 
+func newServerSession(s *serving, peer Peer, remote net.Conn) *serverSession {
+	session := &serverSession{serving: s, peer: peer, remote: remote}
+	session.link.Store(s.link)
+	return session
+}
+
 // admission is what was decided about a request in its order of arrival.
 type admission struct {
 	token    string
 	audience audience
-	// announce: the answer says that this is a coapgw.
-	announce bool
+	// hello is what the answer says of us, nil for nothing.
+	hello []byte
 	// probe: the peer asks who this is and nothing else.
 	probe bool
 	// refuse is set when the request must not be executed.
@@ -59,14 +70,14 @@ func (s *serverSession) admit(r *endpoint.Request) admission {
 		a.refuse = &endpoint.Response{Code: endpoint.BadOption}
 		return a
 	}
-	level, announced := r.Options.Get(OptionGateway)
+	hello, announced := r.Options.Get(OptionGateway)
 	if announced {
-		if !s.gateway {
-			s.gateway = true
-			r.Conn.SetPeer(s.profile)
+		var ok bool
+		if a.hello, ok = s.meet(r.Conn, hello); !ok {
+			a.refuse = refusal(controlLink)
+			return a
 		}
-		a.announce = true
-		a.probe = len(level) == 0 && r.Code == endpoint.GET && !r.Options.Has(endpoint.URIPath)
+		a.probe = len(hello) == 0 && r.Code == endpoint.GET && !r.Options.Has(endpoint.URIPath)
 	}
 	if v, has := r.Options.GetUint(OptionVersion); has {
 		if v > wireVersion {
@@ -85,10 +96,7 @@ func (s *serverSession) admit(r *endpoint.Request) admission {
 		a.audience.stringKeys = false
 		var code controlCode
 		if a.token, code = s.slotToken(r.Options, announced); code != 0 {
-			a.refuse = &endpoint.Response{
-				Code:    endpoint.BadRequest,
-				Options: endpoint.Options(nil).AddUint(OptionControl, uint32(code)),
-			}
+			a.refuse = refusal(code)
 		}
 		return a
 	}
@@ -104,6 +112,14 @@ func (s *serverSession) admit(r *endpoint.Request) admission {
 	}
 	a.token = s.sticky
 	return a
+}
+
+// refusal answers a request that is not executed.
+func refusal(code controlCode) *endpoint.Response {
+	return &endpoint.Response{
+		Code:    endpoint.BadRequest,
+		Options: endpoint.Options(nil).AddUint(OptionControl, uint32(code)),
+	}
 }
 
 // slotToken returns the token that a request of a coapgw bears.
@@ -153,7 +169,7 @@ func (s *serverSession) serve(ctx context.Context, r *endpoint.Request, a admiss
 	if err := s.watchKeys(r, &a.audience); err != nil {
 		return a.sign(s.failure(unreadable(err), a.audience))
 	}
-	req, problem := s.mapping.decodeRequest(r)
+	req, problem := s.mapping().decodeRequest(r)
 	if problem != nil {
 		return a.sign(s.failure(problem, a.audience))
 	}
@@ -183,7 +199,7 @@ func (s *serverSession) watchKeys(r *endpoint.Request, to *audience) error {
 	if !to.stringKeys || !ok || format != formatCBOR || r.Body == nil {
 		return nil
 	}
-	data, rest, err := readUpTo(r.Body, r.Size, s.mapping.maxJSON)
+	data, rest, err := readUpTo(r.Body, r.Size, s.mapping().maxJSON)
 	if err != nil || rest != nil {
 		r.Body = rest
 		return err
@@ -200,8 +216,8 @@ func (s *serverSession) watchKeys(r *endpoint.Request, to *audience) error {
 
 // sign adds to an answer that this is a coapgw, for a peer that asks.
 func (a admission) sign(resp *endpoint.Response) *endpoint.Response {
-	if a.announce {
-		resp.Options = resp.Options.AddUint(OptionGateway, gatewayLevel)
+	if a.hello != nil {
+		resp.Options = resp.Options.Add(OptionGateway, a.hello)
 	}
 	return resp
 }
@@ -209,7 +225,7 @@ func (a admission) sign(resp *endpoint.Response) *endpoint.Response {
 // failure makes the response for an error of ours.
 func (s *serverSession) failure(problem *Error, to audience) *endpoint.Response {
 	s.log.Debug("request refused", "peer", s.peer.Identity, "status", problem.Status, "err", problem)
-	resp, err := s.mapping.encodeResponse(errorAnswer(problem), to)
+	resp, err := s.mapping().encodeResponse(errorAnswer(problem), to)
 	if err != nil {
 		return &endpoint.Response{Code: endpoint.InternalServerError}
 	}

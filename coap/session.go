@@ -14,9 +14,13 @@ import (
 type session struct {
 	conn    *endpoint.Conn
 	profile link.Profile
+	// hello tells the peer who we are and what our link is.
+	hello []byte
 
 	mu   sync.Mutex
 	kind PeerKind
+	// agreed: a request with hello was answered by a coapgw.
+	agreed bool
 	// known is closed when kind is no longer PeerUnknown.
 	known chan struct{}
 	// probing holds an item while somebody asks the peer who it is.
@@ -40,7 +44,7 @@ type session struct {
 }
 
 func newSession(conn *endpoint.Conn, profile link.Profile) *session {
-	return &session{conn: conn, profile: profile, known: make(chan struct{}), probing: make(chan struct{}, 1)}
+	return &session{conn: conn, profile: profile, hello: clientHello(profile), known: make(chan struct{}), probing: make(chan struct{}, 1)}
 }
 
 // enter counts an exchange; it fails when the session takes no new ones.
@@ -115,6 +119,8 @@ type signature struct {
 	// full: the request carried everything that a peer is to remember.
 	full    bool
 	version bool
+	// hello: it told who we are.
+	hello bool
 }
 
 // errSlotsUsedUp says that a session has seen 65,535 tokens.
@@ -127,6 +133,10 @@ func (s *session) sign(req *endpoint.Request, kind PeerKind, token string) (sign
 	defer s.mu.Unlock()
 	sig := signature{token: token}
 	if kind == PeerGateway {
+		if !s.agreed { // it was asked who it is, and told nothing
+			req.Options = req.Options.Add(OptionGateway, s.hello)
+			sig.hello = true
+		}
 		if token == "" {
 			req.Options = req.Options.AddUint(OptionSlot, anonymousSlot)
 			return sig, nil
@@ -163,7 +173,8 @@ func (s *session) sign(req *endpoint.Request, kind PeerKind, token string) (sign
 		sig.version = true
 	}
 	if kind == PeerUnknown {
-		req.Options = req.Options.AddUint(OptionGateway, gatewayLevel)
+		req.Options = req.Options.Add(OptionGateway, s.hello)
+		sig.hello = true
 	}
 	return sig, nil
 }
@@ -190,8 +201,16 @@ func (s *session) learn(resp *endpoint.Response, sig signature) verdict {
 	}
 	s.settle(resp)
 	if s.kind == PeerGateway {
-		if code, ok := resp.Options.GetUint(OptionControl); ok && controlCode(code).badSlot() {
+		control, _ := resp.Options.GetUint(OptionControl)
+		code := controlCode(control)
+		if hello, ok := resp.Options.Get(OptionGateway); ok && sig.hello {
+			s.agree(hello, code == controlLink)
+		}
+		switch {
+		case code.badSlot():
 			s.slots.forget(sig.token, sig.slot)
+			return again
+		case code == controlLink:
 			return again
 		}
 		if sig.full && sig.slot != anonymousSlot {
@@ -221,7 +240,6 @@ func (s *session) settle(resp *endpoint.Response) {
 	s.kind = PeerForeign
 	if resp.Options.Has(OptionGateway) {
 		s.kind = PeerGateway
-		s.conn.SetPeer(s.profile)
 	}
 	close(s.known)
 }

@@ -85,7 +85,7 @@ func (s *serverSession) update(a answer, to audience) (observe.Update, error) {
 		Counts:    state.counts,
 		Empty:     state.empty,
 	}
-	if u.Response.Size > int64(s.profile.BlockSize) {
+	if u.Response.Size > int64(s.link.Load().profile.BlockSize) {
 		// Blocks of a notification are fetched one by one: the tag keeps them
 		// from being taken for those of the next one (RFC 7959 §2.4, §3.4).
 		u.Response.Options = u.Response.Options.AddUint(endpoint.ETag, s.nextTag())
@@ -98,7 +98,7 @@ func (s *serverSession) readSync(a *answer) (syncState, error) {
 	if a.body == nil {
 		return syncState{}, errNoNextBatch
 	}
-	body, rest, err := readUpTo(a.body, a.size, s.mapping.maxJSON)
+	body, rest, err := readUpTo(a.body, a.size, s.mapping().maxJSON)
 	switch {
 	case err != nil:
 		return syncState{}, err
