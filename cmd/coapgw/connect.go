@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"strings"
 
 	"github.com/coapgw/coapgw/coap"
+	"github.com/coapgw/coapgw/coap/join"
 	"github.com/coapgw/coapgw/internal/config"
 	"github.com/coapgw/coapgw/internal/gateway"
 )
@@ -69,7 +71,13 @@ func (c *connectCmd) Run(ctx context.Context, std streams) (err error) {
 	if err != nil {
 		return err
 	}
-	handler := gateway.NewConnect(gateway.ConnectOptions{Transport: transport, Advertise: advertise, MaxBody: c.MaxBody, Log: log})
+	carrier := http.RoundTripper(transport)
+	if c.KeepAnswers > 0 {
+		joined := &join.Transport{Base: transport, Profile: profile, MaxKept: c.KeepAnswers}
+		defer func() { err = errors.Join(err, joined.Close()) }()
+		carrier = joined
+	}
+	handler := gateway.NewConnect(gateway.ConnectOptions{Transport: carrier, Advertise: advertise, MaxBody: c.MaxBody, Log: log})
 	return gateway.RunWeb(ctx, handler, c.StopTimeout, log, listeners...)
 }
 

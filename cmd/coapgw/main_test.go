@@ -74,7 +74,7 @@ func TestUsageErrors(t *testing.T) {
 		{"request GET coap://h/x", "--plain-insecure"},
 		{"cbor encode --cbor-version 7", "--cbor-version"},
 		{"cbor diag --cbor-version 7", "--cbor-version"},
-		{"request GET /x --server coaps://h --fingerprint 00 --timeout 0s", "--timeout"},
+		{"request GET /x --server coaps://h --fingerprint 00 --timeout=-1s", "--timeout"},
 		{"demo --homeserver x", "--homeserver"},
 		{"demo --listen x", "--listen"},
 		{"demo --link pigeon", "--link"},

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/coapgw/coapgw/coap"
+	"github.com/coapgw/coapgw/coap/join"
 	"github.com/coapgw/coapgw/internal/config"
 	"github.com/coapgw/coapgw/internal/gateway"
 )
@@ -60,12 +61,16 @@ func (c *requestCmd) Run(ctx context.Context, std streams) (err error) {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
-	defer cancel()
 	request, err := c.request(ctx, target, std)
 	if err != nil {
 		return err
 	}
+	if c.Timeout == 0 {
+		c.Timeout = join.Deadline(profile, request.ContentLength)
+	}
+	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
+	defer cancel()
+	request = request.WithContext(ctx)
 	dialer := &gateway.Dialer{Routes: gateway.UDPRoutes(addresses...), Security: security, Profile: profile}
 	transport := &coap.Transport{Dial: dialer.Dial, Profile: profile, FoldV3: c.FoldV3, MaxBody: c.MaxBody}
 	if c.Verbose {

@@ -120,6 +120,8 @@ func (c Connect) Check() error {
 		return err
 	}
 	switch {
+	case c.KeepAnswers < 0:
+		return fail("keep-answers", "must not be negative")
 	case c.HTTPSListen != "" && c.TLSCert == "":
 		return fail("tls-cert", "--https-listen needs --tls-cert and --tls-key (make them with keygen ca and keygen cert)")
 	case c.HTTPSListen == "" && c.TLSCert != "":
@@ -158,7 +160,12 @@ func (d Demo) Check() error {
 }
 
 // Check reports the first thing wrong with r as an *Error.
-func (r Request) Check() error { return positive("timeout", int64(r.Timeout)) }
+func (r Request) Check() error {
+	if r.Timeout < 0 {
+		return fail("timeout", "must not be negative")
+	}
+	return nil
+}
 
 // Emulated returns the link that r asks for, or an *Error.
 func (r Relay) Emulated() (link.Profile, error) { return profile("profile", r.Profile) }

@@ -91,6 +91,9 @@ type Connect struct {
 	// base_url in discovery and login answers, which would otherwise send clients
 	// past the link. Empty leaves them alone.
 	Advertise string `help:"URL at which clients reach this program. Without it, a login answer may send clients past the link." placeholder:"URL"`
+	// KeepAnswers bounds the answers kept in memory for clients that gave up on
+	// them, in bytes; 0 keeps none, and a request ends with its client.
+	KeepAnswers int `help:"Bytes of memory for answers that came after their client had given up: when it asks again, they are there. 0: a request ends with its client." placeholder:"BYTES"`
 }
 
 // Link says what is known of the constrained link.
@@ -142,8 +145,9 @@ type Demo struct {
 
 // Request is one request from the command line.
 type Request struct {
-	// Timeout bounds the whole exchange, the opening of a session included.
-	Timeout time.Duration `env:"-" help:"How long to wait for the answer."`
+	// Timeout bounds the whole exchange, the opening of a session included; 0
+	// means as long as the link may take for it.
+	Timeout time.Duration `env:"-" help:"How long to wait for the answer; by default as long as the link may take for it." placeholder:"DURATION"`
 }
 
 // Limits bound what peers and clients can make the program hold.
@@ -176,7 +180,8 @@ func Default() Config {
 			ResponseTimeout: 10 * time.Minute,
 		},
 		Connect: Connect{
-			Listen: "127.0.0.1:8008",
+			Listen:      "127.0.0.1:8008",
+			KeepAnswers: 16 << 20,
 		},
 		Link: Link{Name: "default"},
 		Relay: Relay{
@@ -188,7 +193,6 @@ func Default() Config {
 			Link: Link{Name: "geo-vsat"},
 			Log:  Log{Level: "warn", Format: "text"},
 		},
-		Request: Request{Timeout: 5 * time.Minute},
 		Limits: Limits{
 			MaxBody:     64 << 20,
 			MaxSessions: 10000,

@@ -110,6 +110,8 @@ func TestConnectCheck(t *testing.T) {
 		{"HTTPS certificate without address", func(c *config.Connect) { c.TLSCert, c.TLSKey = "c", "k" }, "https-listen"},
 		{"HTTPS without port", func(c *config.Connect) { c.HTTPSListen, c.TLSCert, c.TLSKey = "host", "c", "k" }, "https-listen"},
 		{"advertise", func(c *config.Connect) { c.Advertise = "//gw" }, "advertise"},
+		{"keeps nothing", func(c *config.Connect) { c.KeepAnswers = 0 }, ""},
+		{"keeps less than nothing", func(c *config.Connect) { c.KeepAnswers = -1 }, "keep-answers"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/coapgw/coapgw/coap"
+	"github.com/coapgw/coapgw/coap/join"
 	"github.com/coapgw/coapgw/coap/link"
 	"github.com/coapgw/coapgw/dtls"
 	"github.com/coapgw/coapgw/internal/fakehs"
@@ -35,7 +36,7 @@ type world struct {
 	connectURL string
 	tlsURL     string
 
-	transport *coap.Transport
+	transport http.RoundTripper
 	closers   []func() error // in order of starting
 	running   sync.WaitGroup
 	mu        sync.Mutex
@@ -90,7 +91,7 @@ func (w *world) startServe(o Options, base *url.URL) error {
 	ctx, stop := context.WithCancel(context.Background())
 	w.running.Go(func() { w.fail(server.Serve(ctx, l)) })
 	w.closers = append(w.closers, func() error { stop(); handler.Close(); return nil })
-	w.transport = &coap.Transport{
+	transport := &coap.Transport{
 		Profile: w.profile,
 		Log:     o.Log,
 		Dial: func(ctx context.Context) (net.Conn, error) {
@@ -100,7 +101,9 @@ func (w *world) startServe(o Options, base *url.URL) error {
 			})
 		},
 	}
-	w.closers = append(w.closers, w.transport.Close)
+	joined := &join.Transport{Base: transport, Profile: w.profile}
+	w.transport = joined
+	w.closers = append(w.closers, transport.Close, joined.Close)
 	return nil
 }
 

@@ -17,7 +17,8 @@ type Connect struct {
 
 // ConnectOptions says where a Connect sends its requests.
 type ConnectOptions struct {
-	// Transport carries the requests, usually a *coap.Transport.
+	// Transport carries the requests: a *coap.Transport, or a *join.Transport in
+	// front of it for clients that are less patient than the link is slow.
 	Transport http.RoundTripper
 	// Advertise replaces the homeserver's URL in discovery and login answers, so
 	// that clients stay on the link; nil leaves it alone.
@@ -71,8 +72,12 @@ func NewConnect(o ConnectOptions) *Connect {
 	}
 }
 
-// ServeHTTP implements http.Handler. Its context should end when the client goes
-// away, as http.Server sees to; the exchange over the link is then cancelled.
+// ServeHTTP implements http.Handler. The context of r should end when the client goes
+// away, as http.Server sees to for HTTP/1.1 (once the request was read) and HTTP/2.
+// What then becomes of the exchange is up to the Transport.
+//
+// Nothing here bounds the wait for an answer: the link does, and says so with 504. A
+// bound of ours would be wrong on one link or the other.
 func (c *Connect) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodOptions {
 		setCORS(w.Header())
