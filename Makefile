@@ -2,6 +2,8 @@
 #             all modules, and each fuzz target for FUZZTIME
 # make bench  benchmarks
 # make fuzz   each fuzz target for FUZZTIME, default 10s
+# make budgets  bytes of each operation over coapgw, HTTPS/1.1 and HTTP/2, into
+#             testdata and README
 # make soak   the tests over and over under the race detector, a session over every
 #             link with SEEDS seeds, then long fuzzing
 
@@ -18,7 +20,7 @@ MODULES := $(filter-out ./tools ./conformance/dendrite,$(patsubst %/go.mod,%,$(s
 # mautrix finds its cryptography in Go, not in C, by this tag.
 TAGS := -tags goolm
 
-.PHONY: test check fmt vet staticcheck unit conformance nested fuzz bench soak clean
+.PHONY: test check fmt vet staticcheck unit conformance nested fuzz bench budgets soak clean
 
 test: check unit conformance nested fuzz
 
@@ -53,6 +55,11 @@ fuzz:
 
 bench:
 	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+budgets:
+	$(GO) -C conformance/https test -count 1 -run 'TestBytes$$' . -update
+	$(GO) test -count 1 ./conformance/budgets -update
+	@sed -n '/<!-- budgets/,/<!-- .budgets/p' README.md
 
 soak:
 	$(GO) test -race -count $(SOAK) -timeout 0 ./...

@@ -7,47 +7,94 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
 const tablePath = "../../testdata/budgets.tsv"
 
+const tableHeader = `# What each operation may cost at most: bytes of whole IPv4 packets (28 of each are IP and UDP), datagrams, and changes of direction.
+# PSK session (ECDHE_PSK-CHACHA20, 2-byte CID), link without loss. Rewritten by: go test ./conformance/budgets -update
+operation	version	peer	link	path	up	down	datagrams up	datagrams down	turns
+`
+
+// columns are the numbers of a row.
+var columns = [...]string{"up", "down", "datagrams up", "datagrams down", "turns"}
+
 // key names a row of the table.
-type key struct{ operation, version, path string }
+type key struct{ operation, version, peer, link, path string }
 
-// row is what an operation may cost: bytes of whole IPv4 packets and datagrams.
-type row struct{ up, down, datagramsUp, datagramsDown int }
+// row is a row of the table.
+type row struct {
+	key
+	cost
+}
 
-const tableHeader = "# Bytes of whole IPv4 packets (IP 20, UDP 8), PSK session (ECDHE_PSK-CHACHA20, 2-byte CID); go test ./conformance/budgets -update rewrites it.\n" +
-	"operation\tversion\tpath\tup\tdown\tdatagrams up\tdatagrams down\n"
+func (c cost) numbers() [len(columns)]int {
+	return [...]int{c.up, c.down, c.datagramsUp, c.datagramsDown, c.turns}
+}
 
-func readTable(t *testing.T) map[key]row {
+func (r row) String() string {
+	n := r.numbers()
+	return fmt.Sprintf("%s\t%s\t%s\t%s\t%s\t%d\t%d\t%d\t%d\t%d", r.operation, r.version, r.peer, r.link, r.path, n[0], n[1], n[2], n[3], n[4])
+}
+
+func readTable(t *testing.T) []row {
 	t.Helper()
 	f, err := os.Open(tablePath)
 	require.NoError(t, err)
 	defer f.Close()
-	rows := make(map[key]row)
-	for in := bufio.NewScanner(f); in.Scan(); {
+	var rows []row
+	in := bufio.NewScanner(f)
+	for in.Scan() {
 		c := strings.Split(in.Text(), "\t")
 		if strings.HasPrefix(in.Text(), "#") || c[0] == "operation" {
 			continue
 		}
-		require.Len(t, c, 7, in.Text())
-		var r row
-		_, err := fmt.Sscan(strings.Join(c[3:], " "), &r.up, &r.down, &r.datagramsUp, &r.datagramsDown)
+		require.Len(t, c, 10, in.Text())
+		r := row{key: key{c[0], c[1], c[2], c[3], c[4]}}
+		_, err := fmt.Sscan(strings.Join(c[5:], " "), &r.up, &r.down, &r.datagramsUp, &r.datagramsDown, &r.turns)
 		require.NoError(t, err, in.Text())
-		rows[key{c[0], c[1], c[2]}] = r
+		rows = append(rows, r)
 	}
+	require.NoError(t, in.Err())
 	return rows
 }
 
-func writeTable(t *testing.T, order []key, rows map[key]row) {
+func writeTable(t *testing.T, rows []row) {
 	t.Helper()
 	var b strings.Builder
 	b.WriteString(tableHeader)
-	for _, k := range order {
-		r := rows[k]
-		fmt.Fprintf(&b, "%s\t%s\t%s\t%d\t%d\t%d\t%d\n", k.operation, k.version, k.path, r.up, r.down, r.datagramsUp, r.datagramsDown)
+	for _, r := range rows {
+		b.WriteString(r.String() + "\n")
 	}
 	require.NoError(t, os.WriteFile(tablePath, []byte(b.String()), 0o644))
+}
+
+// judge holds what was measured to the budget: over says where it is exceeded,
+// slack where it can be tightened.
+func judge(budget, measured cost) (over, slack []string) {
+	b, m := budget.numbers(), measured.numbers()
+	for i, name := range columns {
+		switch {
+		case m[i] > b[i]:
+			over = append(over, fmt.Sprintf("%s: %d, allowed are %d", name, m[i], b[i]))
+		case m[i] < b[i]:
+			slack = append(slack, fmt.Sprintf("%s: %d instead of %d", name, m[i], b[i]))
+		}
+	}
+	return over, slack
+}
+
+func TestJudge(t *testing.T) {
+	budget := cost{100, 200, 1, 2, 3}
+	over, slack := judge(budget, budget)
+	assert.Empty(t, over)
+	assert.Empty(t, slack)
+	over, slack = judge(budget, cost{101, 200, 1, 3, 3})
+	assert.Equal(t, []string{"up: 101, allowed are 100", "datagrams down: 3, allowed are 2"}, over)
+	assert.Empty(t, slack)
+	over, slack = judge(budget, cost{100, 199, 1, 2, 4})
+	assert.Equal(t, []string{"turns: 4, allowed are 3"}, over)
+	assert.Equal(t, []string{"down: 199 instead of 200"}, slack)
 }

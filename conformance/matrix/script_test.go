@@ -252,7 +252,7 @@ func (s *script) ciphertext(size int) string {
 
 // syncURI is a long-poll of alice.
 func (s *script) syncURI(since string, timeout time.Duration) string {
-	return fmt.Sprintf("%s/sync?filter=1&set_presence=online&since=%s&timeout=%d", v3, since, timeout.Milliseconds())
+	return fmt.Sprintf("%s/sync?filter=1&since=%s&timeout=%d", v3, since, timeout.Milliseconds())
 }
 
 const (
@@ -298,6 +298,12 @@ func (s *script) quiet(since string) string {
 	return since
 }
 
+// idle is a long-poll that nothing answers before its timeout.
+func (s *script) idle() {
+	s.since = s.quiet(s.since)
+	s.do("idle", 200, "GET", s.syncURI(s.since, 30*time.Second), "")
+}
+
 // large is what grows with rooms and people: carol's account has ten rooms, and
 // alice looks at it as carol.
 func (s *script) large() {
@@ -305,7 +311,9 @@ func (s *script) large() {
 	for n := range crew - len(people) {
 		people = append(people, s.register(fmt.Sprintf("%s%02d", s.carol.name, n)))
 	}
+	alice := s.alice
 	s.alice = s.carol
+	defer func() { s.alice = alice }()
 	next := s.texts()
 	var first string
 	for n := range roomCount {
@@ -325,14 +333,8 @@ func (s *script) large() {
 	lazy := s.ashore(s.carol, "POST", v3+"/user/"+s.carol.id+"/filter", `{"room":{"state":{"lazy_load_members":true},"timeline":{"limit":20,"unread_thread_notifications":true}}}`)
 	full := s.ashore(s.carol, "POST", v3+"/user/"+s.carol.id+"/filter", `{"room":{"timeline":{"limit":20}}}`)
 	since := s.quiet("")
-	s.do("initial", 200, "GET", fmt.Sprintf("%s/sync?filter=%s&set_presence=online&timeout=0", v3, full["filter_id"]), "")
-	s.do("initial-lazy", 200, "GET", fmt.Sprintf("%s/sync?filter=%s&set_presence=online&timeout=0", v3, lazy["filter_id"]), "")
+	s.do("initial", 200, "GET", fmt.Sprintf("%s/sync?filter=%s&timeout=0", v3, full["filter_id"]), "")
+	s.do("initial-lazy", 200, "GET", fmt.Sprintf("%s/sync?filter=%s&timeout=0", v3, lazy["filter_id"]), "")
 	s.do("members", 200, "GET", room(first, "/members?at="+since+"&not_membership=leave"), "")
 	s.do("history", 200, "GET", room(first, "/messages?dir=b&limit=20&from="+since), "")
-}
-
-// idle is a long-poll that nothing answers before its timeout.
-func (s *script) idle() {
-	s.since = s.quiet(s.quiet(""))
-	s.do("idle", 200, "GET", s.syncURI(s.since, 30*time.Second), "")
 }

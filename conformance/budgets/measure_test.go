@@ -1,0 +1,56 @@
+package budgets
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/coapgw/coapgw/conformance/operations"
+)
+
+// measure runs an operation in a world of its own and returns what it cost, the
+// datagrams that follow its answer included.
+func measure(t *testing.T, s setting, op operations.Operation) (c cost) {
+	homeserver := &replay{t: t, foreign: s.foreign}
+	inWorld(t, s, homeserver, func(w *world) {
+		client, stop := w.client()
+		run := func(client http.Handler, exchanges []operations.Exchange) {
+			for _, e := range exchanges {
+				homeserver.expect(e)
+				send(w.t, client, e)
+			}
+			w.settle()
+		}
+		if op.Begin != operations.Cold {
+			warmup, err := operations.Warmup()
+			require.NoError(w.t, err)
+			run(client, warmup)
+		}
+		stops := []func() error{stop}
+		if op.Begin == operations.Restarted {
+			// The old process says nothing more: it lives on until all is measured.
+			client, stop = w.client()
+			stops = append(stops, stop)
+		}
+		w.count.reset()
+		run(client, op.Exchanges)
+		c = w.count.read()
+		for _, stop := range stops {
+			require.NoError(w.t, stop())
+		}
+	})
+	return c
+}
+
+// r0 is the operation under its /r0/ paths.
+func r0(op operations.Operation) operations.Operation {
+	var exchanges []operations.Exchange
+	for _, e := range op.Exchanges {
+		e.Request.URI = strings.Replace(e.Request.URI, "/v3/", "/r0/", 1)
+		exchanges = append(exchanges, e)
+	}
+	op.Exchanges = exchanges
+	return op
+}

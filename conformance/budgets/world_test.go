@@ -1,0 +1,113 @@
+package budgets
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"net/url"
+	"testing"
+	"testing/cryptotest"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/coapgw/coapgw/coap"
+	"github.com/coapgw/coapgw/coap/link"
+	"github.com/coapgw/coapgw/dtls"
+	"github.com/coapgw/coapgw/internal/gateway"
+	"github.com/coapgw/coapgw/internal/keys"
+	"github.com/coapgw/coapgw/internal/linkemu"
+)
+
+const (
+	// seed is that of the link and of all randomness: packets repeat to the byte.
+	seed = 1
+	// fastDelay is the one-way delay of the default link, which has any rate.
+	fastDelay = 20 * time.Millisecond
+)
+
+var psk = keys.PSK{Identity: "ship", Key: []byte("0123456789abcdef")}
+
+// setting is under which circumstances an operation is measured.
+type setting struct {
+	// version is that of the wire format.
+	version string
+	// foreign hides from each end that the other is a coapgw.
+	foreign bool
+	// profile is that of both ends and, unless it is the default, of the link.
+	profile link.Profile
+}
+
+// world is a pair, the link between and a homeserver behind.
+type world struct {
+	t       *testing.T
+	setting setting
+	link    *linkemu.Link
+	count   *counter
+	dials   int
+}
+
+// inWorld runs f with a pair in front of the homeserver.
+func inWorld(t *testing.T, s setting, homeserver http.RoundTripper, f func(*world)) {
+	cryptotest.SetGlobalRandom(t, seed)
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{t: t, setting: s, count: new(counter), link: linkemu.New(s.link())}
+		defer w.link.Close()
+		w.link.Tap(w.count.packet)
+		defer w.serve(homeserver)()
+		f(w)
+	})
+}
+
+// link is the setting's link, without loss and jitter.
+func (s setting) link() linkemu.Config {
+	if s.profile == link.Default() {
+		d := linkemu.Direction{Delay: fastDelay}
+		return linkemu.Config{Up: d, Down: d}
+	}
+	l := linkemu.FromProfile(s.profile, seed)
+	for _, d := range []*linkemu.Direction{&l.Up, &l.Down} {
+		d.Burst, d.Jitter = link.GilbertElliott{}, 0
+	}
+	return l
+}
+
+// serve opens the far side.
+func (w *world) serve(homeserver http.RoundTripper) (stop func()) {
+	l, err := dtls.Listen(w.link.Listen(), dtls.Config{Profile: w.setting.profile, Keys: keys.PSKs{psk.Identity: psk.Key}.Lookup})
+	require.NoError(w.t, err)
+	handler := gateway.NewServe(gateway.ServeOptions{
+		Homeserver: &url.URL{Scheme: "http", Host: "homeserver"},
+		Transport:  homeserver,
+	})
+	var listener net.Listener = l
+	if w.setting.foreign {
+		listener = foreignListener{l}
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	served := make(chan error)
+	go func() { served <- (&coap.Server{Handler: handler, Profile: w.setting.profile}).Serve(ctx, listener) }()
+	return func() {
+		cancel()
+		assert.NoError(w.t, <-served)
+		handler.Close()
+	}
+}
+
+// client opens the near side, with a session of its own to come.
+func (w *world) client() (_ http.Handler, stop func() error) {
+	transport := &coap.Transport{Profile: w.setting.profile, Dial: w.dial}
+	return gateway.NewConnect(gateway.ConnectOptions{Transport: transport}), transport.Close
+}
+
+// dial opens a session from a port of its own.
+func (w *world) dial(ctx context.Context) (net.Conn, error) {
+	w.dials++
+	local := &net.UDPAddr{IP: net.IPv4(10, 0, 0, 1), Port: 40_000 + w.dials}
+	return dtls.Dial(ctx, w.link.Dial(local), linkemu.FarAddr(), dtls.Config{Profile: w.setting.profile, Identity: psk.Identity, Key: psk.Key})
+}
+
+// settle waits, in virtual time, until whatever was held back has left.
+func (w *world) settle() { time.Sleep(w.setting.profile.MaxTransmitWait()) }
