@@ -40,7 +40,7 @@ func (x *exchange) probe(ctx context.Context, answer chan reply) {
 			x.stopProbe = nil
 		}
 	}
-	t := &transmission{ended: func(err error) {
+	t := &transmission{class: x.class, ended: func(err error) {
 		over()
 		if errors.Is(err, ErrTimeout) && x.waiting == answer {
 			x.finish(reply{err: err})

@@ -27,6 +27,12 @@ type Request struct {
 	// has acknowledged; Do then fails with ErrTimeout. It is looked at each
 	// MAX_TRANSMIT_WAIT; 0 means that only ctx and the life of the peer bound it.
 	Patience time.Duration
+	// Priority says before what else the request goes where the link is busy, block
+	// by block, and Flow on whose behalf it is made. On a request that arrived the
+	// handler may set both, before it registers an observer or else returns: they are
+	// those of its response and its notifications.
+	Priority Priority
+	Flow     Flow
 
 	// Set on requests that arrived:
 

@@ -17,7 +17,7 @@ import (
 // The body of the response is never nil. It is read from the peer block by block
 // under the same ctx; the exchange ends when it was read to its end or closed.
 func (c *Conn) Do(ctx context.Context, r *Request) (*Response, error) {
-	x, err := c.begin()
+	x, err := c.begin(r.class())
 	if err != nil {
 		return nil, err
 	}
@@ -31,7 +31,7 @@ func (c *Conn) Do(ctx context.Context, r *Request) (*Response, error) {
 	if x.tag != nil { // the transfer of the response has it too (RFC 9175 §3.3)
 		opts = opts.clone().Add(RequestTag, x.tag)
 	}
-	return c.response(ctx, x, r.Code, opts, m)
+	return c.response(ctx, x, x.class, r.Code, opts, m)
 }
 
 // send sends a request with its body and returns the response, of which the
@@ -158,9 +158,9 @@ func (c *Conn) unclaimLocked(key uint64) {
 }
 
 // response makes the Response of a first message. Further blocks are fetched on
-// exchange x, or, if that is nil, on one of their own; x has ended if there are
+// exchange x, or, if that is nil, on one of their own of class cl; x has ended if there are
 // none.
-func (c *Conn) response(ctx context.Context, x *exchange, code Code, opts Options, m Message) (*Response, error) {
+func (c *Conn) response(ctx context.Context, x *exchange, cl class, code Code, opts Options, m Message) (*Response, error) {
 	r := &Response{Code: m.Code, Options: m.Options.withoutOwned(), Size: int64(len(m.Payload))}
 	b, present, legal := blockOption(m.Options, Block2)
 	if !legal || present && b.num != 0 || b.more && len(m.Payload) != b.size() {
@@ -174,7 +174,7 @@ func (c *Conn) response(ctx context.Context, x *exchange, code Code, opts Option
 	}
 	if x == nil {
 		var err error
-		if x, err = c.begin(); err != nil {
+		if x, err = c.begin(cl); err != nil {
 			return nil, err
 		}
 	}

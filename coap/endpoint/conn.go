@@ -30,7 +30,7 @@ const (
 // Conn is one session with one peer. All methods may be called concurrently.
 type Conn struct {
 	nc   net.Conn
-	cfg  Config
+	cfg  *Config
 	log  *slog.Logger
 	gate gate
 	// current is what the session goes by, see terms. It is replaced with mu held.
@@ -60,6 +60,7 @@ type Conn struct {
 	estimator       *estimator
 	over            bool // Close was called
 	sweeper         *time.Timer
+	out             outbox
 	sweepAt         time.Time
 }
 
@@ -74,7 +75,7 @@ func New(c net.Conn, cfg Config) *Conn {
 	}
 	conn := &Conn{
 		nc:   c,
-		cfg:  cfg,
+		cfg:  &cfg,
 		log:  cfg.Log,
 		mids: newMessageIDs(),
 		seen: duplicates{seed: maphash.MakeSeed()},
@@ -112,6 +113,9 @@ func (c *Conn) Close() error {
 	}
 	for _, t := range c.outstanding {
 		c.settle(t, ErrClosed)
+	if c.out.timer != nil {
+		c.out.timer.Stop()
+	}
 	}
 	for _, x := range c.exchanges {
 		x.finish(reply{err: ErrClosed})
@@ -183,23 +187,6 @@ func (c *Conn) pause(d time.Duration) bool {
 	}
 }
 
-// write sends one datagram. An error is a lost datagram: retransmission deals
-// with it, and a connection that broke for good ends the reader.
-func (c *Conn) write(kind trace.Kind, data []byte) {
-	c.mu.Lock()
-	c.estimator.send(time.Now(), len(data))
-	c.mu.Unlock()
-	c.put(kind, data)
-}
-
-// put is write for a datagram that is counted already.
-func (c *Conn) put(kind trace.Kind, data []byte) {
-	c.record(kind, data)
-	if _, err := c.nc.Write(data); err != nil {
-		c.log.Debug("coap: write failed", "err", err)
-	}
-}
-
 // record hands an event to the recorder.
 func (c *Conn) record(kind trace.Kind, data []byte) {
 	if c.cfg.Recorder == nil {
@@ -236,16 +223,19 @@ func (c *Conn) sweep() {
 	now := time.Now()
 	c.sweepAt = time.Time{}
 	c.sweepBefore(c.seen.expire(now))
+	down := c.out.outage.on // then transfers wait for its end
 	for _, d := range slices.Clone(c.downloads) {
-		if now.Before(d.expires) {
+		switch {
+		case down:
+		case now.Before(d.expires):
 			c.sweepBefore(d.expires)
-		} else {
+		default:
 			c.dropDownload(d)
 		}
 	}
 	for _, u := range slices.Clone(c.uploads) {
 		switch {
-		case u.current != nil: // it is our turn
+		case down, u.current != nil: // it is our turn
 		case now.Before(u.expires):
 			c.sweepBefore(u.expires)
 		default:

@@ -13,6 +13,8 @@ var (
 	// ErrTimeout: MAX_RETRANSMIT was exhausted without an acknowledgement
 	// (RFC 7252 §4.2). The request may or may not have been executed.
 	ErrTimeout = errors.New("coap: no answer from peer")
+	// ErrBusy: too much waits for the link already. Ask again later, or ask for less.
+	ErrBusy = errors.New("coap: too many requests wait for the link")
 	// ErrTooLarge: the options leave no room for a block of 16 bytes in one
 	// datagram of the profile. Send fewer options, or raise Profile.MTU.
 	ErrTooLarge = errors.New("coap: options do not fit one datagram")

@@ -13,6 +13,7 @@ import (
 type exchange struct {
 	c     *Conn
 	token token
+	class class
 	// waiting receives the reply to the request being made; nil between requests.
 	// It is guarded by c.mu.
 	waiting chan reply
@@ -46,14 +47,21 @@ func (r *reply) answered() bool {
 	return r.err == nil || errors.As(r.err, &reset) || errors.As(r.err, &option)
 }
 
-// begin makes an exchange with a token of its own.
-func (c *Conn) begin() (*exchange, error) {
+// maxExchanges bounds our requests in progress, so that there is always a token.
+const maxExchanges = 1 << 15
+
+// begin makes an exchange with a token of its own. It fails with ErrBusy when there
+// are too many, and with ErrClosed.
+func (c *Conn) begin(cl class) (*exchange, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed() {
 		return nil, ErrClosed
 	}
-	x := &exchange{c: c, token: c.tokens.take(c.received)}
+	if len(c.exchanges) >= maxExchanges {
+		return nil, ErrBusy
+	}
+	x := &exchange{c: c, token: c.tokens.take(c.received), class: cl}
 	if c.exchanges == nil {
 		c.exchanges = make(map[token]*exchange)
 	}
@@ -107,7 +115,7 @@ func (x *exchange) finish(r reply) bool {
 func (x *exchange) request(ctx context.Context, m *Message) (Message, error) {
 	m.Type, m.Token = Confirmable, x.token.bytes()
 	answer := make(chan reply, 1)
-	t := &transmission{ended: func(err error) {
+	t := &transmission{class: x.class, ended: func(err error) {
 		x.pending = nil
 		if err != nil {
 			x.finish(reply{err: err})
@@ -119,7 +127,7 @@ func (x *exchange) request(ctx context.Context, m *Message) (Message, error) {
 	}
 	watch := time.NewTimer(x.c.terms().profile.MaxTransmitWait())
 	defer watch.Stop()
-	begun := time.Now()
+	begun, down := time.Now(), x.c.downtime()
 	for {
 		select {
 		case r := <-answer:
@@ -131,7 +139,7 @@ func (x *exchange) request(ctx context.Context, m *Message) (Message, error) {
 			r := <-answer // the response, if it came at the same moment
 			return r.m, r.err
 		case <-watch.C:
-			x.check(ctx, answer, time.Since(begun))
+			x.check(ctx, answer, time.Since(begun)-(x.c.downtime()-down))
 			watch.Reset(x.c.terms().profile.MaxTransmitWait())
 		}
 	}

@@ -2,17 +2,21 @@ package endpoint
 
 import (
 	"context"
-	"slices"
 	"sync"
 )
 
+// maxWaiting bounds who waits at a gate: nobody waits that long on a slow link, and
+// what waits holds memory.
+const maxWaiting = 4096
+
 // gate bounds the confirmable messages that wait for their acknowledgement
-// (NSTART, RFC 7252 §4.7). Who came first is admitted first.
+// (NSTART, RFC 7252 §4.7). Each message of a block-wise transfer enters anew, so
+// that what is more urgent goes between.
 type gate struct {
 	mu      sync.Mutex
 	places  int
 	inside  int // more than places for a while after resize
-	waiting []chan struct{}
+	waiting line[chan struct{}]
 }
 
 // resize sets how many places there are.
@@ -23,16 +27,21 @@ func (g *gate) resize(places int) {
 	g.admit()
 }
 
-// enter waits for a place. It fails when ctx or session ends first.
-func (g *gate) enter(ctx, session context.Context) error {
+// enter waits for a place. It fails with ErrBusy when too many wait, or when ctx or
+// session ends first.
+func (g *gate) enter(ctx, session context.Context, c class) error {
 	g.mu.Lock()
 	if g.inside < g.places {
 		g.inside++
 		g.mu.Unlock()
 		return nil
 	}
+	if g.waiting.count >= maxWaiting {
+		g.mu.Unlock()
+		return ErrBusy
+	}
 	admitted := make(chan struct{})
-	g.waiting = append(g.waiting, admitted)
+	g.waiting.push(c, admitted)
 	g.mu.Unlock()
 	var err error
 	select {
@@ -44,12 +53,9 @@ func (g *gate) enter(ctx, session context.Context) error {
 		err = ErrClosed
 	}
 	g.mu.Lock()
-	i := slices.Index(g.waiting, admitted)
-	if i >= 0 {
-		g.waiting = slices.Delete(g.waiting, i, i+1)
-	}
+	waited := g.waiting.remove(c, admitted)
 	g.mu.Unlock()
-	if i < 0 { // admitted meanwhile: pass the place on
+	if !waited { // admitted meanwhile: pass the place on
 		g.leave()
 	}
 	return err
@@ -65,9 +71,12 @@ func (g *gate) leave() {
 
 // admit lets in who waits while there are places. g.mu is held.
 func (g *gate) admit() {
-	for g.inside < g.places && len(g.waiting) > 0 {
+	for g.inside < g.places {
+		next, ok := g.waiting.pop()
+		if !ok {
+			return
+		}
 		g.inside++
-		close(g.waiting[0])
-		g.waiting = slices.Delete(g.waiting, 0, 1)
+		close(next)
 	}
 }

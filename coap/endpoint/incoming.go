@@ -20,6 +20,7 @@ func (c *Conn) receive(datagram []byte) {
 	}
 	c.mu.Lock()
 	c.received++
+	c.estimator.heard(time.Now(), len(data))
 	c.mu.Unlock()
 	switch {
 	case m.Type == Acknowledgement || m.Type == Reset:
@@ -68,6 +69,8 @@ type incoming struct {
 	hash uint64
 	mark *mark  // nil when there was no room for one
 	key  uint64 // of the block-wise transfer that it belongs to or starts
+	// class is that of the answer. It is set before, by who makes it.
+	class class
 
 	block1, block2       block
 	hasBlock1, hasBlock2 bool
@@ -259,7 +262,7 @@ func (in *incoming) deliver(ctx context.Context, m *Message) error {
 	if in.acknowledged {
 		c.mu.Unlock()
 		m.Type = Confirmable
-		err := c.confirm(ctx, m)
+		err := c.confirm(ctx, m, in.class)
 		// The peer repeats the request no more: it has the response, or gave up.
 		c.mu.Lock()
 		defer c.mu.Unlock()
@@ -286,6 +289,6 @@ func (in *incoming) deliver(ctx context.Context, m *Message) error {
 	}
 	c.seen.forget(in.hash)
 	c.mu.Unlock()
-	c.write(trace.Sent, data)
+	c.send(&packet{kind: trace.Sent, class: in.class, data: data})
 	return err
 }

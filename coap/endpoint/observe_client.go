@@ -63,7 +63,7 @@ type notification struct {
 // register (no Observe option, or a code other than 2.xx), its response is
 // delivered and the error is ErrNotObserved. Other errors are those of Do.
 func (c *Conn) Observe(ctx context.Context, r *Request, deliver func(*Response) error) (*Observation, error) {
-	x, err := c.begin()
+	x, err := c.begin(r.class())
 	if err != nil {
 		return nil, err
 	}
@@ -279,7 +279,7 @@ func (o *Observation) pass(ctx context.Context, n *notification) error {
 	o.c.mu.Lock()
 	code, opts := o.code, o.opts
 	o.c.mu.Unlock()
-	resp, err := o.c.response(ctx, nil, code, opts, n.m)
+	resp, err := o.c.response(ctx, nil, o.x.class, code, opts, n.m)
 	if err == nil {
 		err = o.deliver(resp)
 		closeBody(resp.Body)

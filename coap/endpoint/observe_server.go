@@ -14,6 +14,7 @@ type Observer struct {
 	token []byte
 	key   uint64 // of the registration, by which further blocks are asked for
 	szx   uint8  // the largest block that the peer asked for
+	class class
 	ctx   context.Context
 	end   context.CancelFunc
 	// turn holds one token while no message of the observation is on its way.
@@ -36,7 +37,7 @@ func (r *Request) StartObservation() (*Observer, error) {
 		return r.observer, nil
 	}
 	c, tok := r.Conn, tokenOf(r.token)
-	o := &Observer{c: c, token: r.token, key: r.key, szx: r.szx, turn: make(chan struct{}, 1)}
+	o := &Observer{c: c, token: r.token, key: r.key, szx: r.szx, class: r.class(), turn: make(chan struct{}, 1)}
 	o.ctx, o.end = context.WithCancel(c.ctx)
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -150,11 +151,11 @@ func (o *Observer) Notify(ctx context.Context, resp *Response) error {
 	}
 	m, d := o.c.firstBlock(resp, opts, len(o.token), o.szx, false)
 	if d != nil {
-		d.key, d.token, d.roaming = o.key, tokenOf(o.token), true
+		d.key, d.token, d.roaming, d.class = o.key, tokenOf(o.token), true, o.class
 		o.c.addDownload(d)
 	}
 	m.Type, m.Token = Confirmable, o.token
-	err := o.c.confirm(sending, m)
+	err := o.c.confirm(sending, m, o.class)
 	if err == nil && d != nil {
 		select {
 		case <-d.done:

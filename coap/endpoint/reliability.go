@@ -11,13 +11,19 @@ import (
 // transmission is a confirmable message until it is acknowledged, rejected or
 // given up (RFC 7252 §4.2). It occupies a place of the gate.
 type transmission struct {
+	class    class
 	mid      uint16
 	data     []byte
 	timeout  time.Duration // from begins
 	begins   time.Time     // when the first bit of the last transmission leaves
+	first    time.Time     // when that of the first did
 	giveUp   time.Time     // not before
-	repeated int
-	timer    *time.Timer
+	repeated int           // because of a timeout
+	timer    *time.Timer   // nil until it was sent
+	// queued: it waits to be sent, for the first time or again.
+	queued bool
+	// resumed: it is sent again because the link is up again. resent: it was.
+	resumed, resent bool
 	// held: an acknowledgement that comes alone was kept back by the peer.
 	held bool
 	// ended is called once, with c.mu held: nil means acknowledged.
@@ -25,10 +31,10 @@ type transmission struct {
 }
 
 // transmit sends a confirmable message, the ID of which it assigns, when the gate
-// lets it through. prepare is called with c.mu held immediately before the first
-// transmission.
+// lets it through. prepare is called with c.mu held when the message has its ID,
+// before the first transmission.
 func (c *Conn) transmit(ctx context.Context, m *Message, t *transmission, prepare func()) error {
-	if err := c.gate.enter(ctx, c.ctx); err != nil {
+	if err := c.gate.enter(ctx, c.ctx, t.class); err != nil {
 		return err
 	}
 	if err := c.lockWithID(ctx, &m.MessageID); err != nil {
@@ -51,13 +57,40 @@ func (c *Conn) transmit(ctx context.Context, m *Message, t *transmission, prepar
 	}
 	t.held = m.Code.IsRequest()
 	t.timeout = c.firstTimeout(m, len(data))
-	now := time.Now()
-	t.begins = c.estimator.send(now, len(data))
-	t.giveUp = t.begins.Add(c.estimator.patience())
-	t.timer = time.AfterFunc(t.begins.Sub(now)+t.timeout, func() { c.retransmit(t) })
+	t.queued = true
+	c.enqueue(&packet{kind: trace.Sent, class: t.class, data: data, t: t})
 	c.mu.Unlock()
-	c.put(trace.Sent, data)
+	c.flush()
 	return nil
+}
+
+// departs is called when the message is sent, the first bit of which leaves at
+// begins: then its timer starts. c.mu is held.
+func (t *transmission) departs(c *Conn, now, begins time.Time) {
+	t.begins = begins
+	switch {
+	case t.timer == nil:
+		t.first = begins
+		t.giveUp = begins.Add(c.estimator.patience())
+		t.timer = time.AfterFunc(begins.Sub(now)+t.timeout, func() { c.retransmit(t) })
+		return
+	case t.resumed:
+		t.resumed, t.resent = false, true
+	default:
+		t.repeated++
+		t.timeout *= 2
+	}
+	t.timer.Reset(begins.Sub(now) + t.timeout)
+}
+
+// returns takes departs back: the link is down. The message waits again. c.mu is
+// held.
+func (t *transmission) returns(before *transmission) {
+	t.timer.Stop()
+	t.begins, t.first, t.giveUp, t.timer = before.begins, before.first, before.giveUp, before.timer
+	t.repeated, t.timeout = before.repeated, before.timeout
+	t.resumed, t.resent = before.resumed, before.resent
+	t.queued = true
 }
 
 // firstTimeout is the timeout of a message that was not sent before; it doubles
@@ -67,7 +100,7 @@ func (c *Conn) firstTimeout(m *Message, bytes int) time.Duration {
 		return c.estimator.timeout(m, bytes)
 	}
 	// Random between ACK_TIMEOUT and ACK_TIMEOUT times ACK_RANDOM_FACTOR.
-	p := &c.terms().profile
+	p := c.terms().profile
 	return time.Duration(float64(p.AckTimeout) * (1 + random.Float64()*max(p.AckRandomFactor-1, 0)))
 }
 
@@ -106,30 +139,31 @@ func (c *Conn) retransmit(t *transmission) {
 		c.mu.Unlock()
 		return
 	}
-	if t.repeated >= c.terms().profile.MaxRetransmit {
-		if rest := time.Until(t.giveUp); rest > 0 {
-			t.timer.Reset(rest)
-			c.mu.Unlock()
-			return
-		}
-		c.settle(t, ErrTimeout)
+	if c.out.outage.on || t.queued { // the timer fired when it was stopped
 		c.mu.Unlock()
-		c.record(trace.GaveUp, t.data)
 		return
 	}
-	t.repeated++
-	t.timeout *= 2
 	now := time.Now()
-	t.begins = c.estimator.send(now, len(t.data))
-	t.timer.Reset(t.begins.Sub(now) + t.timeout)
+	if t.repeated < c.terms().profile.MaxRetransmit || c.estimator.mayRepeat(t.first, now) {
+		c.repeatLater(t)
+		c.mu.Unlock()
+		c.flush()
+		return
+	}
+	if rest := t.giveUp.Sub(now); rest > 0 {
+		t.timer.Reset(rest)
+		c.mu.Unlock()
+		return
+	}
+	c.settle(t, ErrTimeout)
 	c.mu.Unlock()
-	c.put(trace.Retransmitted, t.data)
+	c.record(trace.GaveUp, t.data)
 }
 
 // measure learns from m, which acknowledges or rejects t and has that many bytes.
 // c.mu is held.
 func (c *Conn) measure(t *transmission, m *Message, bytes int) {
-	if t.repeated == 0 && (m.Type == Reset || m.Code != Empty || !t.held) {
+	if t.repeated == 0 && !t.resent && (m.Type == Reset || m.Code != Empty || !t.held) {
 		c.estimator.sample(time.Since(t.begins), len(t.data), bytes)
 	}
 }
@@ -140,16 +174,18 @@ func (c *Conn) settle(t *transmission, err error) {
 		return
 	}
 	delete(c.outstanding, t.mid)
-	t.timer.Stop()
+	if t.timer != nil {
+		t.timer.Stop()
+	}
 	c.gate.leave()
 	t.ended(err)
 }
 
 // confirm sends a confirmable message that expects no response, and waits until
 // it is acknowledged: a separate response, a notification or a ping.
-func (c *Conn) confirm(ctx context.Context, m *Message) error {
+func (c *Conn) confirm(ctx context.Context, m *Message, cl class) error {
 	result := make(chan error, 1)
-	t := &transmission{ended: func(err error) { result <- err }}
+	t := &transmission{class: cl, ended: func(err error) { result <- err }}
 	if err := c.transmit(ctx, m, t, nil); err != nil {
 		return err
 	}
@@ -167,7 +203,7 @@ func (c *Conn) confirm(ctx context.Context, m *Message) error {
 // Ping asks whether the peer is there (RFC 7252 §4.3): an empty confirmable
 // message, which the peer rejects. It returns nil when it did.
 func (c *Conn) Ping(ctx context.Context) error {
-	err := c.confirm(ctx, &Message{Type: Confirmable, Code: Empty})
+	err := c.confirm(ctx, &Message{Type: Confirmable, Code: Empty}, class{priority: PriorityInteractive})
 	var rejected *ResetError
 	if errors.As(err, &rejected) {
 		return nil

@@ -187,10 +187,10 @@ func TestGateLosesNoPlace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := &gate{places: 1}
 		for range 200 {
-			require.NoError(t, g.enter(t.Context(), t.Context()))
+			require.NoError(t, g.enter(t.Context(), t.Context(), class{}))
 			ctx, cancel := context.WithCancel(t.Context())
 			result := make(chan error, 1)
-			go func() { result <- g.enter(ctx, t.Context()) }()
+			go func() { result <- g.enter(ctx, t.Context(), class{}) }()
 			synctest.Wait()
 			g.mu.Lock() // neither event is seen before the other
 			cancel()
@@ -200,7 +200,7 @@ func TestGateLosesNoPlace(t *testing.T) {
 				g.leave()
 			}
 			require.Zero(t, g.inside)
-			require.Empty(t, g.waiting)
+			require.Zero(t, g.waiting.count)
 		}
 	})
 }

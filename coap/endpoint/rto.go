@@ -38,7 +38,7 @@ const blockHead = headerLen + 8 + blockOptions
 
 // newEstimator returns nil where the rates or the side are not known.
 func newEstimator(t *terms) *estimator {
-	p := &t.profile
+	p := t.profile
 	if t.side == SideUnknown || p.RateUp <= 0 || p.RateDown <= 0 {
 		return nil
 	}
@@ -64,23 +64,66 @@ func (e *estimator) airtime(bytes int, up bool) time.Duration {
 	return e.profile.Airtime(bytes+e.record, up)
 }
 
-// send counts a message that is written now, and returns when its first bit
-// leaves: behind all that was written before.
-func (e *estimator) send(now time.Time, bytes int) time.Time {
+// send counts a message that is handed over now, and returns when its first bit
+// leaves: behind all that was sent before. undo takes it back.
+func (e *estimator) send(now time.Time, bytes int) (begins time.Time, undo func()) {
 	if e == nil {
-		return now
+		return now, func() {}
 	}
-	begins := now
+	before := e.free
+	begins = now
 	if e.free.After(now) {
 		begins = e.free
 	}
-	// Nothing is under way for longer than MAX_LATENCY: a peer that asks for more
-	// than the link carries must not put off all timers.
-	if latest := now.Add(e.profile.MaxLatency); begins.After(latest) {
-		begins = latest
-	}
 	e.free = begins.Add(e.airtime(bytes, e.up) + e.profile.MinGap)
-	return begins
+	return begins, func() { e.free = before }
+}
+
+// leastAhead is how long before the link is free the next datagram is handed over
+// at the latest: timers are late by some milliseconds.
+const leastAhead = 10 * time.Millisecond
+
+// wait is how long the next datagram must wait until almost all that was handed over
+// has left: all but a block on a half-duplex link, where the turn ends when nothing
+// more is there, but never more than the link's queue holds beside a full datagram.
+func (e *estimator) wait(now time.Time) time.Duration {
+	if e == nil || !e.free.After(now) {
+		return 0
+	}
+	p, ahead := e.profile, leastAhead
+	queue := p.QueueDown
+	if e.up {
+		queue = p.QueueUp
+	}
+	if p.HalfDuplex {
+		ahead = max(ahead, e.airtime(e.block, e.up))
+	}
+	if queue > 0 {
+		full := e.airtime(p.MaxDatagram(e.up)-e.record, e.up)
+		ahead = min(ahead, max(0, p.Airtime(queue-p.Overhead, e.up)-full))
+	}
+	return e.free.Sub(now) - ahead
+}
+
+// heard tells of a datagram from the peer: on a half-duplex link what has not left
+// waited while that was on the air.
+func (e *estimator) heard(now time.Time, bytes int) {
+	if e == nil || !e.profile.HalfDuplex {
+		return
+	}
+	airtime := e.airtime(bytes, !e.up)
+	waited := e.free.After(now.Add(-e.profile.OneWayDelay - airtime))
+	// A peer that sends more than the link carries must not put off all that is ours.
+	if waited && e.free.Before(now.Add(e.profile.MaxLatency)) {
+		e.free = e.free.Add(airtime)
+	}
+}
+
+// mayRepeat reports whether a message that was first sent then may be repeated
+// though MAX_RETRANSMIT is used up: shorter timeouts leave room within the shortest
+// MAX_TRANSMIT_SPAN that RFC 7252 §4.8.2 has for it.
+func (e *estimator) mayRepeat(first, now time.Time) bool {
+	return e != nil && now.Sub(first) <= e.profile.AckTimeout*(1<<e.profile.MaxRetransmit-1)
 }
 
 // computed is the part of a round trip that follows from the lengths of a message

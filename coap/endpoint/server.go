@@ -118,9 +118,10 @@ func (c *Conn) respond(in *incoming, r *Request, resp *Response, release func())
 	if o != nil && resp.Code.Class() == 2 {
 		opts = o.sequenced(opts)
 	}
+	in.class = r.class()
 	m, d := c.firstBlock(resp, opts, len(in.m.Token), in.maxSZX(), in.hasBlock2)
 	if d != nil {
-		d.key, d.token = in.transferKey(), tokenOf(in.m.Token)
+		d.key, d.token, d.class = in.transferKey(), tokenOf(in.m.Token), in.class
 		d.roaming = o != nil // the observation keeps its token for itself
 		d.release = release
 		c.addDownload(d)

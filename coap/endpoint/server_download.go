@@ -20,7 +20,8 @@ const (
 // download is a response that the peer fetches block by block (RFC 7959 §2.4).
 // Of its body only the last block is kept, unless it can be read anywhere.
 type download struct {
-	c *Conn
+	c     *Conn
+	class class
 
 	// Guarded by c.mu:
 	key     uint64
@@ -173,6 +174,7 @@ func (c *Conn) serveBlock(in *incoming) {
 	in.startAckTimer()
 	c.wg.Go(func() {
 		m, last := d.make(in.block2)
+		in.class = d.class
 		// Answers that the peer does not acknowledge count as being served.
 		if err := in.deliver(c.ctx, m); err != nil {
 			c.log.Debug("coap: block not delivered", "err", err)

@@ -9,7 +9,7 @@ import (
 // terms are what a session goes by: the profile of its link and what follows from
 // it. They never change; the session replaces them as a whole when it learns more.
 type terms struct {
-	profile link.Profile
+	profile *link.Profile
 	side    Side
 	// overhead is what the layer below adds to each datagram, in bytes.
 	overhead int
@@ -24,7 +24,7 @@ type terms struct {
 
 func newTerms(cfg *Config) *terms {
 	return &terms{
-		profile: cfg.Profile, side: cfg.Side, overhead: cfg.Overhead,
+		profile: &cfg.Profile, side: cfg.Side, overhead: cfg.Overhead,
 		ackDelay: min(cfg.Profile.EmptyAckDelay, unknownPeerAckDelay),
 		lifetime: cfg.Profile.ExchangeLifetime(),
 	}
@@ -34,7 +34,7 @@ func newTerms(cfg *Config) *terms {
 // stay those of profile ours, and the peer goes by peers.
 func (t *terms) agreed(ours, peers *link.Profile) *terms {
 	return &terms{
-		profile: *ours, side: t.side, overhead: t.overhead, peerKnown: true,
+		profile: ours, side: t.side, overhead: t.overhead, peerKnown: true,
 		// Late enough to piggyback most responses, and before the peer repeats.
 		ackDelay: min(ours.EmptyAckDelay, peers.AckTimeout/2),
 		lifetime: max(t.lifetime, ours.ExchangeLifetime(), peers.ExchangeLifetime()),
@@ -52,7 +52,7 @@ func (c *Conn) SetPeer(p link.Profile) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	t := c.terms()
-	c.goBy(t.agreed(&t.profile, &p))
+	c.goBy(t.agreed(t.profile, &p))
 }
 
 // Adopt makes p, which must be valid, the profile of the session in place of that

@@ -38,19 +38,20 @@ func TestAdopt(t *testing.T) {
 		case <-time.After(20 * time.Second): // virtual
 		case <-ctx.Done():
 		}
-		return &Response{Code: Content, Body: strings.NewReader(string(testBody(100))), Size: 100}
+		return &Response{Code: Content, Body: strings.NewReader(string(testBody(60))), Size: 60}
 	})
 	cfg := Config{Profile: testProfile(), Side: SideFar, Handler: &adopter{profile: slow.Profile, serve: serve}}
 	climb(t, cfg, func(l *ladder) {
 		before := l.conn.terms().lifetime
-		// No acknowledgement of its own before 30 s, and blocks of 64 bytes.
+		// No acknowledgement of its own before 30 s.
 		l.run(`
 			> CON GET #0001 t=aa /x
-			< ACK 2.05 #0001 t=aa Block2=0/1/64 Size2=100 [0:64] @20s..20s
+			< ACK 2.05 #0001 t=aa [0:60] @20s..20s
 		`)
 		require.Equal(t, slow.Profile.ExchangeLifetime(), l.conn.terms().lifetime)
 		require.Greater(t, slow.Profile.ExchangeLifetime(), before)
 		require.True(t, l.conn.terms().peerKnown)
+		require.Equal(t, 64, l.conn.terms().blockSize())
 
 		time.Sleep(time.Minute) // virtual: until that has left
 		for range 3 {           // NSTART is 1, it was 8

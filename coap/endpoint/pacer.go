@@ -1,0 +1,202 @@
+package endpoint
+
+import (
+	"bytes"
+	"context"
+	"time"
+
+	"github.com/coapgw/coapgw/coap/trace"
+)
+
+// Datagrams leave by one door, in order of priority, and where the rates of the link
+// are known no faster than it drains: what waits in front of a modem is out of reach,
+// and a queue that overflows loses it.
+
+// maxUnconfirmed bounds the messages that wait to leave though nobody waits for
+// them: answers to a peer that asks for more than the link carries. What does not
+// fit is lost, and the peer repeats its question.
+const maxUnconfirmed = 256
+
+// packet is a datagram that waits to leave.
+type packet struct {
+	kind  trace.Kind
+	class class
+	data  []byte
+	// t is the confirmable message that data is, nil for any other.
+	t *transmission
+	// left is closed when the datagram has been handed over; nil if nobody waits.
+	left chan struct{}
+}
+
+// outbox is what has not left yet.
+type outbox struct {
+	line    line[*packet]
+	writing bool        // somebody hands packets over
+	timer   *time.Timer // for the next one
+	outage  outage
+}
+
+// write sends a message that is not confirmed by the peer.
+func (c *Conn) write(kind trace.Kind, data []byte) {
+	c.send(&packet{kind: kind, class: class{priority: priorityControl}, data: data})
+}
+
+// sendBulk sends one of many messages that are not confirmable, and waits until it
+// has been handed to the link: no sooner than what was sent before has left, and
+// what has a higher priority. So whoever calls it again at once fills the link, and
+// neither its queue nor memory. After an error of ctx, and ErrClosed, the message
+// was not sent.
+func (c *Conn) sendBulk(ctx context.Context, cl class, kind trace.Kind, data []byte) error {
+	p := &packet{kind: kind, class: cl, data: data, left: make(chan struct{})}
+	c.send(p)
+	var err error
+	select {
+	case <-p.left:
+		return nil
+	case <-ctx.Done():
+		err = ctx.Err()
+	case <-c.ctx.Done():
+		err = ErrClosed
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.out.line.remove(p.class, p) {
+		return nil // it has left after all
+	}
+	return err
+}
+
+// drained is when all that was handed over will have left, the zero time where
+// rates are not known: a timer for the answer to many messages starts then.
+func (c *Conn) drained() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.estimator == nil {
+		return time.Time{}
+	}
+	return c.estimator.free
+}
+
+// send queues a packet and hands over what may leave.
+func (c *Conn) send(p *packet) {
+	c.mu.Lock()
+	c.enqueue(p)
+	c.mu.Unlock()
+	c.flush()
+}
+
+// enqueue has a packet wait until flush. c.mu is held.
+func (c *Conn) enqueue(p *packet) {
+	if p.t == nil && p.left == nil && (c.out.line.count >= maxUnconfirmed || c.out.holds(p.data)) {
+		return
+	}
+	c.out.line.push(p.class, p)
+}
+
+// holds reports whether the same message waits already: the answer to a message
+// that was repeated meanwhile.
+func (o *outbox) holds(data []byte) bool {
+	found := false
+	o.line.all(func(p *packet) bool {
+		found = bytes.Equal(p.data, data)
+		return !found
+	})
+	return found
+}
+
+// flush hands over what may leave now. One goroutine does at a time, so that the
+// order holds; what others queue meanwhile it takes along. c.mu is not held.
+func (c *Conn) flush() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.out.writing {
+		return
+	}
+	c.out.writing = true
+	for p := c.next(); p != nil; p = c.next() {
+		undo := c.depart(p)
+		probe := c.out.outage.on
+		c.mu.Unlock()
+		err := c.put(p, probe)
+		c.mu.Lock()
+		switch {
+		case linkDown(err):
+			undo()
+			c.out.line.push(p.class, p)
+			c.outageFound(time.Now())
+		case probe && !c.out.outage.told:
+			c.outageOver(time.Now())
+		}
+		if p.left != nil && !linkDown(err) {
+			close(p.left)
+		}
+	}
+	c.out.writing = false
+}
+
+// next returns the packet that may leave now. If there is none it sees to it that
+// flush is called when there may be one. c.mu is held.
+func (c *Conn) next() *packet {
+	if c.out.outage.told {
+		return nil
+	}
+	now := time.Now()
+	wait := max(c.estimator.wait(now), c.out.outage.wait(now))
+	for c.out.line.count > 0 && !c.closed() {
+		if wait > 0 {
+			c.flushIn(wait)
+			return nil
+		}
+		p, _ := c.out.line.pop()
+		if p.t == nil {
+			return p
+		}
+		p.t.queued = false
+		if c.outstanding[p.t.mid] == p.t { // else it has become needless
+			return p
+		}
+	}
+	return nil
+}
+
+// flushIn has flush called after that time. c.mu is held.
+func (c *Conn) flushIn(wait time.Duration) {
+	if c.out.timer == nil {
+		c.out.timer = time.AfterFunc(wait, c.flush)
+		return
+	}
+	c.out.timer.Reset(wait)
+}
+
+// depart counts a packet that is handed over now, and starts its timer. The
+// function that it returns takes that back. c.mu is held.
+func (c *Conn) depart(p *packet) (undo func()) {
+	now := time.Now()
+	e := c.estimator
+	begins, restore := e.send(now, len(p.data))
+	if p.t == nil {
+		return restore
+	}
+	before := *p.t
+	p.t.departs(c, now, begins)
+	return func() {
+		restore()
+		p.t.returns(&before)
+	}
+}
+
+// put writes a datagram. An error is a lost datagram: retransmission deals with it,
+// and a connection that broke for good ends the reader.
+func (c *Conn) put(p *packet, probe bool) error {
+	if !probe {
+		c.record(p.kind, p.data)
+	}
+	_, err := c.nc.Write(p.data)
+	if err != nil {
+		c.log.Debug("coap: write failed", "err", err)
+	}
+	if probe && !linkDown(err) {
+		c.record(p.kind, p.data)
+	}
+	return err
+}
