@@ -84,7 +84,7 @@ func openTransport(ctx context.Context, homeserverURL, dir string) (route, func(
 	var mu sync.Mutex
 	var linked []*coap.Transport
 	newTransport := func() http.RoundTripper {
-		t := &coap.Transport{Dial: dialer(serve.Addr(), serve.PSK()), Profile: link.Default()}
+		t := &coap.Transport{Dial: dialer(serve.Addr(), serve.PSK(), listenUDP), Profile: link.Default()}
 		mu.Lock()
 		defer mu.Unlock()
 		linked = append(linked, t)
@@ -114,20 +114,22 @@ func startServe(ctx context.Context, homeserverURL, dir string) (string, *pair.S
 	return executable, serve, err
 }
 
-// dialer opens DTLS sessions with a pre-shared key, each from a port of its own.
-func dialer(addr string, psk keys.PSK) func(context.Context) (net.Conn, error) {
+// dialer opens DTLS sessions with a pre-shared key, each from a socket of its own.
+func dialer(addr string, psk keys.PSK, listen func() (net.PacketConn, error)) func(context.Context) (net.Conn, error) {
 	return func(ctx context.Context) (net.Conn, error) {
 		peer, err := net.ResolveUDPAddr("udp", addr)
 		if err != nil {
 			return nil, err
 		}
-		pc, err := net.ListenPacket("udp", "127.0.0.1:0")
+		pc, err := listen()
 		if err != nil {
 			return nil, err
 		}
 		return dtls.Dial(ctx, pc, peer, dtls.Config{Profile: link.Default(), Identity: psk.Identity, Key: psk.Key})
 	}
 }
+
+func listenUDP() (net.PacketConn, error) { return net.ListenPacket("udp", "127.0.0.1:0") }
 
 // openRoutes opens the routes of a comma-separated list, each with a watch. An
 // unknown name and an empty list are errors: nothing is skipped in silence.

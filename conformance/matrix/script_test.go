@@ -29,8 +29,6 @@ const (
 	// roomCount is how many rooms the initial sync has, perRoom how many messages
 	// were written in each, and writers by how many people.
 	roomCount, perRoom, writers = 10, 22, 6
-	// anEventID has the length of every event id of room versions 4 and later.
-	anEventID = "$-pZJeEHXIw6vA4j8CwtobvAYjpI6umQWMJzjPagrAig"
 )
 
 // step is a request of alice that the suites of bytes know by name.
