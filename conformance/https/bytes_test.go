@@ -48,9 +48,6 @@ func (n *pair) traffic() traffic {
 	return traffic{up.Bytes, down.Bytes}
 }
 
-// rest lets virtual time pass.
-func (n *pair) rest(d time.Duration) { n.Run(2*d, func() { n.Sleep(d) }) }
-
 // begin brings the connection to where an operation begins. One that restarted
 // has nothing left of its connection.
 func (n *pair) begin(t *testing.T, b operations.Begin) {
@@ -59,9 +56,9 @@ func (n *pair) begin(t *testing.T, b operations.Begin) {
 	}
 	warmup, err := operations.Warmup()
 	require.NoError(t, err)
-	_, err = n.do(day, warmup...)
+	_, err = n.Do(day, warmup...)
 	require.NoError(t, err)
-	n.rest(calm)
+	n.Rest(calm)
 }
 
 // measure returns what an operation costs, with all that follows the last answer.
@@ -71,9 +68,9 @@ func measure(t *testing.T, p protocol, op operations.Operation) traffic {
 	defer n.close(t)
 	n.begin(t, op.Begin)
 	before := n.traffic()
-	_, err := n.do(day, op.Exchanges...)
+	_, err := n.Do(day, op.Exchanges...)
 	require.NoError(t, err, op.Name)
-	n.rest(calm)
+	n.Rest(calm)
 	return n.traffic().minus(before)
 }
 

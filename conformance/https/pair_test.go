@@ -20,6 +20,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/coapgw/coapgw/conformance/delivery"
 	"github.com/coapgw/coapgw/conformance/https/tcpnet"
 	"github.com/coapgw/coapgw/conformance/operations"
 	"github.com/coapgw/coapgw/internal/linkemu"
@@ -30,14 +31,13 @@ const compression = 6
 
 // protocol is a manner of speaking HTTPS.
 type protocol struct {
-	name  string
-	http2 bool // with gzip: HTTP/1.1 is without, as homeservers speak it by themselves
+	name  string // of delivery
+	http2 bool   // with gzip: HTTP/1.1 is without, as homeservers speak it by themselves
 }
 
 var (
-	http1     = protocol{"HTTP/1.1", false}
-	http2     = protocol{"HTTP/2", true}
-	protocols = []protocol{http1, http2}
+	http1 = protocol{delivery.HTTP1, false}
+	http2 = protocol{delivery.HTTP2, true}
 )
 
 // enabled are the protocols as net/http wants them.
@@ -56,9 +56,12 @@ type pair struct {
 	server   *http.Server
 	served   chan error
 
-	mu      sync.Mutex
-	current operations.Exchange
+	mu       sync.Mutex
+	current  operations.Exchange
+	answered time.Time
 }
+
+var _ delivery.Pair = (*pair)(nil)
 
 // newPair joins a client and a homeserver that have never met. Cryptography draws
 // from the seed of the link.
@@ -108,6 +111,9 @@ func (n *pair) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if e.Hold > 0 {
 		n.Sleep(e.Hold)
 	}
+	n.mu.Lock()
+	n.answered = n.Now()
+	n.mu.Unlock()
 	header := w.Header()
 	for name, values := range e.Response.Header {
 		header[name] = values
@@ -140,9 +146,8 @@ func zip(body []byte) []byte {
 // errTooLong means that an exchange did not end by its limit of virtual time.
 var errTooLong = errors.New("takes too long")
 
-// do makes exchanges one after the other and tells how long they took, at most
-// limit of virtual time altogether.
-func (n *pair) do(limit time.Duration, exchanges ...operations.Exchange) (took time.Duration, err error) {
+// Do implements delivery.Pair.
+func (n *pair) Do(limit time.Duration, exchanges ...operations.Exchange) (took time.Duration, err error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	ended := make(chan error, 1)
@@ -162,6 +167,19 @@ func (n *pair) do(limit time.Duration, exchanges ...operations.Exchange) (took t
 	}
 	return took, <-ended
 }
+
+// Rest implements delivery.Pair.
+func (n *pair) Rest(d time.Duration) { n.Run(d+time.Second, func() { n.Sleep(d) }) }
+
+// Answered implements delivery.Pair.
+func (n *pair) Answered() time.Time {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.answered
+}
+
+// Stats implements delivery.Pair.
+func (n *pair) Stats() linkemu.Stats { return n.Link() }
 
 // exchange makes one exchange and compares what came with what was to come.
 func (n *pair) exchange(ctx context.Context, e operations.Exchange) error {

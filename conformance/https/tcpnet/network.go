@@ -36,9 +36,9 @@ const (
 	// CUBIC (RFC 9438) finds losses by time (RACK, RFC 8985), as Linux does. Where
 	// a queue holds few segments gVisor makes little of it: after a timeout it
 	// repairs one loss per round trip.
-	CUBIC Control = iota
+	CUBIC Control = 0
 	// NewReno (RFC 5681) finds losses by repeated acknowledgements (RFC 6675).
-	NewReno
+	NewReno Control = 1
 )
 
 // Network is a client and a server with a link between them.
