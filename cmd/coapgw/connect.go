@@ -71,6 +71,7 @@ func (c *connectCmd) Run(ctx context.Context, std streams) (err error) {
 	if err != nil {
 		return err
 	}
+	log.Info("the link to the server", "profile", profile.Name, "description", profile.Description)
 	carrier := http.RoundTripper(transport)
 	if c.KeepAnswers > 0 {
 		joined := &join.Transport{Base: transport, Profile: profile, MaxKept: c.KeepAnswers}

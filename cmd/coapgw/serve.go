@@ -27,7 +27,9 @@ func (serveCmd) Help() string {
 Example: a key for one client, the server, and the line that the client needs:
 
   coapgw keygen psk --psk-file keys --server gw.example.org:5684
-  coapgw serve --homeserver http://127.0.0.1:8008 --psk-file keys`
+  coapgw serve --homeserver http://127.0.0.1:8008 --psk-file keys
+
+It needs no --link for clients that are coapgw too: each tells its own.`
 }
 
 // Run serves until ctx ends.
@@ -42,6 +44,10 @@ func (c *serveCmd) Run(ctx context.Context, std streams) error {
 		return err
 	}
 	profile, err := c.Link.Profile()
+	if err != nil {
+		return err
+	}
+	slowest, err := c.Slowest(profile)
 	if err != nil {
 		return err
 	}
@@ -80,6 +86,7 @@ func (c *serveCmd) Run(ctx context.Context, std streams) error {
 		Handler:     handler,
 		Security:    security,
 		Profile:     profile,
+		Slowest:     slowest,
 		MaxBody:     c.MaxBody,
 		MaxSessions: c.MaxSessions,
 		Grace:       c.StopTimeout,

@@ -60,6 +60,22 @@ func (s Serve) Check() error {
 	return nil
 }
 
+// Slowest returns the link that SlowestLink describes, the zero value for none, or
+// an *Error; own is the server's own link.
+func (s Serve) Slowest(own link.Profile) (link.Profile, error) {
+	if s.SlowestLink == "" {
+		return link.Profile{}, nil
+	}
+	slowest, err := profile("slowest-link", s.SlowestLink)
+	if err != nil {
+		return slowest, err
+	}
+	if b := link.BoundsOf(slowest); own.MaxTransmitWait() > b.MaxTransmitWait || own.ExchangeLifetime() > b.ExchangeLifetime {
+		return slowest, fail("slowest-link", "%s has shorter times than --link %s", slowest.Name, own.Name)
+	}
+	return slowest, nil
+}
+
 // Check reports the first thing wrong with p as an *Error. It opens no file.
 func (p Peer) Check() error {
 	if err := first(

@@ -41,6 +41,9 @@ type Serve struct {
 	Advertise string `help:"URL to put in place of the homeserver's own in discovery and login answers." placeholder:"URL"`
 	// PlainInsecure serves coap:// without DTLS: no secrecy, no authentication.
 	PlainInsecure bool `help:"Serve coap:// WITHOUT encryption: anyone on the path reads every message and access token, and can act as any user."`
+	// SlowestLink is a link profile as link.Parse takes it: clients that tell a slower
+	// one are held to its times. Empty grants every link of link.Profiles.
+	SlowestLink string `help:"Slowest link that a client may ask for, a name as for --link: it bounds how long the server holds what belongs to a silent client. By default each of these names is granted." placeholder:"NAME"`
 	// ConnectTimeout bounds the opening of a connection to the homeserver, TLS
 	// included.
 	ConnectTimeout time.Duration `help:"How long to wait for a connection to the homeserver."`

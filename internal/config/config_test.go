@@ -179,6 +179,23 @@ func TestLinkProfile(t *testing.T) {
 	assert.Equal(t, "ours", p.Name)
 }
 
+func TestSlowestLink(t *testing.T) {
+	slowest := func(name string, own string) (link.Profile, error) {
+		p, ok := link.ByName(own)
+		require.True(t, ok)
+		return config.Serve{SlowestLink: name}.Slowest(p)
+	}
+	for name, own := range map[string]string{"": "iridium-sbd", "hf-vara500": "geo-vsat", "geo-vsat": "default", "leo-broadband": "default"} {
+		p, err := slowest(name, own)
+		require.NoError(t, err)
+		assert.Equal(t, name, p.Name)
+	}
+	for name, own := range map[string]string{"pigeon": "default", "geo-vsat": "hf-vara500"} {
+		_, err := slowest(name, own)
+		check(t, err, "slowest-link")
+	}
+}
+
 func TestLogThreshold(t *testing.T) {
 	level, err := config.Default().Log.Threshold()
 	require.NoError(t, err)

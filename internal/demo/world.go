@@ -79,7 +79,7 @@ func build(ctx context.Context, o Options) (w *world, err error) {
 func (w *world) startServe(o Options, base *url.URL) error {
 	psk := keys.NewPSK()
 	l, err := dtls.Listen(w.link.Listen(), dtls.Config{
-		Profile: w.profile,
+		Profile: link.Default(), // a server learns the link from its clients
 		Keys:    keys.PSKs{psk.Identity: psk.Key}.Lookup,
 		Log:     o.Log,
 	})
@@ -87,7 +87,7 @@ func (w *world) startServe(o Options, base *url.URL) error {
 		return err
 	}
 	handler := gateway.NewServe(gateway.ServeOptions{Homeserver: base, Log: o.Log})
-	server := &coap.Server{Handler: handler, Profile: w.profile, Log: o.Log}
+	server := &coap.Server{Handler: handler, Log: o.Log}
 	ctx, stop := context.WithCancel(context.Background())
 	w.running.Go(func() { w.fail(server.Serve(ctx, l)) })
 	w.closers = append(w.closers, func() error { stop(); handler.Close(); return nil })

@@ -19,10 +19,13 @@ type Station struct {
 	// Handler answers the requests, usually a *Serve.
 	Handler http.Handler
 	// Security says who may connect; nil serves coap:// without encryption.
-	// Station sets its Profile, MaxSessions and Log.
+	// Station sets its Profile, Slowest, MaxSessions and Log.
 	Security *dtls.Config
-	// Profile is the link of the peers.
+	// Profile is the link of peers that do not tell theirs.
 	Profile link.Profile
+	// Slowest is the slowest link that a peer may tell; the zero value means every
+	// one of link.Profiles.
+	Slowest link.Profile
 	// MaxBody bounds a request body, in bytes; 0 means 64 MiB.
 	MaxBody int64
 	// MaxSessions bounds the sessions held at once; 0 means 10,000.
@@ -47,6 +50,7 @@ func (s *Station) Run(ctx context.Context, pc net.PacketConn) error {
 	server := &coap.Server{
 		Handler:     s.Handler,
 		Profile:     s.Profile,
+		Bounds:      s.bounds(),
 		MaxBody:     s.MaxBody,
 		MaxSessions: s.MaxSessions,
 		Grace:       s.Grace,
@@ -56,11 +60,18 @@ func (s *Station) Run(ctx context.Context, pc net.PacketConn) error {
 	return server.Serve(ctx, l)
 }
 
+func (s *Station) bounds() link.Bounds {
+	if s.Slowest.AckTimeout == 0 {
+		return link.DefaultBounds()
+	}
+	return link.BoundsOf(s.Slowest)
+}
+
 func (s *Station) listen(pc net.PacketConn) (net.Listener, error) {
 	if s.Security == nil {
 		return plainudp.Listen(pc, s.MaxSessions), nil
 	}
 	cfg := *s.Security
-	cfg.Profile, cfg.MaxSessions, cfg.Log = s.Profile, s.MaxSessions, s.Log
+	cfg.Profile, cfg.Slowest, cfg.MaxSessions, cfg.Log = s.Profile, s.Slowest, s.MaxSessions, s.Log
 	return dtls.Listen(pc, cfg)
 }
