@@ -2,7 +2,8 @@
 #             all modules, and each fuzz target for FUZZTIME
 # make bench  benchmarks
 # make fuzz   each fuzz target for FUZZTIME, default 10s
-# make budgets  bytes of each operation over coapgw, HTTPS/1.1 and HTTP/2, into
+# make budgets
+#             bytes of each operation over coapgw, HTTPS/1.1 and HTTP/2 with gzip, into
 #             testdata and README
 # make soak   the tests over and over under the race detector, a session over every
 #             link with SEEDS seeds, then long fuzzing
