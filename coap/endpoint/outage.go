@@ -1,6 +1,7 @@
 package endpoint
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"syscall"
@@ -86,7 +87,9 @@ func (c *Conn) outageBegins(now time.Time) {
 			stopped = append(stopped, t)
 		}
 	}
-	slices.SortFunc(stopped, func(a, b *transmission) int { return a.begins.Compare(b.begins) })
+	slices.SortFunc(stopped, func(a, b *transmission) int {
+		return cmp.Or(a.begins.Compare(b.begins), cmp.Compare(a.mid, b.mid))
+	})
 	for _, t := range stopped {
 		t.timer.Stop()
 		t.resumed = true

@@ -78,7 +78,7 @@ func (t *transmission) departs(c *Conn, now, begins time.Time) {
 		t.resumed, t.resent = false, true
 	default:
 		t.repeated++
-		t.timeout *= 2
+		t.timeout = c.estimator.backoff(t.timeout)
 	}
 	t.timer.Reset(begins.Sub(now) + t.timeout)
 }
@@ -144,7 +144,7 @@ func (c *Conn) retransmit(t *transmission) {
 		return
 	}
 	now := time.Now()
-	if t.repeated < c.terms().profile.MaxRetransmit || c.estimator.mayRepeat(t.first, now) {
+	if t.repeated < c.terms().profile.MaxRetransmit || c.estimator.mayRepeat(t.repeated, t.first, now) {
 		c.repeatLater(t)
 		c.mu.Unlock()
 		c.flush()

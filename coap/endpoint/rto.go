@@ -119,11 +119,23 @@ func (e *estimator) heard(now time.Time, bytes int) {
 	}
 }
 
-// mayRepeat reports whether a message that was first sent then may be repeated
-// though MAX_RETRANSMIT is used up: shorter timeouts leave room within the shortest
-// MAX_TRANSMIT_SPAN that RFC 7252 §4.8.2 has for it.
-func (e *estimator) mayRepeat(first, now time.Time) bool {
-	return e != nil && now.Sub(first) <= e.profile.AckTimeout*(1<<e.profile.MaxRetransmit-1)
+// backoff is the timeout after one that was in vain. It doubles (RFC 7252 §4.2) as
+// far as RFC 6298 §2.5 asks for where the link is known: where each fifth exchange is
+// lost in the air, longer silence helps nobody.
+func (e *estimator) backoff(timeout time.Duration) time.Duration {
+	if e == nil {
+		return 2 * timeout
+	}
+	return max(timeout, min(2*timeout, max(time.Minute, 4*e.profile.AckTimeout)))
+}
+
+// mayRepeat reports whether a message that was first sent then may be sent again
+// after so many retransmissions. Shorter timeouts leave room for up to twice
+// MAX_RETRANSMIT within the shortest MAX_TRANSMIT_SPAN of RFC 7252 §4.8.2, which is
+// what peers remember messages by.
+func (e *estimator) mayRepeat(repeated int, first, now time.Time) bool {
+	return e != nil && repeated < 2*e.profile.MaxRetransmit &&
+		now.Sub(first) <= e.profile.AckTimeout*(1<<e.profile.MaxRetransmit-1)
 }
 
 // computed is the part of a round trip that follows from the lengths of a message
