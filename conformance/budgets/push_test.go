@@ -2,7 +2,6 @@ package budgets
 
 import (
 	"bytes"
-	"context"
 	"io"
 	"net/http"
 	"net/url"
@@ -19,10 +18,17 @@ import (
 	"github.com/coapgw/coapgw/conformance/operations"
 )
 
-// observe measures what an open observation of /sync costs while the exchanges of
-// an operation happen at the homeserver. That they cross the link as often as news
-// come is the caller's to know.
-func observe(t *testing.T, s setting, op operations.Operation, quiet operations.Exchange, news int) (c cost) {
+// measurePush returns what an operation costs on an open observation of /sync
+// (RFC 7641), the registration left out. The homeserver answers the far gateway's
+// polls by the exchanges of the operation, and has nothing new before and after.
+func measurePush(t *testing.T, s setting, op operations.Operation) (c cost) {
+	quiet := idle(t)
+	news := 0
+	for _, e := range op.Exchanges {
+		if !bytes.Equal(e.Response.Body, quiet.Response.Body) {
+			news++
+		}
+	}
 	first := quiet
 	first.Hold = 0
 	homeserver := &stream{next: append([]operations.Exchange{first}, append(op.Exchanges, quiet)...)}
@@ -33,7 +39,7 @@ func observe(t *testing.T, s setting, op operations.Operation, quiet operations.
 			Profile: s.profile, Side: endpoint.SideConstrained, Overhead: conn.(interface{ Overhead() int }).Overhead(),
 		})
 		var delivered atomic.Int32
-		o, err := peer.Observe(w.t.Context(), registration(w.t, s, op.Exchanges[0]), func(resp *endpoint.Response) error {
+		o, err := peer.Observe(w.t.Context(), registration(w.t, s, quiet), func(resp *endpoint.Response) error {
 			delivered.Add(1)
 			_, err := io.Copy(io.Discard, resp.Body)
 			return err
@@ -45,7 +51,7 @@ func observe(t *testing.T, s setting, op operations.Operation, quiet operations.
 		}
 		w.settle()
 		c = w.count.read()
-		assert.EqualValues(w.t, 1+news, delivered.Load())
+		assert.EqualValues(w.t, 1+news, delivered.Load(), "the answer to the registration, and each piece of news")
 		require.NoError(w.t, o.Cancel(w.t.Context()))
 		require.NoError(w.t, peer.Close())
 		peer.Wait()
@@ -53,15 +59,29 @@ func observe(t *testing.T, s setting, op operations.Operation, quiet operations.
 	return c
 }
 
-// registration is the request of an exchange as an observer of MSC3079 sends it.
+// idle is a long-poll that brings nothing.
+func idle(t *testing.T) operations.Exchange {
+	all, err := operations.All()
+	require.NoError(t, err)
+	for _, op := range all {
+		if op.Name == "idle" {
+			return op.Exchanges[0]
+		}
+	}
+	require.FailNow(t, "no operation is idle")
+	return operations.Exchange{}
+}
+
+// registration is the request of an exchange as an observer sends it who has sent
+// no other before.
 func registration(t *testing.T, s setting, e operations.Exchange) *endpoint.Request {
 	u, err := url.ParseRequestURI(e.Request.URI)
 	require.NoError(t, err)
-	r := (&http.Request{Method: e.Request.Method, URL: u, Header: make(http.Header), Body: http.NoBody}).WithContext(context.Background())
 	kind := coap.PeerGateway
 	if s.foreign {
 		kind = coap.PeerForeign
 	}
+	r := &http.Request{Method: e.Request.Method, URL: u, Header: make(http.Header), Body: http.NoBody}
 	req, err := coap.NewMapping(coap.MappingConfig{Profile: s.profile}).EncodeRequest(r, kind)
 	require.NoError(t, err)
 	token := strings.TrimPrefix(e.Request.Header.Get("Authorization"), "Bearer ")
@@ -70,21 +90,4 @@ func registration(t *testing.T, s setting, e operations.Exchange) *endpoint.Requ
 		req.Options = req.Options.AddUint(coap.OptionGateway, 1)
 	}
 	return req
-}
-
-// measurePush measures an operation that is pushed.
-func measurePush(t *testing.T, s setting, op operations.Operation) cost {
-	all, err := operations.All()
-	require.NoError(t, err)
-	for _, other := range all {
-		if other.Name == "idle" {
-			news := 0
-			if !bytes.Equal(op.Exchanges[0].Response.Body, other.Exchanges[0].Response.Body) {
-				news = len(op.Exchanges)
-			}
-			return observe(t, s, op, other.Exchanges[0], news)
-		}
-	}
-	require.FailNow(t, "no operation is idle")
-	return cost{}
 }

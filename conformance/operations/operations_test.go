@@ -41,6 +41,43 @@ func TestAll(t *testing.T) {
 	}
 }
 
+// TestRecordings: each recording is what the table says of it.
+func TestRecordings(t *testing.T) {
+	all, err := operations.Recordings()
+	require.NoError(t, err)
+	response := func(name string, v any) {
+		require.NoError(t, json.Unmarshal([]byte(all[name].Response), v), name)
+	}
+	var members, history struct{ Chunk []any }
+	response("members", &members)
+	assert.Len(t, members.Chunk, 48)
+	response("history", &history)
+	assert.Len(t, history.Chunk, 20)
+	for _, name := range []string{"initial", "initial-lazy"} {
+		var sync struct{ Rooms struct{ Join map[string]any } }
+		response(name, &sync)
+		assert.Len(t, sync.Rooms.Join, 10, name)
+	}
+	assert.InEpsilon(t, 181_000, len(all["initial"].Response), 0.01)
+	assert.Less(t, len(all["initial-lazy"].Response), len(all["initial"].Response))
+	var keys struct {
+		OneTime map[string]any `json:"one_time_keys"`
+	}
+	require.NoError(t, json.Unmarshal([]byte(all["keys"].Body), &keys))
+	assert.Len(t, keys.OneTime, 50)
+	var encrypted struct{ Ciphertext string }
+	require.NoError(t, json.Unmarshal([]byte(all["encrypted"].Body), &encrypted))
+	assert.Len(t, encrypted.Ciphertext, 300)
+	// One client: its token, the same in all, is what HPACK and slots shorten.
+	token := all["whoami"].Header.Get("Authorization")
+	require.NotEmpty(t, token)
+	for name, r := range all {
+		if name != "versions" && name != "login" {
+			assert.Equal(t, token, r.Header.Get("Authorization"), name)
+		}
+	}
+}
+
 func TestRecordingsRoundTrip(t *testing.T) {
 	want := []operations.Recording{{Name: "a", Method: "PUT", URI: "/x?y=1", Body: `{"a":"<>&"}`, Status: 200, Response: "{}\n"}}
 	var file bytes.Buffer

@@ -1,7 +1,6 @@
 package operations
 
 import (
-	"bufio"
 	"bytes"
 	_ "embed"
 	"encoding/json"
@@ -42,7 +41,7 @@ func (r Recording) exchange() Exchange {
 // ReadRecordings reads the form that WriteRecordings writes.
 func ReadRecordings(r io.Reader) ([]Recording, error) {
 	var all []Recording
-	in := json.NewDecoder(bufio.NewReader(r))
+	in := json.NewDecoder(r)
 	for in.More() {
 		var one Recording
 		if err := in.Decode(&one); err != nil {
