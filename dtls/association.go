@@ -5,14 +5,13 @@ import (
 	"errors"
 	"net"
 	"sync/atomic"
-	"time"
 )
 
-// association is one peer of a listener, from its first ClientHello on. To the
-// handshake library it is a socket of its own.
+// association is one peer of a listener, from its first ClientHello, or from a
+// stored session's first record, on.
 type association struct {
+	inlet
 	l      *Listener
-	in     *inbox
 	id     cid
 	random [32]byte // of its ClientHello
 	site   addrKey  // the address it shook hands from
@@ -20,15 +19,12 @@ type association struct {
 	cancel context.CancelFunc
 
 	// Guarded by l.mu.
-	stage stage
-	conn  *Conn
+	stage   stage
+	session *Conn
+	shaking *pipe // nil for a session from the store
 
-	withCID         atomic.Bool // the client sends our Connection ID
-	established     atomic.Bool
 	cookied         atomic.Bool // the address was proven by a cookie
 	unknownIdentity atomic.Bool
-	muted           atomic.Bool // send nothing more
-	overhead        atomic.Int32
 	claimed         atomic.Pointer[string] // a PSK identity of ours, not yet proven
 }
 
@@ -40,32 +36,10 @@ const (
 	gone
 )
 
-// ReadFrom implements net.PacketConn.
-func (a *association) ReadFrom(p []byte) (int, net.Addr, error) {
-	d, err := a.in.get()
-	if err != nil {
-		return 0, nil, err
-	}
-	return copy(p, d.data), d.from, nil
-}
-
-// WriteTo implements net.PacketConn. The handshake library passes the address of
-// the newest authentic record (RFC 9146 §6). An error of the socket is a lost
-// datagram: the network may be back for the next one.
-func (a *association) WriteTo(p []byte, to net.Addr) (int, error) {
-	if a.muted.Load() {
-		return len(p), nil
-	}
-	if !a.established.Load() {
-		p = a.inspect(p)
-	}
-	if _, err := a.l.pc.WriteTo(p, to); err != nil {
-		if errors.Is(err, net.ErrClosed) {
-			return 0, err
-		}
-		a.l.stats.sendErrors.Add(1)
-	}
-	return len(p), nil
+func (l *Listener) newAssociation(id cid) *association {
+	a := &association{l: l, id: id, cancel: func() {}}
+	a.early = newInbox()
+	return a
 }
 
 // inspect watches the flights of a handshake. Only a ClientHello with the right
@@ -73,9 +47,6 @@ func (a *association) WriteTo(p []byte, to net.Addr) (int, error) {
 // library tells an unknown identity as internal_error, which would have the
 // client look for the fault in the wrong place (RFC 4279 §2).
 func (a *association) inspect(p []byte) []byte {
-	if n, _, ok := protection(p); ok {
-		a.overhead.Store(int32(n))
-	}
 	r, _, ok := nextRecord(p, noCID)
 	if !ok || r.epoch != 0 {
 		return p
@@ -90,41 +61,36 @@ func (a *association) inspect(p []byte) []byte {
 	return p
 }
 
-// settle waits until the handshake library has taken note of a new address. It
-// hands out a record's content just before, so that a quick answer would go to
-// the old address. The wait is a matter of scheduling; its bound, a millisecond,
-// is for the case that it works on a later datagram, which waits for us.
-func (a *association) settle(remote func() net.Addr) {
-	for range 100 {
-		from := a.in.busyWith()
-		if from == nil || keyOf(from) == keyOf(remote()) {
-			return
+// send implements below. An error of the socket is a lost datagram: the network
+// may be back for the next one.
+func (a *association) send(b []byte, to net.Addr) error {
+	if _, err := a.l.pc.WriteTo(b, to); err != nil {
+		if errors.Is(err, net.ErrClosed) {
+			return net.ErrClosed
 		}
-		time.Sleep(10 * time.Microsecond)
+		a.l.stats.sendErrors.Add(1)
 	}
-}
-
-// Close implements net.PacketConn.
-func (a *association) Close() error {
-	a.cancel()
-	a.in.close()
-	a.l.forget(a)
 	return nil
 }
 
-// LocalAddr implements net.PacketConn.
-func (a *association) LocalAddr() net.Addr { return a.l.pc.LocalAddr() }
+// localAddr implements below.
+func (a *association) localAddr() net.Addr { return a.l.pc.LocalAddr() }
 
-// SetDeadline implements net.PacketConn.
-func (a *association) SetDeadline(t time.Time) error { return a.SetReadDeadline(t) }
+// gone implements below.
+func (a *association) gone(stored bool) { a.l.forget(a, stored) }
 
-// SetReadDeadline implements net.PacketConn. The handshake library uses a
-// deadline in the past to interrupt a read, and none to allow reads again; it
-// keeps those of its own callers itself.
-func (a *association) SetReadDeadline(t time.Time) error {
-	a.in.interrupt(!t.IsZero())
-	return nil
-}
+// wait implements below: no goroutine is a session's own.
+func (a *association) wait() {}
 
-// SetWriteDeadline implements net.PacketConn: writes do not block.
-func (a *association) SetWriteDeadline(time.Time) error { return nil }
+// setPeer implements below.
+func (a *association) setPeer(net.Addr) {}
+
+// background implements below. The goroutine that reads the socket is one of
+// those that Close waits for.
+func (a *association) background(f func()) { a.l.work.Go(f) }
+
+// overflowed implements below.
+func (a *association) overflowed() { a.l.stats.overflow.Add(1) }
+
+// warn implements below.
+func (a *association) warn(message string, args ...any) { a.l.cfg.log().Warn(message, args...) }

@@ -7,7 +7,6 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	pion "github.com/pion/dtls/v3"
 )
@@ -24,117 +23,246 @@ func Dial(ctx context.Context, pc net.PacketConn, peer net.Addr, cfg Config) (*C
 		pc.Close()
 		return nil, err
 	}
-	link := &clientLink{PacketConn: pc}
-	link.setPeer(peer)
-	c, err := pion.ClientWithOptions(link, peer, clientOptions(cfg)...)
+	link := newClientLink(pc, peer, cfg)
+	p := &pipe{in: link.early, out: link.attempt, local: link.localAddr}
+	c, err := pion.ClientWithOptions(p, peer, clientOptions(cfg)...)
 	if err != nil {
-		pc.Close()
+		link.close()
 		return nil, fmt.Errorf("dtls: configuration not accepted: %w", err)
 	}
+	link.start()
 	ctx, cancel := context.WithTimeout(ctx, cfg.Profile.HandshakeTimeout)
 	defer cancel()
 	if err := c.HandshakeContext(ctx); err != nil {
 		c.Close()
-		pc.Close()
+		link.close()
 		return nil, link.explain(ctx, peer, err)
 	}
-	link.established.Store(true)
-	conn := newConn(c, link.withCID.Load(), int(link.overhead.Load()))
-	conn.link = link
-	if cfg.psk() {
-		conn.identity = cfg.Identity
+	conn, err := link.establish(c, p, cfg)
+	if err != nil {
+		link.close()
+		return nil, err
 	}
 	return conn, nil
 }
 
-// clientLink is the socket of a client as the handshake library sees it.
-type clientLink struct {
-	net.PacketConn
-
-	mu   sync.Mutex
-	peer net.Addr
-	key  addrKey
-
-	established atomic.Bool
-	answered    atomic.Bool
-	withCID     atomic.Bool
-	alert       atomic.Uint32
-	overhead    atomic.Int32
-	sendError   atomic.Pointer[error]
+// establish makes a session of a completed handshake.
+func (l *clientLink) establish(c *pion.Conn, p *pipe, cfg Config) (*Conn, error) {
+	t, err := takeOver(c, p)
+	if err != nil {
+		return nil, err
+	}
+	if cfg.psk() {
+		t.identity = cfg.Identity
+	}
+	conn, err := newConn(l, t.secrets, newLedger(t.send, t.received), newPath(l.peerAddr(), false), false)
+	if err != nil {
+		return nil, err
+	}
+	if cfg.Store != nil && conn.withCID() {
+		conn.kept = kept{store: cfg.Store, prefix: clientPrefix + cfg.SessionName}
+		first := conn.numbers.keep(cfg.Store, conn.kept.prefix+countersKey, nil)
+		if err := conn.kept.begin(t.secrets, first); err != nil {
+			return nil, err
+		}
+	}
+	for _, b := range t.early {
+		conn.in.put(datagram{data: b})
+	}
+	l.attach(conn)
+	return conn, nil
 }
 
+// Resume goes on with the session that a Dial with the same Config.Store and
+// Config.SessionName began, without sending anything, over a socket which it
+// takes over. It fails with ErrNoSession when there is none. Whether the server
+// still has the session shows in the first exchange: Read fails with ErrReset
+// when not.
+func Resume(pc net.PacketConn, peer net.Addr, cfg Config) (*Conn, error) {
+	link := newClientLink(pc, peer, cfg)
+	conn, err := link.resume(cfg)
+	if err != nil {
+		link.close()
+		return nil, err
+	}
+	link.start()
+	return conn, nil
+}
+
+func (l *clientLink) resume(cfg Config) (*Conn, error) {
+	if cfg.Store == nil {
+		return nil, ErrNoSession
+	}
+	k := kept{store: cfg.Store, prefix: clientPrefix + cfg.SessionName}
+	s, err := k.secrets()
+	if err != nil {
+		return nil, err
+	}
+	reset, err := cfg.Store.Load(k.prefix + resetKey)
+	if err != nil {
+		return nil, fmt.Errorf("dtls: session not loaded: %w", err)
+	}
+	numbers := &ledger{stride: defaultStride}
+	if err := numbers.open(cfg.Store, k.prefix+countersKey, nil); err != nil {
+		return nil, err
+	}
+	conn, err := newConn(l, s, numbers, newPath(l.peerAddr(), false), false)
+	if err != nil {
+		return nil, err
+	}
+	conn.kept = k
+	if t := (ResetToken{}); len(reset) == len(t) {
+		copy(t[:], reset)
+		conn.resetToken.Store(&t)
+	}
+	l.attach(conn)
+	return conn, nil
+}
+
+// clientLink is the socket of a client.
+type clientLink struct {
+	inlet
+	pc   net.PacketConn
+	cfg  Config
+	work sync.WaitGroup
+
+	peerMu sync.Mutex
+	peer   net.Addr
+	key    addrKey
+
+	answered  atomic.Bool
+	alert     atomic.Uint32
+	sendError atomic.Pointer[error]
+}
+
+func newClientLink(pc net.PacketConn, peer net.Addr, cfg Config) *clientLink {
+	l := &clientLink{pc: pc, cfg: cfg}
+	l.early = newInbox()
+	l.setPeer(peer)
+	return l
+}
+
+// setPeer implements below.
 func (l *clientLink) setPeer(peer net.Addr) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	l.peerMu.Lock()
+	defer l.peerMu.Unlock()
 	l.peer, l.key = peer, keyOf(peer)
 }
 
 func (l *clientLink) peerAddr() net.Addr {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	l.peerMu.Lock()
+	defer l.peerMu.Unlock()
 	return l.peer
 }
 
 func (l *clientLink) fromPeer(a net.Addr) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	l.peerMu.Lock()
+	defer l.peerMu.Unlock()
 	return keyOf(a) == l.key
 }
 
-// ReadFrom returns the next datagram of the peer that has acceptable records.
-func (l *clientLink) ReadFrom(p []byte) (int, net.Addr, error) {
+// start begins to read the socket.
+func (l *clientLink) start() { l.work.Go(l.read) }
+
+// close ends a link without a session.
+func (l *clientLink) close() {
+	l.pc.Close()
+	l.work.Wait()
+}
+
+// read hands in the datagrams of the peer until the socket is closed or broken.
+func (l *clientLink) read() {
+	buf := make([]byte, maxDatagram)
 	for failures := 0; ; {
-		n, from, err := l.PacketConn.ReadFrom(p)
+		n, from, err := l.pc.ReadFrom(buf)
 		switch {
-		case errors.Is(err, net.ErrClosed) || (err != nil && isTimeout(err)):
-			return 0, nil, err
+		case errors.Is(err, net.ErrClosed):
+			l.broken()
+			return
 		case err != nil:
 			// Most are echoes of an earlier send, such as "port unreachable".
 			if failures++; failures == maxReadErrors {
-				return 0, nil, err
+				l.broken()
+				return
 			}
-			continue
-		case !l.fromPeer(from):
-			continue
+		case l.fromPeer(from):
+			failures = 0
+			l.look(buf[:n])
+			l.put(buf[:n], from, noCID)
 		}
-		b := sieve(p[:n], l.established.Load(), noCID)
-		if len(b) == 0 {
-			continue
-		}
-		if !l.established.Load() {
-			l.answered.Store(true)
-			if r, _, ok := nextRecord(b, noCID); ok && r.typ == typeAlert && r.epoch == 0 {
-				l.alert.Store(uint32(r.body[1]))
-			}
-		}
-		return len(b), from, nil
 	}
 }
 
-// WriteTo sends to the peer's present address. An error of the socket is a lost
-// datagram: the network may be back for the next one.
-func (l *clientLink) WriteTo(b []byte, _ net.Addr) (int, error) {
-	if !l.established.Load() {
-		if n, withCID, ok := protection(b); ok {
-			l.overhead.Store(int32(n))
-			l.withCID.Store(withCID)
-		}
+// look notes, while the handshake lasts, what explains its failure.
+func (l *clientLink) look(b []byte) {
+	if l.established() {
+		return
 	}
-	if _, err := l.PacketConn.WriteTo(b, l.peerAddr()); err != nil {
-		if errors.Is(err, net.ErrClosed) {
-			return 0, err
-		}
+	r, _, ok := nextRecord(b, noCID)
+	if !ok || !r.acceptable() {
+		return
+	}
+	l.answered.Store(true)
+	if r.typ == typeAlert && r.epoch == 0 {
+		l.alert.Store(uint32(r.body[1]))
+	}
+}
+
+// broken ends what lives on the link when nothing more will come. The store keeps
+// the session: the next socket may be better.
+func (l *clientLink) broken() {
+	l.mu.Lock()
+	early, conn := l.early, l.conn
+	l.mu.Unlock()
+	if early != nil {
+		early.close(net.ErrClosed)
+		return
+	}
+	if err := conn.rest(); err != nil {
+		l.warn("dtls: session not stored", "error", err)
+	}
+}
+
+// attempt sends a datagram of the handshake. An error of the socket is a lost
+// datagram: the network may be back for the next one.
+func (l *clientLink) attempt(b []byte, to net.Addr) error {
+	err := l.send(b, to)
+	if errors.Is(err, net.ErrClosed) {
+		return err
+	}
+	if err != nil {
 		l.sendError.Store(&err)
 	}
-	return len(b), nil
+	return nil
 }
 
-// SetDeadline and SetWriteDeadline do nothing: the handshake library keeps the
-// deadlines of its callers itself and interrupts reads only.
-func (l *clientLink) SetDeadline(t time.Time) error { return l.SetReadDeadline(t) }
+// send implements below: to the peer's present address. An error of the socket goes
+// to who writes, so that the message layer learns that the network is down.
+func (l *clientLink) send(b []byte, _ net.Addr) error {
+	_, err := l.pc.WriteTo(b, l.peerAddr())
+	if errors.Is(err, net.ErrClosed) {
+		return net.ErrClosed
+	}
+	return err
+}
 
-// SetWriteDeadline implements net.PacketConn.
-func (l *clientLink) SetWriteDeadline(time.Time) error { return nil }
+// localAddr implements below.
+func (l *clientLink) localAddr() net.Addr { return l.pc.LocalAddr() }
+
+// gone implements below.
+func (l *clientLink) gone(bool) { l.pc.Close() }
+
+// wait implements below.
+func (l *clientLink) wait() { l.work.Wait() }
+
+// background implements below.
+func (l *clientLink) background(f func()) { l.work.Go(f) }
+
+// overflowed implements below: the sender will repeat what mattered.
+func (l *clientLink) overflowed() {}
+
+// warn implements below.
+func (l *clientLink) warn(message string, args ...any) { l.cfg.log().Warn(message, args...) }
 
 // explain makes the error of a handshake that failed.
 func (l *clientLink) explain(ctx context.Context, peer net.Addr, err error) error {

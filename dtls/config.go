@@ -25,7 +25,11 @@ const (
 	defaultMaxSessions   = 10_000
 	defaultMaxHalfOpen   = 1024
 	defaultMaxCookieless = 32
+	defaultIdleLifetime  = 7 * 24 * time.Hour
 )
+
+// addressLifetime is the longest idle lifetime of a session without Connection ID.
+const addressLifetime = 24 * time.Hour
 
 // Config says who the peers are and what the link bears. A server may serve keys
 // and certificates on one port; a client uses either.
@@ -66,8 +70,16 @@ type Config struct {
 	RequireForwardSecrecy bool
 
 	// MaxSessions bounds the completed sessions of a listener; beyond it the one
-	// idle for longest is closed. 0 means 10,000; 30,000 is the most.
+	// idle for longest goes to the store, or is closed where there is none. 0
+	// means 10,000; 30,000 is the most, and stored sessions count for that.
 	MaxSessions int
+	// MaxPerIdentity bounds the sessions of one identity; beyond it the one idle
+	// for longest is closed. 0 means no bound.
+	MaxPerIdentity int
+	// IdleLifetime is after how long without a record a session is closed. 0
+	// means 7 days; a session without a Connection ID never lives longer than
+	// 24 hours, since nothing finds it once its client's address has changed.
+	IdleLifetime time.Duration
 	// MaxHalfOpen bounds handshakes under way; beyond it a random one that has
 	// not proven its address gives way. 0 means 1024, which is the most.
 	MaxHalfOpen int
@@ -75,6 +87,21 @@ type Config struct {
 	// key need not return a cookie (RFC 6347 §4.2.1), which saves a round trip.
 	// 0 means 32, a negative number asks everyone for a cookie.
 	MaxCookieless int
+
+	// Store, when set, keeps sessions with a Connection ID beyond the life of the
+	// process. A server may use one store for all that it listens on only once: a
+	// second Listener needs its own.
+	Store Store
+	// SessionName names a client's session in its Store, one for each server and
+	// identity.
+	SessionName string
+	// ResetKey is a server's static key for reset tokens, 32 bytes that outlive
+	// even its store. Without it the Store keeps a random one; without both there
+	// are no resets.
+	ResetKey []byte
+	// CheckPaths holds back what exceeds three times the bytes received, after a
+	// client's address has changed, until Conn.PathVerified is called.
+	CheckPaths bool
 
 	// Log receives what an operator should know; nil discards it.
 	Log *slog.Logger
@@ -150,6 +177,7 @@ func (c Config) server() (Config, error) {
 	for _, p := range link.Profiles() {
 		flight, timeout = max(flight, p.FlightInterval), max(timeout, p.HandshakeTimeout)
 	}
+	c.IdleLifetime = cmp.Or(c.IdleLifetime, defaultIdleLifetime)
 	c.Slowest.FlightInterval = cmp.Or(c.Slowest.FlightInterval, flight)
 	c.Slowest.HandshakeTimeout = cmp.Or(c.Slowest.HandshakeTimeout, timeout)
 	return c, errors.Join(c.checkProfile(), c.checkCertificates())

@@ -26,8 +26,8 @@ func keyOf(a net.Addr) addrKey {
 // there, and one handshake that may replace it.
 type site struct{ current, pending *association }
 
-// deliver routes one datagram, which it keeps: by Connection ID first, then by
-// address.
+// deliver routes one datagram, which stays the caller's: by Connection ID first,
+// then by address.
 func (l *Listener) deliver(b []byte, from net.Addr) {
 	first, id, ok := routing(b)
 	if !ok {
@@ -35,11 +35,9 @@ func (l *Listener) deliver(b []byte, from net.Addr) {
 		return
 	}
 	if id != nil {
-		c, _ := parseCID(id)
-		l.mu.Lock()
-		a := l.byCID[c]
-		l.mu.Unlock()
-		l.hand(b, from, a)
+		if c, ok := parseCID(id); ok {
+			l.deliverTo(c, b, from)
+		}
 		return
 	}
 	if h, ok := parseClientHello(first); ok {
@@ -56,7 +54,7 @@ func (l *Listener) deliver(b []byte, from net.Addr) {
 		l.hand(b, from, cmp.Or(current, pending))
 	case typeAlert:
 		if pending != nil && current != nil {
-			l.hand(slices.Clone(b), from, pending)
+			l.hand(b, from, pending)
 		}
 		l.hand(b, from, cmp.Or(current, pending))
 	default:
@@ -91,7 +89,7 @@ func (l *Listener) at(from net.Addr) (pending, current *association) {
 	if s == nil {
 		return nil, nil
 	}
-	if s.current != nil && !s.current.withCID.Load() {
+	if s.current != nil && !s.current.session.withCID() {
 		current = s.current
 	}
 	return s.pending, current
@@ -103,11 +101,10 @@ func (l *Listener) hand(b []byte, from net.Addr, a *association) {
 		l.stats.unrouted.Add(1)
 		return
 	}
-	if b = sieve(b, a.established.Load(), shortCIDLen); len(b) == 0 {
+	switch a.put(b, from, shortCIDLen) {
+	case malformed:
 		l.stats.malformed.Add(1)
-		return
-	}
-	if !a.in.put(datagram{data: b, from: from}) {
+	case overflowed:
 		l.stats.overflow.Add(1)
 	}
 }
@@ -125,7 +122,7 @@ func (l *Listener) greet(h clientHello, from net.Addr) *association {
 		}
 		// A late copy must not start a second handshake.
 		if s.current != nil && s.current.random == h.random {
-			if s.current.withCID.Load() {
+			if s.current.session.withCID() {
 				return nil
 			}
 			return s.current
@@ -139,15 +136,17 @@ func (l *Listener) greet(h clientHello, from net.Addr) *association {
 		l.stats.refused.Add(1)
 		return nil
 	}
-	id, ok := l.ids.allocate(func(c cid) bool { return l.byCID[c] != nil })
+	id, ok := l.ids.allocate(l.taken)
 	if !ok {
 		l.stats.refused.Add(1)
 		return nil
 	}
-	a := &association{l: l, in: newInbox(), id: id, random: h.random, site: key}
+	a := l.newAssociation(id)
+	a.random, a.site = h.random, key
 	a.cookie = len(l.halfOpen) >= l.cfg.MaxCookieless || !l.keyed(h)
 	ctx, cancel := context.WithCancel(l.ctx)
 	a.cancel = cancel
+	a.shaking = &pipe{in: a.early, out: a.send, local: a.localAddr, inspect: a.inspect}
 	if s == nil {
 		s = &site{}
 	}
@@ -190,14 +189,18 @@ func (l *Listener) makeRoom() bool {
 // drop takes a handshake out of every table and stops it.
 func (l *Listener) drop(a *association) {
 	l.remove(a)
-	a.muted.Store(true)
+	a.shaking.muted.Store(true)
 	a.cancel()
 }
 
-// forget takes an association out of every table.
-func (l *Listener) forget(a *association) {
+// forget takes an association out of every table. If it is stored, its next record
+// brings it back.
+func (l *Listener) forget(a *association, stored bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if stored && l.byCID[a.id] == a {
+		l.stored[a.id] = struct{}{}
+	}
 	l.remove(a)
 }
 

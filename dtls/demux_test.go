@@ -300,7 +300,7 @@ func TestReadAndWriteLimits(t *testing.T) {
 		_, err = client.Write(append(longest, 0))
 		require.ErrorIs(t, err, ErrTooLong)
 
-		client.records.Store(maxRecords)
+		client.numbers.next = maxRecords
 		_, err = client.Write([]byte("x"))
 		require.ErrorIs(t, err, ErrExhausted)
 	})

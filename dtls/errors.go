@@ -21,6 +21,11 @@ var (
 	// ErrExhausted: the session has sent as many records as its keys may
 	// protect. Dial again.
 	ErrExhausted = errors.New("dtls: record limit of the session reached")
+	// ErrReset: the server has lost the session and said so with the token that it
+	// gave for this case. Dial again; what was not answered may have been done.
+	ErrReset = errors.New("dtls: the server does not know the session any more")
+	// ErrNoSession: the store has no session of this name. Dial.
+	ErrNoSession = errors.New("dtls: no such session is stored")
 	// ErrTooLong: the datagram is longer than any peer of ours reads. Send less.
 	ErrTooLong = errors.New("dtls: datagram too long")
 )

@@ -4,10 +4,11 @@ import (
 	"net"
 	"os"
 	"sync"
+	"time"
 )
 
-// Bounds of what waits for one association, in datagrams and in bytes. What does
-// not fit is dropped, as a full socket buffer would.
+// Bounds of what waits for one reader, in datagrams and in bytes. What does not
+// fit is dropped, as a full socket buffer would.
 const (
 	inboxDatagrams = 64
 	inboxBytes     = 64 << 10
@@ -18,18 +19,17 @@ type datagram struct {
 	from net.Addr
 }
 
-// inbox is the bounded queue between the goroutine that reads the socket and the
-// one that reads an association.
+// inbox is a bounded queue between the goroutine that reads the socket and those
+// that read a session. Its readers have a deadline.
 type inbox struct {
-	mu     sync.Mutex
-	filled sync.Cond
-	queue  []datagram
-	bytes  int
-	// handling is the source of the datagram that the reader works on, nil while
-	// it waits for the next.
-	handling net.Addr
-	// interrupted makes readers return at once; closed does so for ever.
-	interrupted, closed bool
+	mu       sync.Mutex
+	filled   sync.Cond
+	queue    []datagram
+	bytes    int
+	deadline time.Time
+	timer    *time.Timer
+	end      error // what readers get after the queue, once it is set
+	detached bool  // readers get nothing more
 }
 
 func newInbox() *inbox {
@@ -43,7 +43,7 @@ func newInbox() *inbox {
 func (b *inbox) put(d datagram) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.closed || len(b.queue) == inboxDatagrams || b.bytes+len(d.data) > inboxBytes {
+	if b.end != nil || len(b.queue) == inboxDatagrams || b.bytes+len(d.data) > inboxBytes {
 		return false
 	}
 	b.queue = append(b.queue, d)
@@ -52,49 +52,78 @@ func (b *inbox) put(d datagram) bool {
 	return true
 }
 
-// get waits for a datagram. It fails with os.ErrDeadlineExceeded while the inbox
-// is interrupted and with net.ErrClosed once it is closed.
+// get waits for a datagram. It fails with os.ErrDeadlineExceeded after the
+// deadline, and with what the inbox was closed with.
 func (b *inbox) get() (datagram, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.handling = nil
-	for len(b.queue) == 0 && !b.interrupted && !b.closed {
+	for {
+		switch {
+		case b.detached:
+			return datagram{}, net.ErrClosed
+		case b.end != nil && len(b.queue) == 0:
+			return datagram{}, b.end
+		case !b.deadline.IsZero() && !time.Now().Before(b.deadline):
+			return datagram{}, os.ErrDeadlineExceeded
+		case len(b.queue) > 0:
+			d := b.queue[0]
+			b.queue[0] = datagram{}
+			if b.queue = b.queue[1:]; len(b.queue) == 0 {
+				b.queue = nil // an idle session keeps no buffer
+			}
+			b.bytes -= len(d.data)
+			return d, nil
+		}
 		b.filled.Wait()
 	}
-	switch {
-	case b.closed:
-		return datagram{}, net.ErrClosed
-	case b.interrupted:
-		return datagram{}, os.ErrDeadlineExceeded
-	}
-	d := b.queue[0]
-	b.queue[0] = datagram{}
-	if b.queue = b.queue[1:]; len(b.queue) == 0 {
-		b.queue = nil // an idle session keeps no buffer
-	}
-	b.bytes -= len(d.data)
-	b.handling = d.from
-	return d, nil
 }
 
-// busyWith returns the source of the datagram that the reader works on, nil when
-// it is done with all that it took.
-func (b *inbox) busyWith() net.Addr {
+// setDeadline lets readers wait until t, the zero time means for ever.
+func (b *inbox) setDeadline(t time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.handling
-}
-
-func (b *inbox) interrupt(on bool) {
-	b.mu.Lock()
-	b.interrupted = on
-	b.mu.Unlock()
+	if b.timer != nil {
+		b.timer.Stop()
+		b.timer = nil
+	}
+	if b.deadline = t; !t.IsZero() {
+		b.timer = time.AfterFunc(time.Until(t), func() {
+			b.mu.Lock() // else it could come between a reader's look at the clock and its wait
+			defer b.mu.Unlock()
+			b.filled.Broadcast()
+		})
+	}
 	b.filled.Broadcast()
 }
 
-func (b *inbox) close() {
+// close ends the inbox: readers get what is queued and then err, the first one
+// given. Nothing is added any more.
+func (b *inbox) close(err error) {
 	b.mu.Lock()
-	b.closed, b.queue, b.bytes = true, nil, 0
-	b.mu.Unlock()
+	defer b.mu.Unlock()
+	if b.end == nil {
+		b.end = err
+	}
+	if b.timer != nil {
+		b.timer.Stop()
+	}
 	b.filled.Broadcast()
+}
+
+// detach sends readers away with net.ErrClosed, while the queue keeps growing for
+// whoever comes next.
+func (b *inbox) detach() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.detached = true
+	b.filled.Broadcast()
+}
+
+// drain takes all that is queued.
+func (b *inbox) drain() []datagram {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	q := b.queue
+	b.queue, b.bytes = nil, 0
+	return q
 }

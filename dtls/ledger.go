@@ -57,14 +57,14 @@ func (l *ledger) keep(store Store, key string, peer func() string) counters {
 
 // open takes the counters of a session out of the store. What the store says
 // afterwards was used up by this life: a second one begins beyond it.
-func (l *ledger) open(store Store, key string, peer func() string) (counters, error) {
+func (l *ledger) open(store Store, key string, peer func() string) error {
 	b, err := store.Load(key)
 	if err != nil {
-		return counters{}, err
+		return fmt.Errorf("dtls: session not loaded: %w", err)
 	}
 	c, err := parseCounters(b)
 	if err != nil {
-		return counters{}, err
+		return err
 	}
 	l.store, l.key, l.peer = store, key, peer
 	l.incarnation, l.marked, l.received = c.incarnation+1, c.received.next, c.received
@@ -73,7 +73,10 @@ func (l *ledger) open(store Store, key string, peer func() string) (counters, er
 	// is known to nobody after a crash.
 	taken := l.counters(l.limit, closedWindow(l.marked))
 	taken.peer = c.peer
-	return c, store.Commit(map[string][]byte{key: taken.marshal()})
+	if err := store.Commit(map[string][]byte{key: taken.marshal()}); err != nil {
+		return fmt.Errorf("dtls: session not taken: %w", err)
+	}
+	return nil
 }
 
 // counters returns what is to be stored.
@@ -176,4 +179,17 @@ func (l *ledger) close() counters {
 	defer l.mu.Unlock()
 	l.closed = true
 	return l.counters(l.next, l.received)
+}
+
+// whileOpen runs f while nobody closes the ledger or commits through it.
+func (l *ledger) whileOpen(f func() error) error {
+	l.saving.Lock()
+	defer l.saving.Unlock()
+	l.mu.Lock()
+	closed := l.closed
+	l.mu.Unlock()
+	if closed {
+		return net.ErrClosed
+	}
+	return f()
 }

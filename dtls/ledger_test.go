@@ -70,7 +70,7 @@ func history(r *rand.Rand) error {
 		}
 		for { // the process may die while it starts, too
 			l = &ledger{stride: testStride}
-			_, err := l.open(store, key, nil)
+			err := l.open(store, key, nil)
 			if err == nil {
 				break
 			}
@@ -182,7 +182,7 @@ func TestHistoriesBite(t *testing.T) {
 				return err
 			}
 			l = &ledger{stride: testStride}
-			_, err := l.open(&store, "k", nil)
+			err := l.open(&store, "k", nil)
 			require.NoError(t, err)
 			l.store = crash
 			if err := life(r, l, crash, &sent, &safe); err != nil {

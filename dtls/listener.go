@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"sync"
@@ -25,7 +26,10 @@ type Listener struct {
 
 	mu       sync.Mutex
 	ids      cidAllocator
+	resets   resetter
 	byCID    map[cid]*association
+	stored   map[cid]struct{} // sessions that rest in the store
+	waking   int              // sessions on their way out of it
 	bySite   map[addrKey]*site
 	halfOpen map[*association]struct{}
 	sessions map[*association]struct{}
@@ -34,7 +38,7 @@ type Listener struct {
 }
 
 type tally struct {
-	malformed, unrouted, overflow, refused, evicted, failed, sendErrors atomic.Uint64
+	malformed, unrouted, overflow, refused, evicted, failed, sendErrors, resets atomic.Uint64
 }
 
 // Stats is a moment of a Listener.
@@ -48,6 +52,10 @@ type Stats struct {
 	// Refused counts handshakes not begun and Evicted those given up for others
 	// because MaxHalfOpen was reached; Failed those that did not complete.
 	Refused, Evicted, Failed uint64
+	// Stored counts the sessions that rest in the store, and Resets the clients
+	// that were told that theirs is lost.
+	Stored int
+	Resets uint64
 }
 
 // Listen serves DTLS on pc and takes it over: Close closes it.
@@ -56,17 +64,24 @@ func Listen(pc net.PacketConn, cfg Config) (*Listener, error) {
 	if err != nil {
 		return nil, err
 	}
+	resetKey, stored, err := openStore(cfg)
+	if err != nil {
+		return nil, err
+	}
 	ctx, cancel := context.WithCancelCause(context.Background())
 	l := &Listener{
 		pc: pc, cfg: cfg, ctx: ctx, cancel: cancel,
 		accept:   make(chan *Conn),
 		ids:      newCIDAllocator(),
+		resets:   newResetter(resetKey),
+		stored:   stored,
 		byCID:    map[cid]*association{},
 		bySite:   map[addrKey]*site{},
 		halfOpen: map[*association]struct{}{},
 		sessions: map[*association]struct{}{},
 	}
 	l.work.Go(l.read)
+	l.work.Go(l.reap)
 	return l, nil
 }
 
@@ -87,18 +102,19 @@ func (l *Listener) Addr() net.Addr { return l.pc.LocalAddr() }
 // Stats returns the present counts.
 func (l *Listener) Stats() Stats {
 	l.mu.Lock()
-	sessions, halfOpen := len(l.sessions), len(l.halfOpen)
+	sessions, halfOpen, stored := len(l.sessions), len(l.halfOpen), len(l.stored)
 	l.mu.Unlock()
 	s := &l.stats
 	return Stats{
-		Sessions: sessions, HalfOpen: halfOpen,
+		Sessions: sessions, HalfOpen: halfOpen, Stored: stored, Resets: s.resets.Load(),
 		Malformed: s.malformed.Load(), Unrouted: s.unrouted.Load(), Overflow: s.overflow.Load(),
 		SendErrors: s.sendErrors.Load(), Refused: s.refused.Load(), Evicted: s.evicted.Load(), Failed: s.failed.Load(),
 	}
 }
 
 // Close ends every session with a close_notify, closes the socket and waits for
-// all goroutines of the listener. Sessions cannot outlive their socket.
+// all goroutines of the listener. Sessions in a Store are left there instead,
+// without a word to their clients, for the next Listener.
 func (l *Listener) Close() error {
 	l.cancel(net.ErrClosed)
 	l.closeSessions()
@@ -108,15 +124,28 @@ func (l *Listener) Close() error {
 	return err
 }
 
+// closeSessions closes all sessions, or leaves them to the store in one write.
 func (l *Listener) closeSessions() {
 	l.mu.Lock()
 	conns := make([]*Conn, 0, len(l.sessions))
 	for a := range l.sessions {
-		conns = append(conns, a.conn)
+		conns = append(conns, a.session)
 	}
 	l.mu.Unlock()
+	resting := map[string][]byte{}
 	for _, c := range conns {
-		c.Close()
+		if !c.Durable() {
+			_ = c.Close() // without a store nothing can fail
+		} else if last, first := c.end(io.EOF); first {
+			resting[c.kept.prefix+countersKey] = last.marshal()
+			defer c.below.gone(true)
+		}
+	}
+	if len(resting) == 0 {
+		return
+	}
+	if err := l.cfg.Store.Commit(resting); err != nil {
+		l.cfg.log().Error("dtls: sessions not stored; they resume as after a crash", "error", err)
 	}
 }
 
@@ -145,7 +174,7 @@ func (l *Listener) read() {
 			}
 		default:
 			failures = 0
-			l.deliver(append([]byte(nil), buf[:n]...), from)
+			l.deliver(buf[:n], from)
 		}
 	}
 }
@@ -155,19 +184,17 @@ func (l *Listener) shake(ctx context.Context, a *association, peer net.Addr) {
 	defer a.cancel() // a session has no use for its context
 	ctx, cancel := context.WithTimeout(ctx, l.cfg.Slowest.HandshakeTimeout)
 	defer cancel()
-	stop := context.AfterFunc(ctx, a.in.close)
-	defer stop()
 
 	log := l.cfg.log().With("peer", peer)
-	c, err := pion.ServerWithOptions(a, peer, serverOptions(l.cfg, a)...)
+	c, err := pion.ServerWithOptions(a.shaking, peer, serverOptions(l.cfg, a)...)
 	if err != nil {
 		log.Error("dtls: configuration not accepted", "error", err)
-		a.Close()
+		l.forget(a, false)
 		return
 	}
 	if err := c.HandshakeContext(ctx); err != nil {
 		c.Close()
-		a.Close()
+		l.forget(a, false)
 		l.stats.failed.Add(1)
 		// Anyone can fail a handshake as often as he likes; who names one of our
 		// identities is worth a line.
@@ -178,53 +205,103 @@ func (l *Listener) shake(ctx context.Context, a *association, peer net.Addr) {
 		log.Log(ctx, level, "dtls: handshake failed", "error", err)
 		return
 	}
-	conn := newConn(c, a.withCID.Load(), int(a.overhead.Load()))
-	conn.assoc = a
-	replaced, ok := l.promote(a, conn)
-	for _, old := range replaced {
-		old.muted.Store(true)
-		old.conn.Close()
-	}
-	if !ok {
-		conn.Close()
+	conn, err := l.establish(a, c)
+	if err != nil {
+		log.Error("dtls: session given up", "error", err)
+		l.forget(a, false)
+		l.stats.failed.Add(1)
 		return
 	}
-	log.Info("dtls: session", "suite", conn.suite, "identity", conn.identity, "cid", conn.withCID)
-	select {
-	case l.accept <- conn:
-	case <-l.ctx.Done():
-		conn.Close()
+	ending, ok := l.promote(a, conn)
+	l.finish(ending)
+	if !ok {
+		_ = conn.drop()
+		return
+	}
+	log.Info("dtls: session", "suite", conn.suite, "identity", conn.identity, "cid", conn.withCID())
+	l.offer(conn)
+}
+
+// finish ends sessions that had to make room.
+func (l *Listener) finish(ending []func() error) {
+	for _, end := range ending {
+		if err := end(); err != nil {
+			l.cfg.log().Error("dtls: session not put away", "error", err)
+		}
 	}
 }
 
+// offer hands a session to Accept.
+func (l *Listener) offer(conn *Conn) {
+	select {
+	case l.accept <- conn:
+	case <-l.ctx.Done():
+	}
+}
+
+// establish makes a session of a completed handshake.
+func (l *Listener) establish(a *association, c *pion.Conn) (*Conn, error) {
+	peer := c.RemoteAddr()
+	t, err := takeOver(c, a.shaking)
+	if err != nil {
+		return nil, err
+	}
+	conn, err := newConn(a, t.secrets, newLedger(t.send, t.received), newPath(peer, l.cfg.CheckPaths), true)
+	if err != nil {
+		return nil, err
+	}
+	if conn.withCID() {
+		l.giveResetToken(conn, a.id)
+	}
+	if l.cfg.Store != nil && conn.withCID() {
+		if err := l.keep(conn, a.id, t.secrets); err != nil {
+			return nil, err
+		}
+	}
+	for _, b := range t.early {
+		conn.in.put(datagram{data: b})
+	}
+	a.attach(conn)
+	return conn, nil
+}
+
 // promote makes a session out of a completed handshake; false when it was given
-// up in the same moment. It returns the sessions that have to go: the one that
-// it replaces (RFC 6347 §4.2.8), and the one idle for longest when there are too
-// many.
-func (l *Listener) promote(a *association, conn *Conn) (replaced []*association, ok bool) {
+// up in the same moment. It returns how to end the sessions that have to go: the
+// one that it replaces (RFC 6347 §4.2.8), and the one idle for longest when there
+// are too many, which a store keeps.
+func (l *Listener) promote(a *association, conn *Conn) (ending []func() error, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if a.stage != handshaking {
 		return nil, false
 	}
-	a.conn = conn
-	a.stage = completed
-	a.established.Store(true)
 	delete(l.halfOpen, a)
-
-	if len(l.sessions) >= l.cfg.MaxSessions {
-		replaced = append(replaced, l.longestIdle())
-	}
-	l.sessions[a] = struct{}{}
-
+	ending = l.admit(a, conn)
 	if s := l.bySite[a.site]; s != nil && s.pending == a {
 		old := s.current
 		s.current, s.pending = a, nil
 		if old != nil && old.replacedBy(a) {
-			replaced = append(replaced, old)
+			ending = append(ending, old.session.drop)
 		}
 	}
-	return replaced, true
+	a.shaking = nil
+	return ending, true
+}
+
+// admit adds a session and returns how to end those that are too many.
+func (l *Listener) admit(a *association, conn *Conn) (ending []func() error) {
+	if len(l.sessions) >= l.cfg.MaxSessions {
+		ending = append(ending, l.longestIdle(func(*Conn) bool { return true }).putAway)
+	}
+	if n := l.cfg.MaxPerIdentity; n > 0 && conn.identity != "" {
+		same := func(c *Conn) bool { return c.identity == conn.identity }
+		if l.count(same) >= n {
+			ending = append(ending, l.longestIdle(same).drop)
+		}
+	}
+	a.session, a.stage = conn, completed
+	l.sessions[a] = struct{}{}
+	return ending
 }
 
 // replacedBy tells whether a session ends because a newer one was made from the
@@ -233,16 +310,26 @@ func (l *Listener) promote(a *association, conn *Conn) (replaced []*association,
 // peer that proves the same identity from the address that it still has must
 // have lost its old session.
 func (a *association) replacedBy(newer *association) bool {
-	return !a.conn.withCID ||
-		(a.conn.identity == newer.conn.identity && keyOf(a.conn.RemoteAddr()) == newer.site)
+	return !a.session.withCID() ||
+		(a.session.identity == newer.session.identity && keyOf(a.session.RemoteAddr()) == newer.site)
 }
 
-// longestIdle returns the session that was not used for longest.
-func (l *Listener) longestIdle() (idle *association) {
+// longestIdle returns, of the sessions that match, the one that was not used for
+// longest.
+func (l *Listener) longestIdle(match func(*Conn) bool) (idle *Conn) {
 	for a := range l.sessions {
-		if idle == nil || a.conn.used.Load() < idle.conn.used.Load() {
-			idle = a
+		if match(a.session) && (idle == nil || a.session.used.Load() < idle.used.Load()) {
+			idle = a.session
 		}
 	}
 	return idle
+}
+
+func (l *Listener) count(match func(*Conn) bool) (n int) {
+	for a := range l.sessions {
+		if match(a.session) {
+			n++
+		}
+	}
+	return n
 }

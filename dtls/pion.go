@@ -6,7 +6,6 @@ import (
 	"crypto/subtle"
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -43,10 +42,6 @@ func serverOptions(cfg Config, a *association) []pion.ServerOption {
 		pion.WithFlightInterval(flight),
 		pion.WithMTU(cfg.handshakeFragment()),
 		pion.WithLoggerFactory(pionLog{cfg.log()}),
-		pion.WithServerHelloMessageHook(func(m handshake.MessageServerHello) handshake.Message {
-			a.withCID.Store(slices.ContainsFunc(m.Extensions, isConnectionID))
-			return &m
-		}),
 	}
 	if cfg.Keys != nil {
 		opts = append(opts, pion.WithPSK(a.lookUp))
@@ -153,19 +148,6 @@ func trimHello(suites []Suite) func(handshake.MessageClientHello) handshake.Mess
 		})
 		return &m
 	}
-}
-
-func isConnectionID(e extension.Extension) bool {
-	_, ok := e.(*extension.ConnectionID)
-	return ok
-}
-
-// isShortBuffer recognises the error of a Read whose buffer is too small. It has
-// no value of its own; the other temporary errors come from records that the
-// sieve keeps away.
-func isShortBuffer(err error) bool {
-	var t *pion.TemporaryError
-	return errors.As(err, &t)
 }
 
 // pionLog passes the handshake library's messages on at debug level: what an

@@ -22,7 +22,6 @@ const (
 const (
 	recordHeader    = 13 // RFC 6347 §4.1, without a Connection ID
 	handshakeHeader = 12 // RFC 6347 §4.2.2
-	verifyData      = 12 // RFC 5246 §7.4.9
 	alertSize       = 2  // RFC 5246 §7.2
 
 	versionMajor, versionMinor = 254, 253 // DTLS 1.2
@@ -71,37 +70,33 @@ func nextRecord(b []byte, cidLen func(first byte) int) (r record, rest []byte, o
 
 // acceptable drops records that must never reach the handshake library. It takes
 // unprotected records at their word: application data in epoch 0 or an alert cut
-// short makes it send a fatal alert, so that anyone could end a session with one
-// spoofed datagram.
-func (r record) acceptable(established bool) bool {
+// short makes it send a fatal alert, so that anyone could end a handshake with
+// one spoofed datagram.
+func (r record) acceptable() bool {
 	switch r.typ {
-	case typeCID:
-		return r.epoch > 0
-	case typeApplicationData:
+	case typeCID, typeApplicationData:
 		return r.epoch > 0
 	case typeChangeCipherSpec:
 		return r.epoch == 0 && len(r.body) == 1 && r.body[0] == 1
 	case typeAlert:
-		return r.epoch > 0 || (!established && len(r.body) == alertSize)
+		return r.epoch > 0 || len(r.body) == alertSize
 	case typeHandshake:
-		// Also after the handshake: the peer repeats its last flight when ours
-		// was lost.
 		return r.epoch > 0 || len(r.body) >= handshakeHeader
 	default:
 		return false
 	}
 }
 
-// sieve moves the acceptable records of a datagram to its front and returns
-// them; nothing when the datagram is malformed.
-func sieve(b []byte, established bool, cidLen func(byte) int) []byte {
-	kept := b[:0]
+// sieve returns a copy of the acceptable records of a datagram, nothing when the
+// datagram is malformed.
+func sieve(b []byte, cidLen func(byte) int) []byte {
+	var kept []byte
 	for rest := b; len(rest) > 0; {
 		r, next, ok := nextRecord(rest, cidLen)
 		if !ok {
 			return nil
 		}
-		if r.acceptable(established) {
+		if r.acceptable() {
 			kept = append(kept, r.raw...)
 		}
 		rest = next
@@ -150,21 +145,6 @@ func parseClientHello(r record) (h clientHello, ok bool) {
 		b = b[2:]
 	}
 	return h, true
-}
-
-// protection measures, on a datagram that ends in the Finished message, what a
-// record adds to its content, header included, and whether it carries the peer's
-// Connection ID. Finished always has the same size, and neither the suite nor the
-// record tells the length of a Connection ID of the peer's making. ok is false
-// when the datagram has no protected record.
-func protection(b []byte) (overhead int, withCID, ok bool) {
-	for len(b) >= recordHeader {
-		if binary.BigEndian.Uint16(b[3:]) > 0 {
-			return len(b) - handshakeHeader - verifyData, b[0] == typeCID, true
-		}
-		b = b[min(len(b), recordHeader+int(binary.BigEndian.Uint16(b[recordHeader-2:]))):]
-	}
-	return 0, false, false
 }
 
 // vector8 cuts off a vector with a length of one byte.

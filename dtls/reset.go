@@ -1,0 +1,102 @@
+package dtls
+
+import (
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/binary"
+	"time"
+)
+
+// ResetToken ends a session that its server has lost (a stateless reset, as in
+// RFC 9000 §10.3). The server tells it inside the session, while it has it; a
+// datagram that ends with it later says that the session is gone.
+type ResetToken [16]byte
+
+// resetSize is a reset's length: a record with nothing in it but the token.
+const resetSize = recordHeader + len(ResetToken{})
+
+// resetKeySize is the length of the key from which tokens are made.
+const resetKeySize = 32
+
+// Bounds of what strangers can have from resets.
+const (
+	resetsPerSecond = 20
+	// maxRevealed is how many Connection IDs may be unfit for new sessions since
+	// their tokens were sent in clear; beyond it no reset is sent.
+	maxRevealed = cidValues / 2
+)
+
+// resetter answers records of sessions that are not there any more.
+type resetter struct {
+	key      []byte // nil sends no resets
+	rate     bucket
+	revealed map[cid]struct{}
+}
+
+func newResetter(key []byte) resetter {
+	return resetter{key: key, rate: bucket{perSecond: resetsPerSecond}, revealed: map[cid]struct{}{}}
+}
+
+// token is the same for a Connection ID however often the server forgets
+// everything but its key.
+func (r *resetter) token(c cid) (t ResetToken) {
+	m := hmac.New(sha256.New, r.key)
+	m.Write([]byte("coapgw stateless reset"))
+	m.Write(c.bytes())
+	copy(t[:], m.Sum(nil))
+	return t
+}
+
+// answer returns the reset for a datagram of n bytes, nil for none: it is never
+// larger than what came in, and rare. It looks like a record with a random
+// number.
+func (r *resetter) answer(c cid, n int, now time.Time) []byte {
+	if r.key == nil || n < resetSize || len(r.revealed) >= maxRevealed || !r.rate.take(now) {
+		return nil
+	}
+	r.revealed[c] = struct{}{}
+	b := []byte{typeApplicationData, versionMajor, versionMinor, 0, epoch, 0, 0}
+	var number [4]byte
+	rand.Read(number[:])
+	b = append(b, number[:]...)
+	b = binary.BigEndian.AppendUint16(b, uint16(len(ResetToken{})))
+	t := r.token(c)
+	return append(b, t[:]...)
+}
+
+// ResetToken returns what the server has to tell the client, once and inside the
+// session, so that it can learn with one datagram when the server has lost the
+// session. ok is false on a client, without Connection ID, and when the server
+// has no key for it.
+func (c *Conn) ResetToken() (t ResetToken, ok bool) {
+	p := c.resetToken.Load()
+	if !c.server || p == nil {
+		return ResetToken{}, false
+	}
+	return *p, true
+}
+
+// SetResetToken tells a client the token that it got from its server. It fails
+// when the session's store does; the token is in use all the same.
+func (c *Conn) SetResetToken(t ResetToken) error {
+	if c.server {
+		return nil
+	}
+	c.resetToken.Store(&t)
+	return c.save(resetKey, t[:])
+}
+
+// checkReset looks at a datagram in which nothing was authentic. Anyone can send
+// one, but the token is known only to who made the session, and to the path once
+// it was used.
+func (c *Conn) checkReset(b []byte) {
+	t := c.resetToken.Load()
+	if c.server || t == nil || len(b) < resetSize {
+		return
+	}
+	if subtle.ConstantTimeCompare(b[len(b)-len(t):], t[:]) == 1 {
+		c.lost(ErrReset)
+	}
+}
