@@ -48,9 +48,12 @@ func blockOption(opts Options, n OptionNumber) (b block, present, legal bool) {
 	if !ok {
 		return block{}, false, true
 	}
-	b = block{num: v >> 4, more: v&8 != 0, szx: uint8(v & 7)}
+	b = blockOf(v)
 	return b, true, b.szx != reservedSZX
 }
+
+// blockOf reads the value of a block option, of at most three bytes.
+func blockOf(v uint32) block { return block{num: v >> 4, more: v&8 != 0, szx: uint8(v & 7)} }
 
 // szxFor is the exponent of the largest block of at most n bytes.
 func szxFor(n int) uint8 {

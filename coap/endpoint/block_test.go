@@ -303,14 +303,16 @@ func TestPeerKnownGoesByToken(t *testing.T) {
 		l.conn.SetPeer(testProfile())
 		l.run(`
 			> CON FETCH #0001 t=01
-			< ACK 2.05 #0001 t=01 Block2=0/1/16 "1111111111111111"
+			< ACK 2.05 #0001 t=01 QBlock2=0/1/16 "1111111111111111"
+			< NON 2.05 #b1 t=01 QBlock2=1/0/16 "1111"
 			> CON FETCH #0002 t=02
-			< ACK 2.05 #0002 t=02 Block2=0/1/16 "2222222222222222"
-			> CON FETCH #0003 t=01 Block2=1/0/16
-			< ACK 2.05 #0003 t=01 Block2=1/0/16 "1111"
-			> CON FETCH #0004 t=02 Block2=1/0/16
-			< ACK 2.05 #0004 t=02 Block2=1/0/16 "2222"
-			> CON FETCH #0005 t=03 Block2=1/0/16
+			< ACK 2.05 #0002 t=02 QBlock2=0/1/16 "2222222222222222"
+			< NON 2.05 #b2 t=02 QBlock2=1/0/16 "2222"
+			> CON FETCH #0003 t=01 QBlock2=1/0/16 QBlock2=2/1/16
+			< ACK 2.05 #0003 t=01 QBlock2=1/0/16 "1111"
+			> NON FETCH #0004 t=02 QBlock2=2/1/16
+			~ 1ms
+			> CON FETCH #0005 t=03 QBlock2=1/1/16
 			< ACK 4.08 #0005 t=03
 		`)
 	})

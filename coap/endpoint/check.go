@@ -23,10 +23,12 @@ var optionRules = [...]optionRule{
 	{number: MaxAge, min: 0, max: 4},
 	{number: URIQuery, min: 0, max: 255, repeatable: true, layer: true},
 	{number: Accept, min: 0, max: 2, layer: true},
+	{number: QBlock1, min: 0, max: 3, layer: true},
 	{number: LocationQuery, min: 0, max: 255, repeatable: true},
 	{number: Block2, min: 0, max: 3, layer: true},
 	{number: Block1, min: 0, max: 3, layer: true},
 	{number: Size2, min: 0, max: 4},
+	{number: QBlock2, min: 0, max: 3, repeatable: true, layer: true},
 	{number: ProxyURI, min: 1, max: 1034},
 	{number: ProxyScheme, min: 1, max: 255},
 	{number: Size1, min: 0, max: 4},
@@ -68,7 +70,7 @@ func (cfg *Config) check(opts Options) (kept Options, bad OptionNumber, ok bool)
 // ownedByLayer reports whether the message layer adds and removes the option.
 func ownedByLayer(n OptionNumber) bool {
 	switch n {
-	case Observe, Block1, Block2, Size1, Size2, RequestTag:
+	case Observe, Block1, Block2, QBlock1, QBlock2, Size1, Size2, RequestTag:
 		return true
 	}
 	return false

@@ -161,6 +161,9 @@ func (c *Conn) unclaimLocked(key uint64) {
 // exchange x, or, if that is nil, on one of their own of class cl; x has ended if there are
 // none.
 func (c *Conn) response(ctx context.Context, x *exchange, cl class, code Code, opts Options, m Message) (*Response, error) {
+	if x != nil && m.Options.Has(QBlock2) {
+		return c.bulkResponse(ctx, x, code, m)
+	}
 	r := &Response{Code: m.Code, Options: m.Options.withoutOwned(), Size: int64(len(m.Payload))}
 	b, present, legal := blockOption(m.Options, Block2)
 	if !legal || present && b.num != 0 || b.more && len(m.Payload) != b.size() {

@@ -47,20 +47,22 @@ type Conn struct {
 	outstanding map[uint16]*transmission // our confirmable messages, by message ID
 	exchanges   map[token]*exchange      // our requests, by token
 	seen        duplicates
-	claims      map[uint64]int // our uploads in progress, by transferKey
-	tag         uint32         // the last Request-Tag
-	serving     int            // handlers running
-	quiet       chan struct{}  // closed when none runs, nil while nobody waits
-	fetching    int            // block requests being answered
-	uploads     []*upload      // of the peer
-	downloads   []*download    // of the peer
+	claims      map[uint64]int      // our uploads in progress, by transferKey
+	tag         uint32              // the last Request-Tag
+	serving     int                 // handlers running
+	quiet       chan struct{}       // closed when none runs, nil while nobody waits
+	fetching    int                 // block requests being answered
+	uploads     []*upload           // of the peer
+	downloads   []*download         // of the peer
+	sending     map[token]*bulkSend // responses under way in Q-Block2 blocks
+	bulkIDs     uint16              // see bulkID
 	observers   map[token]*Observer
 	// observeSequence is the next number of a notification (RFC 7641 §4.4).
 	observeSequence uint32
 	estimator       *estimator
+	out             outbox
 	over            bool // Close was called
 	sweeper         *time.Timer
-	out             outbox
 	sweepAt         time.Time
 }
 
@@ -111,11 +113,11 @@ func (c *Conn) Close() error {
 	if c.sweeper != nil {
 		c.sweeper.Stop()
 	}
-	for _, t := range c.outstanding {
-		c.settle(t, ErrClosed)
 	if c.out.timer != nil {
 		c.out.timer.Stop()
 	}
+	for _, t := range c.outstanding {
+		c.settle(t, ErrClosed)
 	}
 	for _, x := range c.exchanges {
 		x.finish(reply{err: ErrClosed})
@@ -221,9 +223,9 @@ func (c *Conn) sweep() {
 		return
 	}
 	now := time.Now()
+	down := c.out.outage.on // then transfers wait for its end
 	c.sweepAt = time.Time{}
 	c.sweepBefore(c.seen.expire(now))
-	down := c.out.outage.on // then transfers wait for its end
 	for _, d := range slices.Clone(c.downloads) {
 		switch {
 		case down:

@@ -28,6 +28,9 @@ type exchange struct {
 	stopProbe context.CancelFunc
 	// tag is the Request-Tag of the upload that was made, nil for none.
 	tag []byte
+	// bulk is the body of the response when it comes in Q-Block2 blocks; guarded by
+	// c.mu.
+	bulk *bulkBody
 	// observation is what else responses with this token may be for; guarded by
 	// c.mu.
 	observation *Observation
@@ -80,7 +83,10 @@ func (x *exchange) end() {
 		return
 	}
 	delete(x.c.exchanges, x.token)
-	if t := x.unanswered; t != nil {
+	if x.bulk != nil {
+		// Blocks may be under way, and nothing but the token tells whose they are.
+		x.c.tokens.rest(x.token, time.Now().Add(x.c.terms().profile.NonLifetime()))
+	} else if t := x.unanswered; t != nil {
 		x.c.tokens.abandon(x.token, t.mid, x.c.received)
 	} else {
 		x.c.tokens.release(x.token, x.c.received)
@@ -154,7 +160,7 @@ func (c *Conn) receiveAck(m *Message, bytes int) {
 	t, ok := c.outstanding[m.MessageID]
 	switch {
 	case !ok:
-		if m.Code != Empty {
+		if m.Code != Empty && !c.receiveBulk(c.exchanges[tokenOf(m.Token)], m) {
 			c.tokens.answered(tokenOf(m.Token), &m.MessageID, c.received)
 		}
 	case m.Type == Reset:
@@ -162,6 +168,8 @@ func (c *Conn) receiveAck(m *Message, bytes int) {
 		c.settle(t, &ResetError{m.MessageID})
 	case m.Code == Empty:
 		c.measure(t, m, bytes)
+		c.settle(t, nil)
+	case c.receiveBulk(c.exchanges[tokenOf(m.Token)], m):
 		c.settle(t, nil)
 	default:
 		// A piggybacked response must match in message ID and in token (RFC 7252
@@ -178,6 +186,10 @@ func (c *Conn) receiveResponse(m *Message, data []byte) {
 	h := c.seen.hash(data)
 	now := time.Now()
 	c.mu.Lock()
+	if m.Type == NonConfirmable && c.receiveBulk(c.exchanges[tokenOf(m.Token)], m) {
+		c.mu.Unlock()
+		return
+	}
 	if old, ok := c.seen.find(h, now); ok {
 		again := old.reply
 		c.mu.Unlock()

@@ -74,6 +74,7 @@ type incoming struct {
 
 	block1, block2       block
 	hasBlock1, hasBlock2 bool
+	reports              bool // on a response in Q-Block2 blocks
 
 	// Guarded by c.mu:
 	acknowledged bool // by an empty acknowledgement
@@ -84,6 +85,16 @@ type incoming struct {
 // receiveRequest handles a request, on the reading goroutine.
 func (c *Conn) receiveRequest(m *Message, data []byte) {
 	in := &incoming{c: c, m: *m, hash: c.seen.hash(data)}
+	if m.Type == NonConfirmable && m.Options.Has(QBlock2) {
+		// It may be repeated without harm, and leaves no trace.
+		c.mu.Lock()
+		c.seen.supersede(tokenOf(m.Token))
+		c.mu.Unlock()
+		if in.examine() == nil {
+			c.receiveReport(in)
+		}
+		return
+	}
 	now := time.Now()
 	c.mu.Lock()
 	if old, ok := c.seen.find(in.hash, now); ok {
@@ -92,9 +103,12 @@ func (c *Conn) receiveRequest(m *Message, data []byte) {
 		c.repeat(data, answer)
 		return
 	}
-	c.seen.supersede(tokenOf(m.Token))
 	problem := in.examine()
 	transient := problem == nil && (in.continuesUpload() || in.continuesDownload())
+	c.seen.supersede(tokenOf(m.Token))
+	if !in.reports {
+		c.dropBulk(tokenOf(m.Token)) // the peer uses the token for something else
+	}
 	if !transient && c.seen.full() {
 		problem = busy()
 	} else {
@@ -113,6 +127,8 @@ func (c *Conn) receiveRequest(m *Message, data []byte) {
 		// Ignored (RFC 7252 §5.4.1).
 	case problem != nil:
 		in.answer(problem)
+	case in.reports:
+		c.receiveReport(in)
 	case in.continuesUpload():
 		c.receiveBlock(in)
 	case in.continuesDownload():
@@ -140,6 +156,10 @@ func (in *incoming) examine() *Message {
 		return &Message{Code: BadOption, Payload: fmt.Appendf(nil, "option %d", bad)}
 	}
 	in.m.Options = opts
+	in.reports = opts.Has(QBlock2)
+	if in.reports && !c.terms().peerKnown {
+		return &Message{Code: BadOption, Payload: fmt.Appendf(nil, "option %d", QBlock2)}
+	}
 	var legal1, legal2 bool
 	in.block1, in.hasBlock1, legal1 = blockOption(opts, Block1)
 	in.block2, in.hasBlock2, legal2 = blockOption(opts, Block2)
@@ -219,6 +239,17 @@ func (in *incoming) reject() {
 	c.seen.answered(in.mark, data)
 	c.mu.Unlock()
 	c.write(trace.Sent, data)
+}
+
+// piggyback sends a response in the acknowledgement, if there was none yet.
+func (in *incoming) piggyback(m *Message) bool {
+	in.c.mu.Lock()
+	late := in.answered || in.acknowledged
+	in.c.mu.Unlock()
+	if !late {
+		in.answer(m)
+	}
+	return !late
 }
 
 // answer sends a response. It never waits: where the response must be confirmed,

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -132,7 +133,7 @@ var namedOptions = []struct {
 	format byte
 }{
 	{"ETag", ETag, 'h'}, {"Observe", Observe, 'u'}, {"ContentFormat", ContentFormat, 'u'}, {"MaxAge", MaxAge, 'u'},
-	{"Accept", Accept, 'u'}, {"Block1", Block1, 'b'}, {"Block2", Block2, 'b'}, {"Size1", Size1, 'u'},
+	{"Accept", Accept, 'u'}, {"Block1", Block1, 'b'}, {"Block2", Block2, 'b'}, {"QBlock1", QBlock1, 'b'}, {"QBlock2", QBlock2, 'b'}, {"Size1", Size1, 'u'},
 	{"Size2", Size2, 'u'}, {"RequestTag", RequestTag, 'h'},
 }
 
@@ -255,7 +256,7 @@ func describe(m *Message) string {
 	for _, o := range m.Options {
 		fmt.Fprintf(&b, " %d=", o.Number)
 		switch {
-		case (o.Number == Block1 || o.Number == Block2) && len(o.Value) <= 3:
+		case slices.Contains([]OptionNumber{Block1, Block2, QBlock1, QBlock2}, o.Number) && len(o.Value) <= 3:
 			v := DecodeUint(o.Value)
 			fmt.Fprintf(&b, "%d/%d/%d", v>>4, v>>3&1, 16<<(v&7))
 		case o.Number == URIPath || o.Number == URIQuery:

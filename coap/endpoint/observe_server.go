@@ -149,7 +149,7 @@ func (o *Observer) Notify(ctx context.Context, resp *Response) error {
 	if !final {
 		opts = o.sequenced(opts)
 	}
-	m, d := o.c.firstBlock(resp, opts, len(o.token), o.szx, false)
+	m, d := o.c.firstBlock(resp, opts, o.c.beginBody(resp, opts, len(o.token), o.szx), false)
 	if d != nil {
 		d.key, d.token, d.roaming, d.class = o.key, tokenOf(o.token), true, o.class
 		o.c.addDownload(d)

@@ -23,10 +23,12 @@ const (
 	MaxAge        OptionNumber = 14
 	URIQuery      OptionNumber = 15
 	Accept        OptionNumber = 17
+	QBlock1       OptionNumber = 19 // RFC 9177 §4.1
 	LocationQuery OptionNumber = 20
 	Block2        OptionNumber = 23 // RFC 7959 §2.1
 	Block1        OptionNumber = 27 // RFC 7959 §2.1
 	Size2         OptionNumber = 28 // RFC 7959 §4
+	QBlock2       OptionNumber = 31 // RFC 9177 §4.1
 	ProxyURI      OptionNumber = 35
 	ProxyScheme   OptionNumber = 39
 	Size1         OptionNumber = 60  // RFC 7252 §5.10.9, RFC 7959 §4

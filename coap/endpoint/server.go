@@ -3,6 +3,7 @@ package endpoint
 import (
 	"bytes"
 	"io"
+	"math"
 )
 
 // busyMaxAge is how long a client is asked to stay away after 5.03, in seconds
@@ -119,7 +120,12 @@ func (c *Conn) respond(in *incoming, r *Request, resp *Response, release func())
 		opts = o.sequenced(opts)
 	}
 	in.class = r.class()
-	m, d := c.firstBlock(resp, opts, len(in.m.Token), in.maxSZX(), in.hasBlock2)
+	begun := c.beginBody(resp, opts, len(in.m.Token), in.maxSZX())
+	if begun.more && o == nil && c.terms().peerKnown {
+		c.respondInBulk(in, resp, opts, begun, release)
+		return
+	}
+	m, d := c.firstBlock(resp, opts, begun, in.hasBlock2)
 	if d != nil {
 		d.key, d.token, d.class = in.transferKey(), tokenOf(in.m.Token), in.class
 		d.roaming = o != nil // the observation keeps its token for itself
@@ -153,45 +159,67 @@ func (in *incoming) transferKey() uint64 {
 	return in.key
 }
 
-// firstBlock makes the message for a response: whole if it fits one block of at
-// most the size asked for, else its first block and the download for the rest.
-func (c *Conn) firstBlock(resp *Response, opts Options, tokenLen int, asked uint8, explicit bool) (*Message, *download) {
-	m := &Message{Code: resp.Code, Options: opts}
+// begunBody is the body of a response of which the first block was read.
+type begunBody struct {
+	src   source
+	first []byte
+	more  bool // bytes follow
+	szx   uint8
+	err   error
+}
+
+// beginBody reads the first block: the whole body if it fits one block of at most the
+// size asked for.
+func (c *Conn) beginBody(resp *Response, opts Options, tokenLen int, asked uint8) (b begunBody) {
 	if resp.Body == nil {
-		return m, nil
+		return b
 	}
 	szx, _ := c.blockSZX(c.terms().largestSent(), opts, tokenLen)
-	szx = min(szx, asked)
-	src := source{r: resp.Body}
-	buf := make([]byte, blockBuffer(resp.Size, szx))
-	n, more, err := src.next(buf)
-	if more && len(buf) < minBlockSize<<szx { // Size was too small
-		src.unread(buf[:n])
-		buf = make([]byte, minBlockSize<<szx)
-		n, more, err = src.next(buf)
+	b.szx = min(szx, asked)
+	b.src = source{r: resp.Body}
+	buf := make([]byte, blockBuffer(resp.Size, b.szx))
+	n, more, err := b.src.next(buf)
+	if more && len(buf) < minBlockSize<<b.szx { // Size was too small
+		b.src.unread(buf[:n])
+		buf = make([]byte, minBlockSize<<b.szx)
+		n, more, err = b.src.next(buf)
 	}
-	if err != nil {
-		c.log.Warn("coap: response body failed", "err", err)
+	b.first, b.more, b.err = buf[:n], more && err == nil, err
+	return b
+}
+
+// firstBlock makes the message for a response: whole if all of its body was read,
+// else its first block and the download for the rest.
+func (c *Conn) firstBlock(resp *Response, opts Options, b begunBody, explicit bool) (*Message, *download) {
+	m := &Message{Code: resp.Code, Options: opts, Payload: b.first}
+	switch {
+	case b.err != nil:
+		c.log.Warn("coap: response body failed", "err", b.err)
 		closeBody(resp.Body)
 		return &Message{Code: InternalServerError}, nil
-	}
-	m.Payload = buf[:n]
-	if !more {
+	case resp.Body == nil:
+		return m, nil
+	case !b.more:
 		closeBody(resp.Body)
 		if explicit {
-			m.Options = m.Options.AddUint(Block2, block{szx: szx}.value())
+			m.Options = m.Options.AddUint(Block2, block{szx: b.szx}.value())
 		}
 		return m, nil
 	}
-	m.Options = m.Options.AddUint(Block2, block{more: true, szx: szx}.value())
-	if resp.Size > 0 {
-		m.Options = m.Options.AddUint(Size2, uint32(resp.Size)) // RFC 7959 §4
-	}
-	d := &download{c: c, code: resp.Code, options: repeatedOptions(opts), body: resp.Body, src: src, block: m.Payload, more: true, done: make(chan struct{})}
+	m.Options = withSize2(m.Options.AddUint(Block2, block{more: true, szx: b.szx}.value()), resp.Size)
+	d := &download{c: c, code: resp.Code, options: repeatedOptions(opts), body: resp.Body, src: b.src, block: m.Payload, more: true, done: make(chan struct{})}
 	if d.random, _ = resp.Body.(io.ReaderAt); d.random != nil {
 		d.held = max(resp.Size, 0)
 	}
 	return m, d
+}
+
+// withSize2 tells the size of a body that is known (RFC 7959 §4).
+func withSize2(opts Options, size int64) Options {
+	if size > 0 && size <= math.MaxUint32 {
+		opts = opts.AddUint(Size2, uint32(size))
+	}
+	return opts
 }
 
 // repeatedOptions are the options of a response that each of its blocks carries:

@@ -1,5 +1,7 @@
 package endpoint
 
+import "time"
+
 // token is a token in comparable form.
 type token struct {
 	n uint8
@@ -26,11 +28,12 @@ const replayWindow = 64
 // come at any later time: its token of one byte rests until it has come. One of two
 // bytes comes round after 65,536 exchanges anyway.
 type tokens struct {
-	fresh int              // one-byte tokens below were handed out before
-	ended []endedToken     // one-byte tokens free again, the oldest first
-	owed  map[token]uint16 // one-byte tokens that rest, with the request's message ID
-	wide  uint16           // the next two-byte token
-	inUse map[token]bool   // of two bytes
+	fresh   int              // one-byte tokens below were handed out before
+	ended   []endedToken     // one-byte tokens free again, the oldest first
+	owed    map[token]uint16 // one-byte tokens that rest, with the request's message ID
+	resting []restingToken   // one-byte tokens whose blocks may be under way
+	wide    uint16           // the next two-byte token
+	inUse   map[token]bool   // of two bytes
 }
 
 type endedToken struct {
@@ -38,10 +41,19 @@ type endedToken struct {
 	received uint64 // datagrams received when the exchange ended
 }
 
+type restingToken struct {
+	b     byte
+	until time.Time
+}
+
 func (t *tokens) take(received uint64) token {
 	if t.fresh < 256 {
 		t.fresh++
 		return token{n: 1, b: [maxTokenLen]byte{byte(t.fresh - 1)}}
+	}
+	for len(t.resting) > 0 && !time.Now().Before(t.resting[0].until) {
+		t.ended = append(t.ended, endedToken{t.resting[0].b, received})
+		t.resting = t.resting[1:]
 	}
 	if len(t.ended) > 0 && received >= t.ended[0].received+replayWindow {
 		b := t.ended[0].b
@@ -68,6 +80,15 @@ func (t *tokens) release(tok token, received uint64) {
 		return
 	}
 	delete(t.inUse, tok)
+}
+
+// rest ends the exchange of a token with which datagrams may arrive until then.
+func (t *tokens) rest(tok token, until time.Time) {
+	if tok.n != 1 {
+		t.release(tok, 0)
+		return
+	}
+	t.resting = append(t.resting, restingToken{tok.b[0], until})
 }
 
 // abandon ends the exchange of a token whose last request, of that message ID, may

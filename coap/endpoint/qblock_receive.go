@@ -1,0 +1,376 @@
+package endpoint
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/coapgw/coapgw/coap/trace"
+)
+
+// bulkBody is the body of a response that comes in Q-Block2 blocks (RFC 9177 §4.4).
+// It reports what has come, early enough for a full-duplex link never to idle, and
+// when a burst is over on a half-duplex one; and it asks again when nothing comes.
+type bulkBody struct {
+	x     *exchange
+	begun bool // the first block came; guarded by c.mu
+
+	// Set when the first block came:
+	ctx  context.Context
+	code Code // of the requests
+	path path
+	// closing says that the end is reported too, so that the peer need not remember.
+	closing bool
+
+	due    chan struct{} // there may be something to report, or it is over
+	unread chan struct{} // there may be something to read
+
+	mu           sync.Mutex
+	g            gathering
+	responseCode Code
+	err          error // no more will come
+	closed       bool
+	ended        bool      // by the peer, or it is gone
+	fresh        int       // blocks since the last report
+	arrived      time.Time // the last block
+	reported     time.Time
+	polls        int   // in a row, without a block in between
+	size         int64 // announced, -1 if not
+	// On a half-duplex link, what the peer sends in its turn: so many blocks, and the
+	// last of them.
+	turn     int
+	turnLast uint32
+}
+
+func newBulkBody(x *exchange) *bulkBody {
+	return &bulkBody{x: x, due: make(chan struct{}, 1), unread: make(chan struct{}, 1)}
+}
+
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// bulkResponse makes the Response of which m is the first block.
+func (c *Conn) bulkResponse(ctx context.Context, x *exchange, code Code, m Message) (*Response, error) {
+	b, _, legal := blockOption(m.Options, QBlock2)
+	if !legal || b.num != 0 || !b.more || m.Options.Has(Block2) {
+		x.end()
+		return nil, &BlockError{Code: m.Code, Reason: "malformed first block"}
+	}
+	r := &Response{Code: m.Code, Options: m.Options.withoutOwned(), Size: -1}
+	if size, ok := m.Options.GetUint(Size2); ok {
+		r.Size = int64(size)
+	}
+	t := c.terms()
+	c.mu.Lock()
+	if x.bulk == nil {
+		x.bulk = newBulkBody(x)
+	}
+	d := x.bulk
+	d.mu.Lock()
+	d.ctx, d.code, d.responseCode = ctx, code, m.Code
+	d.path = t.path(t.side != SideConstrained, b.size())
+	d.closing = !t.profile.HalfDuplex && !t.profile.Slow()
+	d.size = r.Size
+	d.g.szx = b.szx
+	d.expect(progress{})
+	d.mu.Unlock()
+	d.begun = true
+	c.mu.Unlock()
+	d.take(&m)
+	c.wg.Go(d.run)
+	r.Body = d
+	return r, nil
+}
+
+// receiveBulk takes a message that belongs to a body which comes in blocks. It
+// reports whether it does. c.mu is held.
+func (c *Conn) receiveBulk(x *exchange, m *Message) bool {
+	isBlock := m.Options.Has(QBlock2)
+	switch {
+	case x == nil:
+		return isBlock && m.Type == NonConfirmable // the transfer is over
+	case x.bulk == nil && isBlock && m.Type == NonConfirmable:
+		x.bulk = newBulkBody(x) // it came before the first block
+	case x.bulk == nil, !x.bulk.begun && m.Type != NonConfirmable:
+		return false
+	}
+	if x.bulk.begun && x.pending != nil { // it answers our poll
+		c.settle(x.pending, nil)
+	}
+	x.bulk.take(m)
+	return true
+}
+
+// take takes a block, or what the peer says instead.
+func (d *bulkBody) take(m *Message) {
+	b, present, legal := blockOption(m.Options, QBlock2)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	now := time.Now()
+	var err error
+	switch {
+	case d.err != nil || d.g.complete():
+		return
+	case !present || d.responseCode != 0 && m.Code != d.responseCode:
+		d.ended = true
+		err = &BlockError{Offset: d.offset(), Code: m.Code, Reason: "server ended the transfer"}
+	case !legal:
+		err = d.g.fail("block of no legal size")
+	default:
+		var fresh bool
+		if fresh, err = d.g.add(b, m.Payload, now); fresh {
+			d.fresh++
+		}
+		d.arrived, d.polls = now, 0
+	}
+	if limit := d.x.c.cfg.MaxBody; err == nil && d.offset() > limit {
+		err = &BlockError{Offset: d.offset(), Reason: fmt.Sprintf("body is larger than %d bytes", limit)}
+	}
+	if err != nil {
+		d.err = err
+	}
+	signal(d.due)
+	signal(d.unread)
+}
+
+func (d *bulkBody) offset() int64 { return block{num: d.g.next, szx: d.g.szx}.offset() }
+
+// expect computes what the peer sends in its turn after a report.
+func (d *bulkBody) expect(p progress) {
+	if d.path.burst == 0 {
+		return
+	}
+	d.turn = d.path.burst
+	if end := d.end(); end > p.next || d.g.ended {
+		d.turn = min(d.turn, len(p.missing)+int(end-p.next))
+	}
+	if d.turn <= len(p.missing) {
+		d.turnLast = p.missing[max(d.turn, 1)-1]
+		return
+	}
+	d.turnLast = p.next + uint32(d.turn-len(p.missing)) - 1
+}
+
+// end is the number of blocks, as far as that is known or was announced, else 0.
+func (d *bulkBody) end() uint32 {
+	switch size := int64(d.g.size()); {
+	case d.g.ended:
+		return d.g.high
+	case d.size > 0:
+		return uint32(min((d.size+size-1)/size, maxBlocks))
+	}
+	return 0
+}
+
+// report is what to send, and after how long to look again; 0 means at a signal.
+type report struct {
+	p    progress
+	send bool
+	poll bool // confirmable
+	over bool
+	wait time.Duration
+}
+
+// next says what to do now.
+func (d *bulkBody) next() (r report) {
+	now := time.Now()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	t := d.x.c.terms()
+	switch {
+	case d.g.complete():
+		return report{p: d.g.progress(now, 0), send: d.closing, over: true}
+	case d.closed, d.err != nil:
+		return report{p: progress{next: noMore}, send: !d.ended, over: true}
+	case d.g.full():
+		return report{} // the reader must read first
+	}
+	r.poll, r.wait = d.when(t, now)
+	r.send = r.wait <= 0
+	if !r.send {
+		return r
+	}
+	r.p = d.g.progress(now.Add(-d.path.jitter), t.missingFit())
+	if r.poll {
+		d.polls++
+	}
+	d.fresh, d.reported = 0, now
+	d.expect(r.p)
+	return r
+}
+
+// when says in how long the next report is due, if nothing comes until then, and
+// whether it must be confirmed.
+func (d *bulkBody) when(t *terms, now time.Time) (poll bool, wait time.Duration) {
+	last := d.arrived
+	if d.reported.After(last) {
+		last = d.reported
+	}
+	silence := max(d.path.roundTrip+2*d.path.interval, d.path.roundTrip*5/4)
+	if d.path.interval == 0 {
+		silence = t.profile.AckTimeout
+	}
+	silence <<= min(d.polls, maxPollShift)
+	silence = min(silence, t.profile.MaxTransmitWait()/4)
+	switch {
+	case d.path.burst > 0 && d.fresh > 0:
+		if d.g.has(d.turnLast) {
+			return true, 0
+		}
+		// The rest of the turn is on the way, or lost.
+		rest := time.Duration(max(d.turn-d.fresh, 1)) * d.path.interval
+		return true, last.Add(rest + d.path.jitter + d.path.interval/4).Sub(now)
+	case d.path.burst > 0:
+		return true, last.Add(silence).Sub(now)
+	case d.fresh >= d.path.every:
+		return false, 0
+	case d.fresh > 0:
+		gap := max(2*d.path.interval, d.path.interval+d.path.jitter, leastGap)
+		return false, last.Add(gap).Sub(now)
+	}
+	return true, last.Add(silence).Sub(now)
+}
+
+const (
+	// leastGap is the shortest pause that ends a run of blocks.
+	leastGap = 10 * time.Millisecond
+	// maxPollShift bounds how far polls move apart.
+	maxPollShift = 6
+)
+
+// run reports until the body is complete, or nobody wants it any more.
+func (d *bulkBody) run() {
+	defer d.x.end()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		r := d.next()
+		switch {
+		case r.send && r.poll:
+			if err := d.poll(r.p); err != nil {
+				d.fail(err)
+			}
+			continue
+		case r.send:
+			d.send(r.p)
+		}
+		if r.over {
+			return
+		}
+		if r.send {
+			continue
+		}
+		if r.wait <= 0 {
+			r.wait = time.Hour // until a signal
+		}
+		timer.Reset(r.wait)
+		select {
+		case <-d.due:
+		case <-timer.C:
+		case <-d.ctx.Done():
+			d.fail(d.ctx.Err())
+		case <-d.x.c.ctx.Done():
+			d.fail(ErrClosed)
+			return
+		}
+	}
+}
+
+// message is the request that carries a report.
+func (d *bulkBody) message(p progress) *Message {
+	return &Message{Type: NonConfirmable, Code: d.code, Token: d.x.token.bytes(), Options: p.qBlock2(d.szx())}
+}
+
+func (d *bulkBody) szx() uint8 {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.g.szx
+}
+
+// send reports without confirmation: the next report says what this one said.
+func (d *bulkBody) send(p progress) {
+	c, m := d.x.c, d.message(p)
+	c.mu.Lock()
+	m.MessageID = c.bulkID()
+	c.mu.Unlock()
+	data, _ := AppendMessage(nil, m) // options of one number are in order
+	c.write(trace.Sent, data)
+}
+
+// poll reports in a confirmable message, and waits for any sign of life.
+func (d *bulkBody) poll(p progress) error {
+	c, x, m := d.x.c, d.x, d.message(p)
+	m.Type = Confirmable
+	result := make(chan error, 1)
+	t := &transmission{class: x.class, ended: func(err error) {
+		x.pending = nil
+		result <- err
+	}}
+	if err := c.transmit(d.ctx, m, t, func() { x.pending = t }); err != nil {
+		return err
+	}
+	select {
+	case err := <-result:
+		return err
+	case <-d.ctx.Done():
+		c.mu.Lock()
+		c.settle(t, d.ctx.Err())
+		c.mu.Unlock()
+		return <-result
+	}
+}
+
+// fail ends the body where it is.
+func (d *bulkBody) fail(err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.err == nil && !d.g.complete() {
+		d.err = err
+		d.ended = err != d.ctx.Err()
+	}
+	signal(d.due)
+	signal(d.unread)
+}
+
+// Read implements io.Reader.
+func (d *bulkBody) Read(p []byte) (int, error) {
+	for {
+		d.mu.Lock()
+		wasFull := d.g.full()
+		n := d.g.read(p)
+		if wasFull && !d.g.full() {
+			signal(d.due)
+		}
+		err := d.err
+		switch {
+		case d.closed:
+			err = io.ErrClosedPipe
+		case d.g.complete():
+			err = io.EOF
+		}
+		d.mu.Unlock()
+		if n > 0 || len(p) == 0 {
+			return n, nil
+		}
+		if err != nil {
+			return 0, err
+		}
+		<-d.unread
+	}
+}
+
+// Close ends the transfer.
+func (d *bulkBody) Close() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.closed = true
+	signal(d.due)
+	signal(d.unread)
+	return nil
+}

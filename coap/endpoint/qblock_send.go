@@ -1,0 +1,340 @@
+package endpoint
+
+import (
+	"context"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/coapgw/coapgw/coap/trace"
+)
+
+// chunk is a block of a body before it has a number.
+type chunk struct {
+	payload []byte
+	more    bool
+	err     error // instead: the body failed
+}
+
+// feed reads a body block by block as fast as they are taken, until it ends or ctx.
+func feed(ctx context.Context, src *source, size int, blocks chan<- chunk) {
+	for more := true; more; {
+		buf := make([]byte, size)
+		n, m, err := src.next(buf)
+		more = m && err == nil
+		select {
+		case blocks <- chunk{buf[:n], m, err}:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// bulkSend is a response that this side sends in Q-Block2 blocks (RFC 9177 §4.4).
+// The peer drives it: it reports what came, and what is lost. Nothing is sent on a
+// timer here; a transfer without a report for MAX_TRANSMIT_WAIT is forgotten.
+type bulkSend struct {
+	c       *Conn
+	ctx     context.Context
+	end     context.CancelFunc
+	token   token
+	class   class
+	code    Code
+	szx     uint8
+	path    path
+	kick    chan struct{} // a report came
+	turned  chan struct{} // closed when the first turn was sent
+	expires time.Time     // guarded by c.mu
+
+	mu     sync.Mutex
+	window sendWindow
+	rate   congestion
+	trip   tripTime
+	turn   int       // blocks that may still be sent in this turn, where there are turns
+	poll   *incoming // a confirmable report, to be answered by the next block
+	failed bool      // the body did
+}
+
+// newBulkSend makes the transfer of which first is the first block.
+func (c *Conn) newBulkSend(cl class, code Code, tok token, szx uint8, first []byte) *bulkSend {
+	t := c.terms()
+	p := t.path(t.side == SideConstrained, block{szx: szx}.size())
+	s := &bulkSend{
+		c: c, class: cl, token: tok, code: code, szx: szx, path: p, turn: p.burst - 1,
+		kick: make(chan struct{}, 1), rate: newCongestion(p, t.profile.Loss, block{szx: szx}.size()),
+		trip:   tripTime{least: p.roundTrip + p.interval, smoothed: t.profile.AckTimeout},
+		turned: make(chan struct{}),
+	}
+	s.ctx, s.end = context.WithCancel(c.ctx)
+	s.window.add(first, true, 0)
+	s.window.send(0, time.Now())
+	return s
+}
+
+// addBulk keeps a transfer that was just begun. The one that is idle longest makes
+// place, and so does an earlier one of the same token.
+func (c *Conn) addBulk(s *bulkSend) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.dropBulk(s.token)
+	if c.sending == nil {
+		c.sending = make(map[token]*bulkSend)
+	}
+	if len(c.sending) >= maxDownloads {
+		var idlest *bulkSend
+		for _, other := range c.sending {
+			if idlest == nil || other.expires.Before(idlest.expires) {
+				idlest = other
+			}
+		}
+		c.dropBulk(idlest.token)
+	}
+	s.expires = time.Now().Add(c.terms().profile.MaxTransmitWait())
+	c.sending[s.token] = s
+}
+
+// dropBulk ends the transfer with a token, if there is one. c.mu is held.
+func (c *Conn) dropBulk(tok token) {
+	if s := c.sending[tok]; s != nil {
+		delete(c.sending, tok)
+		s.end()
+	}
+}
+
+// run sends the body behind its first block, and returns when the peer has it or
+// does not ask any more. release is called when nothing of body is needed any more.
+func (s *bulkSend) run(body io.Reader, src *source, release func()) {
+	blocks := make(chan chunk)
+	s.c.wg.Go(func() {
+		feed(s.ctx, src, block{szx: s.szx}.size(), blocks)
+		closeBody(body)
+		release()
+	})
+	defer s.forget()
+	expiry := time.NewTimer(s.c.terms().profile.MaxTransmitWait())
+	defer expiry.Stop()
+	turning := true
+	for {
+		num, send, next, over := s.what(blocks)
+		switch {
+		case over:
+			return
+		case send:
+			if !s.transmit(num) {
+				return
+			}
+			continue
+		}
+		if turning && next == nil {
+			turning = false
+			close(s.turned)
+		}
+		select {
+		case b := <-next:
+			s.take(b)
+		case <-s.kick:
+		case <-expiry.C:
+			idle := s.idle()
+			if idle <= 0 {
+				return
+			}
+			expiry.Reset(idle)
+		case <-s.ctx.Done():
+			return
+		}
+	}
+}
+
+// what says what to do: send a block, wait for the next of the body, or nothing.
+func (s *bulkSend) what(blocks <-chan chunk) (num uint32, send bool, next <-chan chunk, over bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	open := s.window.flying < s.rate.blocks()
+	if s.path.burst > 0 {
+		open = s.turn > 0
+	}
+	switch num, waits := s.window.firstLost(); {
+	case s.window.complete():
+		return 0, false, nil, true
+	case !open:
+		return 0, false, nil, false
+	case waits:
+		return num, true, nil, false
+	case !s.window.ended && !s.failed:
+		return 0, false, blocks, false
+	}
+	return 0, false, nil, false
+}
+
+// take makes a block of the body the next to be sent.
+func (s *bulkSend) take(b chunk) {
+	s.c.mu.Lock()
+	mid := s.c.bulkID()
+	s.c.mu.Unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	num := s.window.next()
+	if b.err == nil && num < noMore {
+		s.window.add(b.payload, b.more, mid)
+		return
+	}
+	s.failed = true
+	s.c.log.Warn("coap: response body failed", "err", b.err)
+}
+
+// transmit sends a block when it is its turn: in the acknowledgement of a report that
+// waits for one, else in a NON message. It returns false when the transfer is over.
+func (s *bulkSend) transmit(num uint32) bool {
+	s.mu.Lock()
+	if num < s.window.base || !s.window.blocks[num-s.window.base].lost { // it arrived meanwhile
+		s.mu.Unlock()
+		return true
+	}
+	b := *s.window.send(num, time.Now())
+	s.turn--
+	poll := s.poll
+	s.poll = nil
+	s.mu.Unlock()
+	m := &Message{
+		Type: NonConfirmable, Code: s.code, MessageID: b.mid, Token: s.token.bytes(), Payload: b.payload,
+		Options: Options{}.AddUint(QBlock2, block{num: num, more: b.more, szx: s.szx}.value()),
+	}
+	if poll != nil && poll.piggyback(m) {
+		return true
+	}
+	data, _ := AppendMessage(nil, m) // one option is in order
+	if s.c.sendBulk(s.ctx, s.class, trace.Sent, data) != nil {
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.window.left(num, time.Now())
+	return true
+}
+
+// report takes what the peer reports.
+func (s *bulkSend) report(p progress, in *incoming) {
+	now := time.Now()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if p.next > s.window.next() || p.next == noMore {
+		p = progress{next: s.window.next()}
+		s.window.ended = true // nothing is wanted any more
+	}
+	trip := s.trip.upper()
+	// The peer holds back what it misses until it cannot have been overtaken, and
+	// reports on several blocks at a time.
+	silence := trip + s.path.jitter + time.Duration(s.path.every)*s.path.interval
+	if s.path.burst > 0 {
+		// It reports when a turn is over: then nothing is under way.
+		trip, silence = 0, 0
+		s.turn = s.path.burst
+	}
+	h := s.window.report(p, now, trip, silence)
+	s.trip.sample(h.roundTrip)
+	s.rate.report(now, h.arrived, h.lost, s.trip.smoothed)
+	if in.m.Type == Confirmable && !s.window.complete() {
+		s.poll = in
+	}
+	select {
+	case s.kick <- struct{}{}:
+	default:
+	}
+}
+
+// idle is how long to wait for the next report.
+func (s *bulkSend) idle() time.Duration {
+	s.c.mu.Lock()
+	defer s.c.mu.Unlock()
+	return time.Until(s.expires)
+}
+
+// forget ends the transfer.
+func (s *bulkSend) forget() {
+	s.c.mu.Lock()
+	defer s.c.mu.Unlock()
+	if s.c.sending[s.token] == s {
+		delete(s.c.sending, s.token)
+	}
+	s.end()
+}
+
+// receiveReport handles a report on a response of ours, on the reading goroutine.
+func (c *Conn) receiveReport(in *incoming) {
+	c.mu.Lock()
+	s := c.sending[tokenOf(in.m.Token)]
+	if s != nil {
+		s.expires = time.Now().Add(c.terms().profile.MaxTransmitWait())
+	}
+	c.mu.Unlock()
+	var p progress
+	ok := s != nil
+	if ok {
+		p, ok = qBlock2Progress(in.m.Options, s.szx)
+	}
+	switch {
+	case !ok:
+		in.answer(&Message{Code: RequestEntityIncomplete}) // RFC 7959 §2.9.2
+	case s.broken():
+		in.answer(&Message{Code: InternalServerError})
+	default:
+		in.startAckTimer()
+		s.report(p, in)
+	}
+}
+
+func (s *bulkSend) broken() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.failed
+}
+
+// tripTime measures the time from sending a block until a report on it, by RFC 6298
+// §2.
+type tripTime struct {
+	least               time.Duration // computed
+	smoothed, variation time.Duration // SRTT and RTTVAR; at first what to go by without samples
+	sampled             bool
+}
+
+// sample takes a round trip; 0 is none.
+func (t *tripTime) sample(d time.Duration) {
+	switch {
+	case d <= 0:
+	case !t.sampled:
+		t.sampled, t.smoothed, t.variation = true, d, d/2
+	default:
+		t.variation += ((t.smoothed - d).Abs() - t.variation) / 4
+		t.smoothed += (d - t.smoothed) / 8
+	}
+}
+
+// upper is the longest that a round trip commonly takes.
+func (t *tripTime) upper() time.Duration { return max(t.smoothed+4*t.variation, t.least) }
+
+// respondInBulk sends a response that does not fit one message, and returns when the
+// peer has its first block or was given up.
+func (c *Conn) respondInBulk(in *incoming, resp *Response, opts Options, b begunBody, release func()) {
+	s := c.newBulkSend(in.class, resp.Code, tokenOf(in.m.Token), b.szx, b.first)
+	c.addBulk(s)
+	m := &Message{Code: resp.Code, Payload: b.first}
+	m.Options = withSize2(opts.AddUint(QBlock2, block{more: true, szx: b.szx}.value()), resp.Size)
+	run := func() { s.run(resp.Body, &b.src, release) }
+	if in.needsConfirmation() && s.path.burst > 0 {
+		// The first block ends the turn, so that its timer starts when the peer may speak.
+		c.wg.Go(run)
+		select {
+		case <-s.turned:
+		case <-s.ctx.Done():
+		}
+		_ = in.deliver(c.ctx, m)
+		return
+	}
+	if in.needsConfirmation() {
+		c.wg.Go(run)
+		_ = in.deliver(c.ctx, m)
+		return
+	}
+	_ = in.deliver(c.ctx, m)
+	c.wg.Go(run)
+}

@@ -1,0 +1,72 @@
+package endpoint
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/coapgw/coapgw/coap/link"
+	"github.com/coapgw/coapgw/internal/linkemu"
+)
+
+// overLink runs f with two sessions of this package over the link of a profile, in
+// virtual time.
+func overLink(t *testing.T, p link.Profile, air linkemu.Config, h Handler, f func(t *testing.T, client, server *Conn, l *linkemu.Link)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		l := linkemu.New(air)
+		defer l.Close()
+		client := New(&connected{Conn: l.Dial(modemAddr()), peer: linkemu.FarAddr()},
+			Config{Profile: p, Side: SideConstrained, Overhead: 29})
+		defer client.Wait()
+		defer client.Close()
+		server := New(&connected{Conn: l.Listen(), peer: modemAddr()},
+			Config{Profile: p, Side: SideFar, Overhead: 29, Handler: h})
+		defer server.Wait()
+		defer server.Close()
+		client.SetPeer(p)
+		server.SetPeer(p)
+		f(t, client, server, l)
+	})
+}
+
+// download fetches what serveBody serves.
+func fetchBody(t *testing.T, c *Conn, size int) time.Duration {
+	t.Helper()
+	begun := time.Now()
+	resp, err := c.Do(t.Context(), get("body"))
+	require.NoError(t, err)
+	require.Equal(t, Content, resp.Code)
+	got, err := io.ReadAll(resp.Body)
+	require.NoError(t, err)
+	require.True(t, bytes.Equal(testBody(size), got))
+	return time.Since(begun)
+}
+
+// TestBulkDownloadOnEveryLink: a body arrives exactly on all links, with their loss
+// and jitter, and no datagram exceeds a queue or the MTU.
+func TestBulkDownloadOnEveryLink(t *testing.T) {
+	for _, p := range link.Profiles() {
+		size := 100_000
+		if p.RateDown < 1000 {
+			size = 10_000
+		}
+		for seed := range uint64(3) {
+			t.Run(fmt.Sprint(p.Name, seed), func(t *testing.T) {
+				overLink(t, p, linkemu.FromProfile(p, seed+1), serveBody(size), func(t *testing.T, client, _ *Conn, l *linkemu.Link) {
+					took := fetchBody(t, client, size)
+					s := l.Stats()
+					t.Logf("%v, %d up %d B, %d down %d B, lost %d, dropped %d", took, s.Up.Datagrams, s.Up.Bytes, s.Down.Datagrams, s.Down.Bytes, s.Down.Lost, s.Down.Dropped)
+					assert.Zero(t, s.Down.Dropped+s.Up.Dropped+s.Down.Violations+s.Up.Violations)
+				})
+			})
+		}
+	}
+}
+
