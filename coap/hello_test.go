@@ -146,11 +146,12 @@ func TestRefusedClientRepeatsNoLonger(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
 		refused bool
-		copies  int
+		least   int // copies
+		most    int
 		span    time.Duration
 	}{
-		{"granted", false, slow.MaxRetransmit + 1, slow.MaxTransmitSpan()},
-		{"refused", true, 1, link.Default().MaxTransmitSpan()},
+		{"granted", false, slow.MaxRetransmit + 1, 2*slow.MaxRetransmit + 1, slow.MaxTransmitSpan()},
+		{"refused", true, 1, 1, link.Default().MaxTransmitSpan()},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -175,7 +176,8 @@ func TestRefusedClientRepeatsNoLonger(t *testing.T) {
 				link.mute()
 				assert.Equal(t, 504, status(t, rt, "POST", "/x", "a", ""))
 				sent := link.sent()
-				require.Len(t, sent, tt.copies)
+				require.GreaterOrEqual(t, len(sent), tt.least)
+				require.LessOrEqual(t, len(sent), tt.most)
 				assert.LessOrEqual(t, sent[len(sent)-1].Sub(sent[0]), tt.span)
 			})
 		})

@@ -2,6 +2,7 @@ package coap
 
 import (
 	"github.com/coapgw/coapgw/cborcodec"
+	"github.com/coapgw/coapgw/coap/endpoint"
 	"github.com/coapgw/coapgw/coap/link"
 	"github.com/coapgw/coapgw/coap/paths"
 )
@@ -28,6 +29,7 @@ type Mapping struct {
 	v1, foreign, plain *cborcodec.Codec
 	foldV3             bool
 	maxJSON            int
+	side               endpoint.Side
 	maxHead            int
 }
 
@@ -36,6 +38,9 @@ type MappingConfig struct {
 	// Profile bounds what options may take of one datagram; the zero value means
 	// link.Default.
 	Profile link.Profile
+	// Side is where on the link of Profile the messages begin; where it is not known
+	// they must fit either direction.
+	Side endpoint.Side
 	// FoldV3 sends /v3/ paths as their r0 enums to a peer that is no coapgw: right
 	// for a homeserver that treats both alike.
 	FoldV3 bool
@@ -67,7 +72,8 @@ func NewMapping(cfg MappingConfig) *Mapping {
 		plain:   cborcodec.Plain(limits),
 		foldV3:  cfg.FoldV3,
 		maxJSON: cfg.MaxJSON,
-		maxHead: maxHead(cfg.Profile),
+		side:    cfg.Side,
+		maxHead: maxHead(cfg.Profile, cfg.Side),
 	}
 }
 
@@ -75,13 +81,17 @@ func NewMapping(cfg MappingConfig) *Mapping {
 // block, so that they may take half of a datagram, and what is longer travels once, in
 // the payload. A server takes no larger datagrams than its bounds say, whatever the
 // link carries.
-func maxHead(p link.Profile) int {
-	return (min(p.MTU, link.DefaultBounds().Datagram) - recordOverhead) / 2
+func maxHead(p link.Profile, side endpoint.Side) int {
+	datagram := p.MTU
+	if side != endpoint.SideUnknown {
+		datagram = p.MaxDatagram(side == endpoint.SideConstrained)
+	}
+	return (min(datagram, link.DefaultBounds().Datagram) - recordOverhead) / 2
 }
 
 // over returns a Mapping like m for another link.
 func (m *Mapping) over(p link.Profile) *Mapping {
 	other := *m
-	other.maxHead = maxHead(p)
+	other.maxHead = maxHead(p, m.side)
 	return &other
 }

@@ -103,7 +103,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	if profile.AckTimeout == 0 {
 		profile = link.Default()
 	}
-	run.link = newServerLink(profile, NewMapping(MappingConfig{Profile: profile}))
+	run.link = newServerLink(profile, NewMapping(MappingConfig{Profile: profile, Side: endpoint.SideFar}))
 	run.life, run.end = context.WithCancel(context.Background())
 	var ended sync.WaitGroup
 	accepted := make(chan error, 1)

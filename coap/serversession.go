@@ -46,6 +46,7 @@ func newServerSession(s *serving, peer Peer, remote net.Conn) *serverSession {
 // admission is what was decided about a request in its order of arrival.
 type admission struct {
 	token    string
+	slot     uint32 // of the token, 0 where the peer has none
 	audience audience
 	// hello is what the answer says of us, nil for nothing.
 	hello []byte
@@ -95,7 +96,8 @@ func (s *serverSession) admit(r *endpoint.Request) admission {
 	if s.gateway {
 		a.audience.stringKeys = false
 		var code controlCode
-		if a.token, code = s.slotToken(r.Options, announced); code != 0 {
+		a.slot, a.token, code = s.slotToken(r.Options, announced)
+		if code != 0 {
 			a.refuse = refusal(code)
 		}
 		return a
@@ -122,8 +124,8 @@ func refusal(code controlCode) *endpoint.Response {
 	}
 }
 
-// slotToken returns the token that a request of a coapgw bears.
-func (s *serverSession) slotToken(opts endpoint.Options, announced bool) (string, controlCode) {
+// slotToken returns the slot and the token that a request of a coapgw bears.
+func (s *serverSession) slotToken(opts endpoint.Options, announced bool) (slot uint32, token string, code controlCode) {
 	v, defines := opts.Get(OptionAccessToken)
 	named := opts.Has(OptionSlot)
 	number, _ := opts.GetUint(OptionSlot)
@@ -134,18 +136,18 @@ func (s *serverSession) slotToken(opts endpoint.Options, announced bool) (string
 	case defines:
 		token := tokenValue(v)
 		if number == anonymousSlot || number > maxSlot || !s.slots.define(number, token) {
-			return "", controlSlotTaken
+			return number, "", controlSlotTaken
 		}
-		return token, 0
+		return number, token, 0
 	case announced, named && number == anonymousSlot:
 		// Before the peer is known a request says everything that it means.
-		return "", 0
+		return number, "", 0
 	}
 	token, ok := s.slots.token(number)
 	if !ok {
-		return "", controlUnknownSlot
+		return number, "", controlUnknownSlot
 	}
-	return token, 0
+	return number, token, 0
 }
 
 // tokenValue reads option 256, which peers send with or without "Bearer "
@@ -173,6 +175,7 @@ func (s *serverSession) serve(ctx context.Context, r *endpoint.Request, a admiss
 	if problem != nil {
 		return a.sign(s.failure(problem, a.audience))
 	}
+	r.Priority, r.Flow = priorityOf(req.Method, req.URL), endpoint.Flow(a.slot)
 	if a.token != "" && validFieldValue(a.token) {
 		req.Header.Set("Authorization", "Bearer "+a.token)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/coapgw/coapgw/coap/endpoint"
+	"github.com/coapgw/coapgw/coap/link"
 )
 
 // newRequest is a request as an HTTP server would hand it on.
@@ -243,5 +244,18 @@ func TestHostileTargets(t *testing.T) {
 			require.Nil(t, problem, "%x", form)
 			assert.Equal(t, "/x%20y", req.RequestURI)
 		}
+	}
+}
+
+// TestHeadFitsItsDirection: a message may use the larger datagram of its direction.
+func TestHeadFitsItsDirection(t *testing.T) {
+	p, ok := link.ByName("iridium-sbd")
+	require.True(t, ok)
+	for side, datagram := range map[endpoint.Side]int{
+		endpoint.SideUnknown: p.MTU, endpoint.SideConstrained: p.MTUUp, endpoint.SideFar: p.MTU,
+	} {
+		want := (datagram - recordOverhead) / 2
+		assert.Equal(t, want, NewMapping(MappingConfig{Profile: p, Side: side}).maxHead)
+		assert.Equal(t, want, NewMapping(MappingConfig{Side: side}).over(p).maxHead)
 	}
 }

@@ -64,7 +64,7 @@ func (t *Transport) init() {
 		if t.Log == nil {
 			t.Log = slog.New(slog.DiscardHandler)
 		}
-		t.mapping = NewMapping(MappingConfig{Profile: t.Profile, FoldV3: t.FoldV3})
+		t.mapping = NewMapping(MappingConfig{Profile: t.Profile, Side: endpoint.SideConstrained, FoldV3: t.FoldV3})
 		t.life, t.end = context.WithCancel(context.Background())
 	})
 }
@@ -163,6 +163,7 @@ func (t *Transport) send(r *http.Request, s *session, kind PeerKind, out *outgoi
 		return nil, deliver, err
 	}
 	req.Patience = patience(r)
+	req.Priority, req.Flow = priorityOf(r.Method, r.URL), endpoint.Flow(sig.slot)
 	resp, err := s.conn.Do(r.Context(), req)
 	if err != nil {
 		return nil, deliver, err

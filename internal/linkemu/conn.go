@@ -3,6 +3,7 @@ package linkemu
 import (
 	"net"
 	"os"
+	"syscall"
 	"time"
 )
 
@@ -76,7 +77,8 @@ func (c *Conn) take() (r received, wake <-chan struct{}, deadline time.Time, err
 }
 
 // WriteTo sends a datagram. Like UDP it does not tell whether the datagram
-// arrives; it fails only with net.ErrClosed or os.ErrDeadlineExceeded.
+// arrives; it fails only with net.ErrClosed, os.ErrDeadlineExceeded or, as
+// Contact.Known says, ENETUNREACH.
 func (c *Conn) WriteTo(p []byte, to net.Addr) (n int, err error) {
 	c.link.mu.Lock()
 	defer c.link.mu.Unlock()
@@ -85,9 +87,17 @@ func (c *Conn) WriteTo(p []byte, to net.Addr) (n int, err error) {
 		return 0, net.ErrClosed
 	case c.link.expired(c.writeDeadline):
 		return 0, os.ErrDeadlineExceeded
+	case c.unplugged():
+		return 0, &net.OpError{Op: "write", Net: "udp", Source: c.local, Addr: to, Err: syscall.ENETUNREACH}
 	}
 	c.link.send(c, p, to)
 	return len(p), nil
+}
+
+// unplugged reports whether the link is closed and the socket is where one knows.
+func (c *Conn) unplugged() bool {
+	contact := c.out.contact
+	return contact.Known && c.out == &c.link.up && !contact.open(time.Since(c.out.opened))
 }
 
 // Close closes the socket: waiting reads end with net.ErrClosed. What it has

@@ -1,7 +1,9 @@
 package linkemu
 
 import (
+	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -172,4 +174,24 @@ func TestFromProfile(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestKnownContact: the constrained side is told that the link is closed, the far
+// side is not.
+func TestKnownContact(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := New(Config{Contact: Contact{Window: 4 * time.Second, Period: 10 * time.Second, Known: true}})
+		defer l.Close()
+		near, far := l.Dial(FarAddr()), l.Listen()
+		for range 3 {
+			_, err := near.WriteTo([]byte("x"), FarAddr())
+			require.NoError(t, err)
+			time.Sleep(4 * time.Second) // virtual
+			_, err = near.WriteTo([]byte("x"), FarAddr())
+			require.ErrorIs(t, err, syscall.ENETUNREACH)
+			_, err = far.WriteTo([]byte("x"), FarAddr())
+			require.NoError(t, err)
+			time.Sleep(6 * time.Second)
+		}
+	})
 }

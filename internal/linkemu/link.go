@@ -49,7 +49,16 @@ type HalfDuplex struct {
 // Contact describes a link that is open for Window at the beginning of each
 // Period. A datagram leaves only if its last bit fits into the window, or at the
 // beginning of one. The zero value is always open.
-type Contact struct{ Window, Period time.Duration }
+type Contact struct {
+	Window, Period time.Duration
+	// Known tells the constrained side when the link is closed: writing fails with
+	// ENETUNREACH, as it does where the interface of a modem is down without its
+	// satellite.
+	Known bool
+}
+
+// open reports whether the link is, so long after it was made.
+func (c Contact) open(age time.Duration) bool { return c.Period <= 0 || age%c.Period < c.Window }
 
 // Config describes a link.
 type Config struct {
