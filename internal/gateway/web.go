@@ -42,21 +42,35 @@ func ListenWebTLS(ctx context.Context, address string, cert tls.Certificate) (ne
 	}), nil
 }
 
-// Limits of an HTTP client's connection. A request's body has none: it may come
-// as slowly as the link takes it.
+// Limits of an HTTP client's connection. They bound what depends on the client alone,
+// as stallTimeout does. Nothing bounds a whole request or its answer (ReadTimeout,
+// WriteTimeout): bodies go as slowly as the link takes them, a long-poll and a link of
+// 75 bit/s take what they take, and the Transport gives up a link that is dead.
 const (
 	headerTimeout = 30 * time.Second
 	idleTimeout   = 3 * time.Minute
 	maxHeader     = 64 << 10
 )
 
+// protocols are HTTP/1.1 and HTTP/2, the latter without TLS too for clients that know
+// beforehand (RFC 9113 §3.3): a connection for each waiting request is then not
+// needed.
+func protocols() *http.Protocols {
+	var p http.Protocols
+	p.SetHTTP1(true)
+	p.SetHTTP2(true)
+	p.SetUnencryptedHTTP2(true)
+	return &p
+}
+
 // RunWeb serves h on the listeners, which it closes, until ctx ends or one of
 // them fails. Then requests under way have grace to finish, and what is left is
 // cut off. It returns when everything that it started has ended: nil after ctx.
 func RunWeb(ctx context.Context, h http.Handler, grace time.Duration, log *slog.Logger, listeners ...net.Listener) error {
-	handlers := gate{Handler: h}
+	handlers := gate{Handler: cutStalled(h)}
 	server := &http.Server{
 		Handler:           &handlers,
+		Protocols:         protocols(),
 		ReadHeaderTimeout: headerTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeader,
