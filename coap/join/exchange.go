@@ -33,14 +33,14 @@ type exchange struct {
 	linked bool
 	// held are the bytes for which the exchange stands in t.held.
 	held int
-	// kept is the place in t.kept of an answer that is there, nil for others.
-	kept *list.Element
-	// patience is how long the exchange may go on when nobody waits.
+	// place is that in t.kept, nil for none.
+	place *list.Element
+	// patience is how long the exchange may run with nobody there.
 	patience time.Duration
-	// timer lets go, at until, of what nobody waits for: of the exchange, or of
-	// its answer. It is nil while somebody waits for the exchange.
-	timer *time.Timer
+	// until is when to let go of the answer, or of an exchange with nobody there;
+	// timer does so. It is nil while somebody is there.
 	until time.Time
+	timer *time.Timer
 }
 
 // begin starts an exchange. t.mu is held.
@@ -104,8 +104,10 @@ func (t *Transport) finish(x *exchange, keep bool) {
 		t.unlink(x)
 		return
 	}
-	x.kept = t.kept.PushBack(x)
-	x.schedule(Keep(t.Profile))
+	x.until = time.Now().Add(Keep(t.Profile))
+	if x.callers == 0 {
+		t.keep(x)
+	}
 }
 
 // response is the answer for one client, who may change it.

@@ -4,9 +4,9 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
-	"hash"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -26,49 +26,44 @@ var asked = [...]string{
 // userOf names the user of a request: by its access token, which may stand in a
 // header or in the query (CS API, "Using access tokens").
 func userOf(r *http.Request) digest {
-	if a := r.Header["Authorization"]; len(a) == 1 && !strings.Contains(r.URL.RawQuery, "access_token") {
-		token := a[0]
-		if len(token) > len("Bearer ") && strings.EqualFold(token[:len("Bearer ")], "Bearer ") {
-			token = token[len("Bearer "):]
+	credentials := r.Header["Authorization"]
+	if strings.Contains(r.URL.RawQuery, "access_token") {
+		credentials = slices.Concat(credentials, r.URL.Query()["access_token"])
+	}
+	if len(credentials) == 1 {
+		const scheme = "Bearer "
+		token := credentials[0]
+		if len(token) > len(scheme) && strings.EqualFold(token[:len(scheme)], scheme) {
+			token = token[len(scheme):]
 		}
 		return sha256.Sum256([]byte(token))
 	}
-	h := sha256.New()
-	credentials := append(r.Header["Authorization"], r.URL.Query()["access_token"]...)
-	if len(credentials) == 1 {
-		return sha256.Sum256([]byte(credentials[0]))
-	}
+	var text []byte
 	for _, c := range credentials {
-		writeField(h, c)
+		text = appendField(text, c)
 	}
-	return digest(h.Sum(nil))
+	return sha256.Sum256(text)
 }
 
 // keyOf names a request among all of all users.
 func keyOf(user digest, r *http.Request, body []byte) digest {
-	h := sha256.New()
-	h.Write(user[:])
-	writeField(h, r.Method)
-	writeField(h, r.URL.RequestURI())
+	content := sha256.Sum256(body)
+	text := make([]byte, 0, 512)
+	text = append(text, user[:]...)
+	text = append(text, content[:]...)
+	text = appendField(text, r.Method)
+	text = appendField(text, r.URL.RequestURI())
 	for i, name := range asked {
 		for _, value := range r.Header[name] {
-			h.Write([]byte{byte(i)})
-			writeField(h, value)
+			text = appendField(append(text, byte(i)), value)
 		}
 	}
-	h.Write([]byte{byte(len(asked))})
-	h.Write(body)
-	var key digest
-	h.Sum(key[:0])
-	return key
+	return sha256.Sum256(text)
 }
 
-// writeField writes a length and a value, so that no two lists of values are alike.
-func writeField(h hash.Hash, value string) {
-	var size [8]byte
-	binary.BigEndian.PutUint64(size[:], uint64(len(value)))
-	h.Write(size[:])
-	io.WriteString(h, value)
+// appendField appends a length and a value, so that no two lists of values are alike.
+func appendField(text []byte, value string) []byte {
+	return append(binary.BigEndian.AppendUint64(text, uint64(len(value))), value...)
 }
 
 // maxRequest bounds the bodies of requests that are joined, in bytes; more than any

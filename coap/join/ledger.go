@@ -44,10 +44,6 @@ func (t *Transport) unlink(x *exchange) {
 		if len(t.reads[x.user]) == 0 {
 			delete(t.reads, x.user)
 		}
-		if x.kept != nil {
-			t.kept.Remove(x.kept)
-			x.kept = nil
-		}
 		t.accompany(x)
 	}
 	if x.callers == 0 {
@@ -89,15 +85,25 @@ func (t *Transport) leave(x *exchange, delivered bool) {
 	switch {
 	case delivered && !executed, !x.linked:
 		t.unlink(x)
-	case x.callers == 0 && x.running:
+	case x.callers > 0:
+	case x.running:
 		t.abandon(x)
+	default:
+		t.keep(x)
 	}
 }
 
-// abandon lets an exchange run for which nobody waits. When there are too many, the
-// oldest one ends.
+// keep holds an answer with nobody there.
+func (t *Transport) keep(x *exchange) {
+	x.place = t.kept.PushBack(x)
+	x.schedule()
+}
+
+// abandon lets an exchange run with nobody there. When there are too many, the oldest
+// one ends.
 func (t *Transport) abandon(x *exchange) {
-	x.schedule(x.patience)
+	x.until = time.Now().Add(x.patience)
+	x.schedule()
 	t.alone = append(t.alone, x)
 	oldest, ofUser := x, 0
 	for _, other := range slices.Backward(t.alone) {
@@ -114,29 +120,35 @@ func (t *Transport) abandon(x *exchange) {
 	}
 }
 
-// accompany takes an exchange back among those that somebody waits for.
+// accompany takes an exchange back among those where somebody is.
 func (t *Transport) accompany(x *exchange) {
 	if x.timer == nil {
 		return
 	}
 	x.timer.Stop()
 	x.timer = nil
-	if i := slices.Index(t.alone, x); i >= 0 {
+	if x.place != nil {
+		t.kept.Remove(x.place)
+		x.place = nil
+	} else if i := slices.Index(t.alone, x); i >= 0 {
 		t.alone = slices.Delete(t.alone, i, i+1)
 	}
 }
 
-// schedule lets go of x after d, unless accompany comes before.
-func (x *exchange) schedule(d time.Duration) {
-	x.until = time.Now().Add(d)
-	x.timer = time.AfterFunc(d, func() {
+// schedule lets go of x at until, unless accompany comes before.
+func (x *exchange) schedule() {
+	x.timer = time.AfterFunc(time.Until(x.until), func() {
 		x.t.mu.Lock()
 		defer x.t.mu.Unlock()
-		if x.timer != nil && !time.Now().Before(x.until) { // this timer, not a former one
+		if x.timer != nil && x.over() { // this timer, not a former one
 			x.t.unlink(x)
 		}
 	})
 }
+
+// over reports whether the time of an exchange with nobody there, or of an answer, has
+// passed.
+func (x *exchange) over() bool { return !time.Now().Before(x.until) }
 
 // grow grants an answer more bytes, if need be those of older answers. An answer to
 // which they are not granted can be joined no more. t.mu is not held.

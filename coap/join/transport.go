@@ -44,12 +44,11 @@ type Transport struct {
 	linked map[digest]*exchange
 	// reads are those of a user that a write of the user outdates.
 	reads map[digest]map[*exchange]struct{}
-	// alone are those that run with nobody waiting, in the order in which that
-	// came about.
+	// alone are the exchanges that run with nobody there, kept those that have
+	// ended, with their answers; both in the order in which the last client left.
 	alone []*exchange
-	// kept are the answers that are there, in the order of their coming.
-	kept list.List
-	held int
+	kept  list.List
+	held  int
 }
 
 func (t *Transport) init() {
@@ -142,12 +141,14 @@ func (t *Transport) enter(r *http.Request, user digest, k kind, content []byte) 
 		return nil, ErrClosed
 	}
 	x := t.linked[key]
+	if x != nil && !x.running && x.over() { // though a slow client is still reading it
+		t.unlink(x)
+		x = nil
+	}
 	if x == nil {
 		x = t.begin(r, key, user, k, content)
 	}
-	if x.running {
-		t.accompany(x)
-	}
+	t.accompany(x)
 	x.callers++
 	in := &reader{x: x, ctx: r.Context()}
 	x.body.attach(in)
