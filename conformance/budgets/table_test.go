@@ -14,7 +14,7 @@ import (
 const tablePath = "../../testdata/budgets.tsv"
 
 const tableHeader = `# What each operation may cost at most: bytes of whole IPv4 packets (28 of each are IP and UDP), datagrams, and changes of direction.
-# PSK session (ECDHE_PSK-CHACHA20, 2-byte CID), link without loss. Rewritten by: go test ./conformance/budgets -update
+# PSK session (ECDHE_PSK-CHACHA20, 2-byte CID), links without loss, the default one of 10 Mbit/s and 20 ms each way. Rewritten by: go test ./conformance/budgets -update
 operation	version	peer	link	path	up	down	datagrams up	datagrams down	turns
 `
 

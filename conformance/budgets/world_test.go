@@ -24,7 +24,9 @@ import (
 const (
 	// seed is that of the link and of all randomness: packets repeat to the byte.
 	seed = 1
-	// fastDelay is the one-way delay of the default link, which has any rate.
+	// fastRate (bit/s) and fastDelay (one way) are those of the default link, which is
+	// the one that conformance/https measures on.
+	fastRate  = 10e6
 	fastDelay = 20 * time.Millisecond
 )
 
@@ -64,8 +66,8 @@ func inWorld(t *testing.T, s setting, homeserver http.RoundTripper, f func(*worl
 // link is the setting's link, without loss and jitter.
 func (s setting) link() linkemu.Config {
 	if s.profile == link.Default() {
-		d := linkemu.Direction{Delay: fastDelay}
-		return linkemu.Config{Up: d, Down: d}
+		d := linkemu.Direction{Rate: fastRate, Delay: fastDelay}
+		return linkemu.Config{Up: d, Down: d, Overhead: ipUDP}
 	}
 	l := linkemu.FromProfile(s.profile, seed)
 	for _, d := range []*linkemu.Direction{&l.Up, &l.Down} {
