@@ -10,9 +10,12 @@ const (
 	maxWindowBlocks = 2048
 	// initialWindow is for paths of which nothing is known (RFC 6928 §2).
 	initialWindow = 10
-	// minWindow is never undercut: a receiver that knows nothing of the path reports
-	// each minWindow blocks, so that less would stall.
-	minWindow = 4
+	// minWindow is never undercut: with less, a receiver that knows nothing of the path
+	// would not report.
+	minWindow = leastEvery
+	// leastEvery is how many blocks a receiver reports on at least, so that reports
+	// take little of the other direction.
+	leastEvery = 4
 	// bulkHead is room for what a datagram with a block has besides it: header, token,
 	// block option, payload marker, and the record of the layer below. It is the same
 	// on both sides, for both must come to the same size of a burst.
@@ -41,13 +44,12 @@ type path struct {
 
 // path computes the path of blocks of the given size that go up or down.
 func (t *terms) path(up bool, blockSize int) path {
-	const unknownEvery = 4
 	p := t.profile
 	datagram := blockSize + bulkHead
 	interval := p.Airtime(datagram, up) + p.MinGap
 	most := min(maxWindowBytes/blockSize, maxWindowBlocks)
 	if t.side == SideUnknown || interval == 0 {
-		return path{jitter: p.Jitter, window: initialWindow, every: unknownEvery}
+		return path{jitter: p.Jitter, window: initialWindow, every: leastEvery}
 	}
 	report := p.Airtime(bulkHead, !up) + p.MinGap
 	r := path{interval: interval, roundTrip: 2*(p.OneWayDelay+p.Jitter) + report, jitter: p.Jitter}
@@ -66,7 +68,7 @@ func (t *terms) path(up bool, blockSize int) path {
 	}
 	// What fills the round trip, the block on the air, and those that a report waits for.
 	fill := int((r.roundTrip+interval-1)/interval) + 1
-	r.every = min(max(fill/8, 1), maxWindowBlocks/8)
+	r.every = min(max(fill/8, leastEvery), maxWindowBlocks/8)
 	// Reports take no more than a part of the other direction, whatever its rate.
 	r.every = max(r.every, int((report+interval-1)/interval))
 	r.window = min(fill+2*r.every, most)

@@ -32,6 +32,7 @@ type bulkBody struct {
 	responseCode Code
 	err          error // no more will come
 	closed       bool
+	finished     bool      // run has returned
 	ended        bool      // by the peer, or it is gone
 	fresh        int       // blocks since the last report
 	arrived      time.Time // the last block
@@ -246,7 +247,7 @@ const (
 
 // run reports until the body is complete, or nobody wants it any more.
 func (d *bulkBody) run() {
-	defer d.x.end()
+	defer d.finish()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -277,9 +278,18 @@ func (d *bulkBody) run() {
 			d.fail(d.ctx.Err())
 		case <-d.x.c.ctx.Done():
 			d.fail(ErrClosed)
-			return
 		}
 	}
+}
+
+// finish lets the reader see the end: what the reader does next comes after the last
+// report.
+func (d *bulkBody) finish() {
+	d.x.end()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.finished = true
+	signal(d.unread)
 }
 
 // message is the request that carries a report.
@@ -347,12 +357,14 @@ func (d *bulkBody) Read(p []byte) (int, error) {
 		if wasFull && !d.g.full() {
 			signal(d.due)
 		}
-		err := d.err
+		var err error
 		switch {
 		case d.closed:
 			err = io.ErrClosedPipe
-		case d.g.complete():
+		case d.finished && d.g.complete():
 			err = io.EOF
+		case d.finished:
+			err = d.err
 		}
 		d.mu.Unlock()
 		if n > 0 || len(p) == 0 {

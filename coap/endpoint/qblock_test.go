@@ -69,4 +69,3 @@ func TestBulkDownloadOnEveryLink(t *testing.T) {
 		}
 	}
 }
-
