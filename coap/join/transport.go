@@ -30,7 +30,8 @@ type Transport struct {
 	// may come back, with 1 KiB for each beside head and body; 0 means 16 MiB. The
 	// oldest go first. One answer may take a quarter of it. A longer one is
 	// shared only while it streams, with 256 KiB held or what it had taken by
-	// then, and ends with its last client.
+	// then, and ends with its last client. Requests under way are not counted:
+	// those with nobody waiting are 32 at most, each with up to 1 MiB of body.
 	MaxKept int
 
 	once sync.Once
