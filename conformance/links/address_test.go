@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/coapgw/coapgw/conformance/virtual"
 	"github.com/coapgw/coapgw/dtls"
 )
 
@@ -19,9 +20,9 @@ func TestAddressChangesMidSession(t *testing.T) {
 		w.populate(1, 100)
 		bob := w.aboard()
 		bob.login("bob")
-		shaken := w.handshakes.Load()
+		shaken := w.Handshakes.Load()
 
-		w.rebind(ship(50_001))
+		w.Rebind(virtual.Ship(50_001))
 		room := bob.room()
 
 		defer w.rebindAfter(3*time.Second, 50_002)()
@@ -29,8 +30,8 @@ func TestAddressChangesMidSession(t *testing.T) {
 
 		defer w.rebindAfter(3*time.Second, 50_003)()
 		first := bob.do("GET", syncHundred, "")
-		require.Equal(w.t, w.homeserver.answer(), first)
-		assert.Greater(w.t, len(first), 20_000)
+		require.Equal(w.T, w.homeserver.answer(), first)
+		assert.Greater(w.T, len(first), 20_000)
 
 		// The answer to a long-poll goes to where the session was heard last, so
 		// the client has to say something first.
@@ -38,10 +39,10 @@ func TestAddressChangesMidSession(t *testing.T) {
 		defer w.rebindAfter(time.Minute, 50_004)()
 		defer bob.sendAfter(2*time.Minute, room, "ahoy")()
 		got := bob.do("GET", r0+"/sync?timeout=300000&since="+since, "")
-		assert.Contains(w.t, got, "ahoy")
+		assert.Contains(w.T, got, "ahoy")
 
-		assert.EqualValues(w.t, 1, w.dials.Load())
-		assert.Equal(w.t, shaken, w.handshakes.Load(), "handshake records after the first handshake")
+		assert.EqualValues(w.T, 1, w.Dials.Load())
+		assert.Equal(w.T, shaken, w.Handshakes.Load(), "handshake records after the first handshake")
 	})
 }
 
@@ -56,24 +57,24 @@ func TestServerRestartsAndAddressChanges(t *testing.T) {
 		alice.login("alice")
 		alice.do("GET", r0+"/account/whoami", "")
 
-		w.restartServer(dtls.Config{})
-		w.rebind(ship(50_001))
+		w.Restart(dtls.Config{})
+		w.Rebind(virtual.Ship(50_001))
 		start := time.Now()
-		assert.Contains(w.t, alice.do("GET", r0+"/account/whoami", ""), alice.userID)
+		assert.Contains(w.T, alice.do("GET", r0+"/account/whoami", ""), alice.userID)
 		took := time.Since(start)
-		w.t.Log("recovered after", took)
-		assert.LessOrEqual(w.t, took, p.MaxTransmitWait()+p.HandshakeTimeout)
-		assert.EqualValues(w.t, 2, w.dials.Load())
+		w.T.Log("recovered after", took)
+		assert.LessOrEqual(w.T, took, p.MaxTransmitWait()+p.HandshakeTimeout)
+		assert.EqualValues(w.T, 2, w.Dials.Load())
 
 		room := alice.room()
 		alice.send(room, 1, "hello world")
-		assert.EqualValues(w.t, 2, w.dials.Load(), "the new session stays")
+		assert.EqualValues(w.T, 2, w.Dials.Load(), "the new session stays")
 	})
 }
 
 // rebindAfter gives the session another port after a time. The function that it
 // returns must be called before the world ends.
 func (w *world) rebindAfter(d time.Duration, port int) (stop func()) {
-	t := time.AfterFunc(d, func() { w.rebind(ship(port)) })
+	t := time.AfterFunc(d, func() { w.Rebind(virtual.Ship(port)) })
 	return func() { t.Stop() }
 }

@@ -28,7 +28,7 @@ type client struct {
 }
 
 // aboard is a client behind the link, not logged in.
-func (w *world) aboard() *client { return &client{w: w, via: direct{w.connect}} }
+func (w *world) aboard() *client { return &client{w: w, via: direct{w.Connect}} }
 
 // ashore is a user registered at the homeserver, without the link.
 func (w *world) ashore(name string) *client {
@@ -55,7 +55,7 @@ func (d direct) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // request sends a request and returns the answer as far as it came.
 func (c *client) request(method, target, body string) (status int, answer string, err error) {
-	r := httptest.NewRequestWithContext(c.w.t.Context(), method, target, strings.NewReader(body))
+	r := httptest.NewRequestWithContext(c.w.T.Context(), method, target, strings.NewReader(body))
 	switch {
 	case body == "":
 		r.Body, r.ContentLength = http.NoBody, 0
@@ -78,10 +78,10 @@ func (c *client) request(method, target, body string) (status int, answer string
 
 // do sends a request that must be answered 200.
 func (c *client) do(method, target, body string) string {
-	c.w.t.Helper()
+	c.w.T.Helper()
 	status, answer, err := c.request(method, target, body)
-	require.NoError(c.w.t, err, "%s %s", method, target)
-	require.Equal(c.w.t, http.StatusOK, status, "%s %s: %s", method, target, answer)
+	require.NoError(c.w.T, err, "%s %s", method, target)
+	require.Equal(c.w.T, http.StatusOK, status, "%s %s: %s", method, target, answer)
 	return answer
 }
 
@@ -112,8 +112,8 @@ func (c *client) sendAfter(d time.Duration, room, text string) (stop func()) {
 	t := time.AfterFunc(d, func() {
 		defer close(answered)
 		status, answer, err := c.request("PUT", sendTarget(room, 1_000_000), textMessage(text))
-		if assert.NoError(c.w.t, err) {
-			assert.Equal(c.w.t, http.StatusOK, status, answer)
+		if assert.NoError(c.w.T, err) {
+			assert.Equal(c.w.T, http.StatusOK, status, answer)
 		}
 	})
 	return func() {
@@ -131,10 +131,10 @@ func textMessage(text string) string { return fmt.Sprintf(`{"msgtype":"m.text","
 
 // field reads a string of a JSON object.
 func field(c *client, object, name string) string {
-	c.w.t.Helper()
+	c.w.T.Helper()
 	var m map[string]json.RawMessage
-	require.NoError(c.w.t, json.Unmarshal([]byte(object), &m))
+	require.NoError(c.w.T, json.Unmarshal([]byte(object), &m))
 	var s string
-	require.NoError(c.w.t, json.Unmarshal(m[name], &s), "%s in %s", name, object)
+	require.NoError(c.w.T, json.Unmarshal(m[name], &s), "%s in %s", name, object)
 	return s
 }

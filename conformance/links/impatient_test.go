@@ -24,7 +24,7 @@ const (
 	hasty     = 10 * time.Second
 )
 
-// inImpatientWorld runs f with a pair over the link of a profile, without loss, where w.connect
+// inImpatientWorld runs f with a pair over the link of a profile, without loss, where w.Connect
 // finishes what clients give up on.
 func inImpatientWorld(t *testing.T, name string, f func(*world)) {
 	p, ok := link.ByName(name)
@@ -32,16 +32,16 @@ func inImpatientWorld(t *testing.T, name string, f func(*world)) {
 	l := linkemu.FromProfile(p, 1)
 	l.Up.Burst, l.Down.Burst = link.GilbertElliott{}, link.GilbertElliott{}
 	inWorld(t, p, l, func(w *world) {
-		joined := &join.Transport{Base: w.transport, Profile: p}
-		defer func() { assert.NoError(w.t, joined.Close()) }()
-		w.connect = gateway.NewConnect(gateway.ConnectOptions{Transport: joined})
+		joined := &join.Transport{Base: w.Transport, Profile: p}
+		defer func() { assert.NoError(w.T, joined.Close()) }()
+		w.Connect = gateway.NewConnect(gateway.ConnectOptions{Transport: joined})
 		f(w)
 	})
 }
 
 // try sends a request and waits so long for the answer.
 func (c *client) try(patience time.Duration, method, target, body string) (status int, answer string, answered bool) {
-	ctx, cancel := context.WithTimeout(c.w.t.Context(), patience)
+	ctx, cancel := context.WithTimeout(c.w.T.Context(), patience)
 	defer cancel()
 	r := httptest.NewRequestWithContext(ctx, method, target, strings.NewReader(body))
 	if body == "" {
@@ -53,22 +53,22 @@ func (c *client) try(patience time.Duration, method, target, body string) (statu
 		r.Header.Set("Authorization", "Bearer "+c.token)
 	}
 	answers := httptest.NewRecorder()
-	c.w.connect.ServeHTTP(answers, r)
+	c.w.Connect.ServeHTTP(answers, r)
 	return answers.Code, answers.Body.String(), ctx.Err() == nil
 }
 
 // insist sends a request again and again, with the pauses of common clients, until it
 // is answered 200.
 func (c *client) insist(patience time.Duration, method, target, body string) (answer string, tries int) {
-	c.w.t.Helper()
+	c.w.T.Helper()
 	pause := 2 * time.Second
 	for tries = 1; ; tries++ {
 		status, answer, answered := c.try(patience, method, target, body)
 		if answered {
-			require.Equal(c.w.t, http.StatusOK, status, answer)
+			require.Equal(c.w.T, http.StatusOK, status, answer)
 			return answer, tries
 		}
-		require.Less(c.w.t, tries, 50)
+		require.Less(c.w.T, tries, 50)
 		time.Sleep(pause) // virtual
 		pause = min(2*pause, 30*time.Second)
 	}
@@ -85,27 +85,27 @@ func TestImpatientClient(t *testing.T) {
 				alice := w.aboard()
 				before := w.homeserver.requests.Load()
 				_, tries := alice.insist(patience, "GET", "/_matrix/client/versions", "")
-				require.Greater(w.t, tries, 2, "the link is slow")
-				require.EqualValues(w.t, 1, w.homeserver.requests.Load()-before)
-				require.EqualValues(w.t, 1, w.dials.Load())
+				require.Greater(w.T, tries, 2, "the link is slow")
+				require.EqualValues(w.T, 1, w.homeserver.requests.Load()-before)
+				require.EqualValues(w.T, 1, w.Dials.Load())
 				alice.login("alice")
 				alice.do("POST", r0+"/join/"+room, "{}")
 
-				before, link := w.homeserver.requests.Load(), w.link.Stats()
+				before, link := w.homeserver.requests.Load(), w.Link.Stats()
 				answer, tries := alice.insist(patience, "PUT", sendTarget(room, 1), textMessage("hello world"))
-				assert.Greater(w.t, tries, 1)
-				assert.EqualValues(w.t, 1, w.homeserver.requests.Load()-before)
-				assert.EqualValues(w.t, 1, w.link.Stats().Up.Datagrams-link.Up.Datagrams)
-				assert.EqualValues(w.t, 1, w.link.Stats().Down.Datagrams-link.Down.Datagrams)
-				assert.Equal(w.t, w.homeserver.answer(), answer)
+				assert.Greater(w.T, tries, 1)
+				assert.EqualValues(w.T, 1, w.homeserver.requests.Load()-before)
+				assert.EqualValues(w.T, 1, w.Link.Stats().Up.Datagrams-link.Up.Datagrams)
+				assert.EqualValues(w.T, 1, w.Link.Stats().Down.Datagrams-link.Down.Datagrams)
+				assert.Equal(w.T, w.homeserver.answer(), answer)
 
 				before = w.homeserver.requests.Load()
 				first, _ := alice.insist(patience, "GET", r0+"/sync", "")
-				assert.EqualValues(w.t, 1, w.homeserver.requests.Load()-before)
-				assert.Equal(w.t, w.homeserver.answer(), first)
-				assert.Equal(w.t, 1, strings.Count(first, "hello world"))
-				assert.Contains(w.t, first, field(alice, answer, "event_id"))
-				assert.Zero(w.t, w.sentTwice())
+				assert.EqualValues(w.T, 1, w.homeserver.requests.Load()-before)
+				assert.Equal(w.T, w.homeserver.answer(), first)
+				assert.Equal(w.T, 1, strings.Count(first, "hello world"))
+				assert.Contains(w.T, first, field(alice, answer, "event_id"))
+				assert.Zero(w.T, w.sentTwice())
 			})
 		})
 	}
@@ -125,9 +125,9 @@ func TestImpatientPost(t *testing.T) {
 			method, target, _ := strings.Cut(target, " ")
 			before := w.homeserver.requests.Load()
 			_, _, answered := alice.try(hasty, method, target, body)
-			require.False(w.t, answered)
+			require.False(w.T, answered)
 			alice.do(method, target, body)
-			assert.EqualValues(w.t, 2, w.homeserver.requests.Load()-before, target)
+			assert.EqualValues(w.T, 2, w.homeserver.requests.Load()-before, target)
 		}
 	})
 }
@@ -150,7 +150,7 @@ func TestImpatientUsers(t *testing.T) {
 			}()
 		}
 		for i, c := range users {
-			assert.Equal(w.t, c.userID, field(c, <-answers[i], "user_id"))
+			assert.Equal(w.T, c.userID, field(c, <-answers[i], "user_id"))
 		}
 	})
 }
@@ -169,9 +169,9 @@ func TestImpatientPoll(t *testing.T) {
 		defer bob.sendAfter(time.Minute, room, "ahoy")()
 		before := w.homeserver.requests.Load()
 		answer, tries := alice.insist(impatient, "GET", r0+"/sync?timeout=600000&since="+since, "")
-		assert.Greater(w.t, tries, 2)
-		assert.EqualValues(w.t, 1, w.homeserver.requests.Load()-before)
-		assert.Contains(w.t, answer, "ahoy")
-		assert.NotContains(w.t, alice.do("GET", r0+"/sync?timeout=0&since="+field(alice, answer, "next_batch"), ""), "ahoy")
+		assert.Greater(w.T, tries, 2)
+		assert.EqualValues(w.T, 1, w.homeserver.requests.Load()-before)
+		assert.Contains(w.T, answer, "ahoy")
+		assert.NotContains(w.T, alice.do("GET", r0+"/sync?timeout=0&since="+field(alice, answer, "next_batch"), ""), "ahoy")
 	})
 }

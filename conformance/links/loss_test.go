@@ -22,10 +22,10 @@ func inLossyWorld(t *testing.T, f func(*world)) {
 			l.Up.Loss, l.Down.Loss, l.Seed = lossOfLossy, lossOfLossy, seed+1
 			inWorld(t, p, l, func(w *world) {
 				f(w)
-				s := w.link.Stats()
+				s := w.Link.Stats()
 				lost := float64(s.Up.Lost+s.Down.Lost) / float64(s.Up.Datagrams+s.Down.Datagrams)
-				assert.InDelta(w.t, lossOfLossy, lost, 0.1, "share of datagrams lost")
-				assert.Zero(w.t, w.events.gaveUp.Load())
+				assert.InDelta(w.T, lossOfLossy, lost, 0.1, "share of datagrams lost")
+				assert.Zero(w.T, w.GaveUp.Load())
 			})
 		})
 	}
@@ -39,8 +39,8 @@ func TestInitialSyncAtTwentyPercentLoss(t *testing.T) {
 		alice := w.aboard()
 		alice.login("alice")
 		got := alice.do("GET", syncHundred, "")
-		require.Equal(w.t, w.homeserver.answer(), got)
-		assert.InDelta(w.t, 181_000, len(got), 20_000, "bytes of JSON")
+		require.Equal(w.T, w.homeserver.answer(), got)
+		assert.InDelta(w.T, 181_000, len(got), 20_000, "bytes of JSON")
 	})
 }
 
@@ -52,10 +52,10 @@ func TestUploadAtTwentyPercentLoss(t *testing.T) {
 		alice.login("alice")
 		photo := noise(100_000)
 		uri := field(alice, alice.do("POST", "/_matrix/media/r0/upload?filename=photo", photo), "content_uri")
-		assert.EqualValues(w.t, 2, w.homeserver.requests.Load(), "requests executed")
+		assert.EqualValues(w.T, 2, w.homeserver.requests.Load(), "requests executed")
 		at := &client{w: w, via: direct{w.homeserver.Handler}, token: alice.token}
 		stored := at.do("GET", "/_matrix/client/v1/media/download/"+strings.TrimPrefix(uri, "mxc://"), "")
-		assert.True(w.t, photo == stored, "the homeserver has what was uploaded")
+		assert.True(w.T, photo == stored, "the homeserver has what was uploaded")
 	})
 }
 

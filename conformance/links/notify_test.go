@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/coapgw/coapgw/coap/endpoint"
+	"github.com/coapgw/coapgw/conformance/virtual"
 	"github.com/coapgw/coapgw/internal/linkemu"
 )
 
@@ -51,7 +52,7 @@ func TestLostNotificationIsTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		observe(t, 1, func(link *linkemu.Link, server *endpoint.Observer, _ *endpoint.Observation, delivered func() []string) {
 			require.NoError(t, server.Notify(t.Context(), content("second")))
-			link.Dial(ship(1)) // takes the client's address: it hears nothing any more
+			link.Dial(virtual.Ship(1)) // takes the client's address: it hears nothing any more
 			require.ErrorIs(t, server.Notify(t.Context(), content("third")), endpoint.ErrTimeout)
 			<-server.Done()
 			require.ErrorIs(t, server.Notify(t.Context(), content("fourth")), endpoint.ErrObserverGone)
@@ -82,11 +83,11 @@ func observe(t *testing.T, seed uint64, f func(link *linkemu.Link, server *endpo
 		registered <- o
 		return content(first)
 	})
-	server := endpoint.New(&datagrams{Conn: link.Listen(), peer: ship(1), random: rand.New(rand.NewPCG(seed, 1))},
+	server := endpoint.New(&datagrams{Conn: link.Listen(), peer: virtual.Ship(1), random: rand.New(rand.NewPCG(seed, 1))},
 		endpoint.Config{Profile: p, Handler: resource})
 	defer server.Wait()
 	defer server.Close()
-	client := endpoint.New(&datagrams{Conn: link.Dial(ship(1)), peer: linkemu.FarAddr(), random: rand.New(rand.NewPCG(seed, 2))},
+	client := endpoint.New(&datagrams{Conn: link.Dial(virtual.Ship(1)), peer: linkemu.FarAddr(), random: rand.New(rand.NewPCG(seed, 2))},
 		endpoint.Config{Profile: p})
 	defer client.Wait()
 	defer client.Close()

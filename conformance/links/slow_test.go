@@ -20,7 +20,7 @@ func TestTenSecondRoundTrip(t *testing.T) {
 	p := tenSeconds()
 	inWorld(t, p, emulate(p), func(w *world) {
 		chat(w)
-		assert.Zero(w.t, w.sentTwice())
+		assert.Zero(w.T, w.sentTwice())
 	})
 }
 
@@ -29,7 +29,7 @@ func TestThreeHundredBitsPerSecond(t *testing.T) {
 	p := hf300()
 	inWorld(t, p, emulate(p), func(w *world) {
 		chat(w)
-		assert.Zero(w.t, w.sentTwice())
+		assert.Zero(w.T, w.sentTwice())
 	})
 }
 
@@ -42,7 +42,7 @@ func TestHundredBitsPerSecondWithJitter(t *testing.T) {
 	l.Overhead = 0 // as the challenge counted
 	inWorld(t, p, l, func(w *world) {
 		chat(w)
-		assert.Zero(w.t, w.sentTwice())
+		assert.Zero(w.T, w.sentTwice())
 	})
 }
 
@@ -64,18 +64,18 @@ func TestManyAtOnceSendNothingTwice(t *testing.T) {
 				for txn := range 8 {
 					running.Go(func() {
 						status, _, err := alice.request("PUT", sendTarget(room, txn), textMessage("hello world"))
-						assert.NoError(w.t, err)
-						assert.Equal(w.t, http.StatusOK, status)
+						assert.NoError(w.T, err)
+						assert.Equal(w.T, http.StatusOK, status)
 					})
 				}
 				running.Go(func() {
 					_, answer, err := alice.request("GET", r0+"/sync?timeout=600000&since="+since, "")
-					assert.NoError(w.t, err)
-					assert.Contains(w.t, answer, "hello world")
+					assert.NoError(w.T, err)
+					assert.Contains(w.T, answer, "hello world")
 				})
 				alice.do("POST", "/_matrix/media/r0/upload?filename=photo", noise(5000))
 				running.Wait()
-				assert.Zero(w.t, w.sentTwice())
+				assert.Zero(w.T, w.sentTwice())
 			})
 		})
 	}
@@ -87,11 +87,11 @@ func TestReferenceLimitsFail(t *testing.T) {
 	for _, p := range []link.Profile{tenSeconds(), hf300()} {
 		t.Run(p.Name, func(t *testing.T) {
 			inWorld(t, referenceLimits(p), emulate(p), func(w *world) {
-				w.restartServer(dtls.Config{MaxCookieless: -1}) // it asks everyone for a cookie
-				_, _, err := (&client{w: w, via: w.transport}).request("GET", "/_matrix/client/versions", "")
+				w.Restart(dtls.Config{MaxCookieless: -1}) // it asks everyone for a cookie
+				_, _, err := (&client{w: w, via: w.Transport}).request("GET", "/_matrix/client/versions", "")
 				var failed *dtls.HandshakeError
-				require.ErrorAs(w.t, err, &failed)
-				assert.ErrorIs(w.t, err, context.DeadlineExceeded)
+				require.ErrorAs(w.T, err, &failed)
+				assert.ErrorIs(w.T, err, context.DeadlineExceeded)
 			})
 		})
 	}
@@ -105,7 +105,7 @@ func TestDefaultTimersSendTwice(t *testing.T) {
 		t.Run(p.Name, func(t *testing.T) {
 			inWorld(t, defaultTimers(p), emulate(p), func(w *world) {
 				chat(w)
-				assert.Greater(w.t, w.sentTwice(), 20)
+				assert.Greater(w.T, w.sentTwice(), 20)
 			})
 		})
 	}
@@ -115,38 +115,38 @@ func TestDefaultTimersSendTwice(t *testing.T) {
 // long-poll that waits for it.
 func chat(w *world) {
 	start := time.Now()
-	step := func(what string) { w.t.Logf("%-9s after %v", what, time.Since(start).Round(time.Millisecond)) }
+	step := func(what string) { w.T.Logf("%-9s after %v", what, time.Since(start).Round(time.Millisecond)) }
 	w.ashore("alice")
 	bob := w.ashore("bob")
 	room := bob.room()
 	alice := w.aboard()
-	assert.Contains(w.t, alice.do("GET", "/_matrix/client/versions", ""), `"versions"`)
+	assert.Contains(w.T, alice.do("GET", "/_matrix/client/versions", ""), `"versions"`)
 	step("connected")
 	alice.login("alice")
 	step("logged in")
 	alice.do("POST", r0+"/join/"+room, "{}")
 	step("joined")
 	first := alice.do("GET", r0+"/sync", "")
-	require.Equal(w.t, w.homeserver.answer(), first)
+	require.Equal(w.T, w.homeserver.answer(), first)
 	step("synced")
 	id := alice.send(room, 1, "hello world")
 	step("sent")
-	assert.Contains(w.t, bob.do("GET", r0+"/sync", ""), id)
+	assert.Contains(w.T, bob.do("GET", r0+"/sync", ""), id)
 
 	since := field(alice, alice.do("GET", r0+"/sync?since="+field(alice, first, "next_batch"), ""), "next_batch")
 	defer bob.sendAfter(4*time.Minute, room, "ahoy")()
 	got := alice.do("GET", r0+"/sync?timeout=600000&since="+since, "")
-	require.Equal(w.t, w.homeserver.answer(), got)
-	assert.Contains(w.t, got, "ahoy")
+	require.Equal(w.T, w.homeserver.answer(), got)
+	assert.Contains(w.T, got, "ahoy")
 	step("received")
-	assert.EqualValues(w.t, 1, w.dials.Load())
+	assert.EqualValues(w.T, 1, w.Dials.Load())
 }
 
 // sentTwice counts what was sent again, on a link without loss for nothing:
 // messages, and datagrams of the handshake beyond the four of a session with a key
 // (RFC 4279 §2, without cookie).
 func (w *world) sentTwice() int {
-	s := w.link.Stats()
-	w.t.Logf("up %d B in %d datagrams, down %d B in %d", s.Up.Bytes, s.Up.Datagrams, s.Down.Bytes, s.Down.Datagrams)
-	return int(w.events.retransmitted.Load() + max(w.handshakes.Load()-4, 0))
+	s := w.Link.Stats()
+	w.T.Logf("up %d B in %d datagrams, down %d B in %d", s.Up.Bytes, s.Up.Datagrams, s.Down.Bytes, s.Down.Datagrams)
+	return int(w.Retransmitted.Load() + max(w.Handshakes.Load()-4, 0))
 }

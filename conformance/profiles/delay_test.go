@@ -25,16 +25,16 @@ func TestSendTakesItsAirtime(t *testing.T) {
 	for seed := uint64(lossless); seed <= tableSeeds; seed++ {
 		inWorld(t, p, linkOf(p, seed), func(w *world) {
 			s := w.newSession()
-			require.NoError(w.t, s.connect())
+			require.NoError(w.T, s.connect())
 			m := w.meter()
 			for n := range 10 {
 				w.settle()
 				m.reset()
 				before := s.total
-				require.NoError(w.t, s.send("send", n))
+				require.NoError(w.T, s.send("send", n))
 				airtime, delay := m.read()
 				took := s.total - before
-				assert.LessOrEqual(w.t, took, time.Duration(maxOverAirtime*float64(airtime))+delay, "seed %d, send %d", seed, n)
+				assert.LessOrEqual(w.T, took, time.Duration(maxOverAirtime*float64(airtime))+delay, "seed %d, send %d", seed, n)
 				worst = max(worst, float64(took-delay)/float64(airtime))
 			}
 		})
@@ -51,7 +51,7 @@ type meter struct {
 // meter begins to measure.
 func (w *world) meter() *meter {
 	m := new(meter)
-	w.link.Tap(func(p linkemu.Packet) {
+	w.Link.Tap(func(p linkemu.Packet) {
 		m.mu.Lock()
 		defer m.mu.Unlock()
 		m.airtime += w.profile.Airtime(len(p.Payload), p.Up)

@@ -63,12 +63,12 @@ func run(t *testing.T, p, ends link.Profile, seed uint64) (o outcome) {
 		s := w.newSession()
 		o.failed = s.live(lazy(p))
 		w.settle()
-		l := w.link.Stats()
+		l := w.Link.Stats()
 		o.cost = cost{
 			connect: s.connected, send: s.sends / 10, total: s.total,
 			bytesUp: l.Up.Bytes, bytesDown: l.Down.Bytes,
 			datagramsUp: l.Up.Datagrams, datagramsDown: l.Down.Datagrams,
-			retransmitted: w.retransmitted.Load(), handshake: w.handshake.Load(),
+			retransmitted: w.Retransmitted.Load(), handshake: w.Handshakes.Load(),
 			turnarounds: l.Turnarounds,
 		}
 		faults := map[string]int64{

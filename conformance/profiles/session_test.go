@@ -83,7 +83,7 @@ func (w *world) newSession() *session {
 // field reads a string of an object that the homeserver made.
 func (w *world) field(object, name string) string {
 	s, err := field(object, name)
-	require.NoError(w.t, err)
+	require.NoError(w.T, err)
 	return s
 }
 
@@ -198,7 +198,7 @@ func difference(got, want exchange) string {
 func (s *session) request(method, target, body string) (status int, answer string, err error) {
 	// With a server in the context the proxy tells of answers that it had to cut
 	// short, in the manner of net/http.
-	ctx := context.WithValue(s.w.t.Context(), http.ServerContextKey, &http.Server{})
+	ctx := context.WithValue(s.w.T.Context(), http.ServerContextKey, &http.Server{})
 	ctx, cancel := context.WithTimeout(ctx, s.patience)
 	defer cancel()
 	r := httptest.NewRequestWithContext(ctx, method, target, strings.NewReader(body))
@@ -221,7 +221,7 @@ func (s *session) request(method, target, body string) (status int, answer strin
 			err = errCutShort
 		}
 	}()
-	s.w.connect.ServeHTTP(w, r)
+	s.w.Connect.ServeHTTP(w, r)
 	return w.Code, w.Body.String(), nil
 }
 
@@ -234,7 +234,7 @@ func (s *session) stored() (texts []string) {
 		}
 	}
 	answer := s.w.homeserver.ashore("GET", v3+"/rooms/"+s.room+"/messages?dir=f&limit=100", s.alice, "")
-	require.NoError(s.w.t, json.Unmarshal([]byte(answer), &page))
+	require.NoError(s.w.T, json.Unmarshal([]byte(answer), &page))
 	for _, e := range page.Chunk {
 		if e.Sender == "@alice:ship.example" && e.Content.Body != "" {
 			texts = append(texts, e.Content.Body)

@@ -29,15 +29,15 @@ func TestImpatientCaller(t *testing.T) {
 			for seed := uint64(lossless); seed <= tableSeeds; seed++ {
 				inWorld(t, p, linkOf(p, seed), func(w *world) {
 					s := w.newSession()
-					require.NoError(w.t, s.connect())
+					require.NoError(w.T, s.connect())
 					time.Sleep(silence) // virtual; a pass has ended by then
 					s.patience = impatience
 					err := s.send("send", 0)
-					require.ErrorIs(w.t, err, errHangs, "seed %d", seed)
+					require.ErrorIs(w.T, err, errHangs, "seed %d", seed)
 					s.patience = patience
-					require.NoError(w.t, s.send("send", 0), "seed %d", seed)
+					require.NoError(w.T, s.send("send", 0), "seed %d", seed)
 					w.settle()
-					require.Equal(w.t, s.sent, s.stored(), "seed %d", seed)
+					require.Equal(w.T, s.sent, s.stored(), "seed %d", seed)
 				})
 			}
 		})
@@ -51,13 +51,13 @@ func TestDeadLink(t *testing.T) {
 		t.Run(p.Name, func(t *testing.T) {
 			inWorld(t, p, linkOf(p, lossless), func(w *world) {
 				s := w.newSession()
-				require.NoError(w.t, s.connect())
-				w.link.Listen() // takes the address: the server hears nothing any more
+				require.NoError(w.T, s.connect())
+				w.Link.Listen() // takes the address: the server hears nothing any more
 				before := s.total
 				err := s.send("send", 0)
-				require.True(w.t, told(err), "%v", err)
-				assert.LessOrEqual(w.t, s.total-before, p.MaxTransmitWait()+p.HandshakeTimeout)
-				assert.Empty(w.t, s.stored())
+				require.True(w.T, told(err), "%v", err)
+				assert.LessOrEqual(w.T, s.total-before, p.MaxTransmitWait()+p.HandshakeTimeout)
+				assert.Empty(w.T, s.stored())
 			})
 		})
 	}
