@@ -12,7 +12,7 @@ import (
 // ResetToken ends a session that its server has lost (a stateless reset, as in
 // RFC 9000 §10.3). The server tells it inside the session, while it has it; a
 // datagram that ends with it later says that the session is gone.
-type ResetToken [16]byte
+type ResetToken = [16]byte
 
 // resetSize is a reset's length: a record with nothing in it but the token.
 const resetSize = recordHeader + len(ResetToken{})
