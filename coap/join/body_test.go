@@ -181,6 +181,42 @@ func TestLongAnswerShared(t *testing.T) {
 	})
 }
 
+// TestSlowReader: an answer that somebody is still reading after Keep is too old for
+// who comes then.
+func TestSlowReader(t *testing.T) {
+	inPieces(t, 5000, 1000, true, nil, func(t *testing.T, tr *Transport, b *base) {
+		resp := open(t, tr, t.Context())
+		n, err := resp.Body.Read(nil)
+		require.NoError(t, err)
+		require.Zero(t, n)
+		time.Sleep(Keep(tr.Profile) - time.Minute)
+		require.NoError(t, open(t, tr, t.Context()).Body.Close())
+		assert.Equal(t, 1, b.count())
+		time.Sleep(2 * time.Minute)
+		require.NoError(t, open(t, tr, t.Context()).Body.Close())
+		assert.Equal(t, 2, b.count())
+		got, err := readAll(resp)
+		require.NoError(t, err)
+		assert.Equal(t, content(5000), got)
+	})
+}
+
+// TestCloseWhileReading: Close ends answers that wait for their clients, and those for
+// which clients wait.
+func TestCloseWhileReading(t *testing.T) {
+	for _, size := range []int{5000, 3 << 20} {
+		inPieces(t, size, 50_000, false, nil, func(t *testing.T, tr *Transport, b *base) {
+			resp := open(t, tr, t.Context())
+			if size > window {
+				time.Sleep(time.Hour) // the fetch has stopped by then
+			}
+			require.NoError(t, tr.Close())
+			_, err := readAll(resp)
+			assert.ErrorIs(t, err, context.Canceled)
+		})
+	}
+}
+
 // TestLongAnswerAbandoned: what cannot be kept is not fetched for nobody.
 func TestLongAnswerAbandoned(t *testing.T) {
 	fetched := 0

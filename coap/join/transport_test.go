@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"testing/synctest"
 	"time"
 
@@ -362,6 +363,18 @@ func TestDeadClient(t *testing.T) {
 		cancel()
 		_, err := tr.RoundTrip(request(t, ctx, "GET", v3+"sync", "a", ""))
 		assert.ErrorIs(t, err, context.Canceled)
+		assert.Zero(t, b.count())
+	})
+}
+
+// TestBrokenRequest: half a request is not sent.
+func TestBrokenRequest(t *testing.T) {
+	b := &base{}
+	inWorld(t, b, func(t *testing.T, tr *Transport) {
+		r := request(t, t.Context(), "PUT", send, "a", text)
+		r.Body = io.NopCloser(iotest.ErrReader(errDown))
+		_, err := tr.RoundTrip(r)
+		assert.ErrorIs(t, err, errDown)
 		assert.Zero(t, b.count())
 	})
 }
