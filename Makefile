@@ -6,12 +6,14 @@
 #             bytes of each operation over coapgw, HTTPS/1.1 and HTTP/2 with gzip, into
 #             testdata and README
 # make soak   the tests over and over under the race detector, a session over every
-#             link with SEEDS seeds, then long fuzzing
+#             link with SEEDS seeds, one in real time over each of SLOW, then long
+#             fuzzing
 
 GO       ?= go
 FUZZTIME ?= 10s
 SOAK     ?= 20
 SEEDS    ?= 1000
+SLOW     ?= hf-vara500,hf-s5066-75
 BUILD    := $(CURDIR)/.build
 
 # Modules with packages of their own. conformance/dendrite and tools only pin
@@ -48,8 +50,9 @@ unit:
 conformance:
 	$(GO) test -timeout 10m ./conformance/...
 
+# A cold build of Dendrite counts for those who wait for it.
 nested:
-	@for m in $(filter-out .,$(MODULES)); do echo "test $$m"; $(GO) -C $$m test $(TAGS) -timeout 10m ./... || exit 1; done
+	@for m in $(filter-out .,$(MODULES)); do echo "test $$m"; $(GO) -C $$m test $(TAGS) -timeout 15m ./... || exit 1; done
 
 fuzz:
 	@GO=$(GO) tools/fuzz.sh $(FUZZTIME)
@@ -65,6 +68,7 @@ budgets:
 soak:
 	$(GO) test -race -count $(SOAK) -timeout 0 ./...
 	$(GO) test -v -timeout 0 -run 'TestProfiles$$' ./conformance/profiles -seeds $(SEEDS)
+	$(GO) -C conformance/matrix test $(TAGS) -v -timeout 0 -run 'TestSession$$' ./realtime -profiles $(SLOW)
 	$(MAKE) fuzz FUZZTIME=5m
 
 clean:

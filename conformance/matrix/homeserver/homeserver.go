@@ -4,6 +4,7 @@ package homeserver
 import (
 	"context"
 	_ "embed"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -23,13 +24,18 @@ const (
 // Build compiles Dendrite in the version that the module in moduleDir pins and
 // returns the executable. It takes two to three minutes while the build cache is
 // cold. The executable stays below the user's cache directory, because linking
-// it takes a while too.
-func Build(ctx context.Context, moduleDir string) (string, error) {
+// it takes a while too. Test processes that need it at the same time build it once.
+func Build(ctx context.Context, moduleDir string) (out string, err error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		return "", fmt.Errorf("build dendrite: %w", err)
 	}
-	out := filepath.Join(cache, "coapgw-conformance", "dendrite")
+	out = filepath.Join(cache, "coapgw-conformance", "dendrite")
+	unlock, err := lock(out + ".lock")
+	if err != nil {
+		return "", fmt.Errorf("build dendrite: %w", err)
+	}
+	defer func() { err = errors.Join(err, unlock()) }()
 	return out, program.Build(ctx, moduleDir, "tool", out)
 }
 

@@ -101,7 +101,19 @@ type Connect struct {
 // StartConnect runs coapgw connect towards a server, with its files in dir, and
 // waits until it listens. The caller must call Stop.
 func StartConnect(ctx context.Context, executable, dir string, server *Serve) (*Connect, error) {
-	line, err := server.pairing.Secret()
+	return startConnect(ctx, executable, dir, server.pairing)
+}
+
+// StartConnectThrough is StartConnect towards the server behind a relay, and tells
+// coapgw connect what link that is.
+func StartConnectThrough(ctx context.Context, executable, dir string, server *Serve, relay *Relay) (*Connect, error) {
+	there := server.pairing
+	there.Addresses = []string{relay.Addr()}
+	return startConnect(ctx, executable, dir, there, "--link", relay.Profile())
+}
+
+func startConnect(ctx context.Context, executable, dir string, server keys.Pairing, flags ...string) (*Connect, error) {
+	line, err := server.Secret()
 	if err != nil {
 		return nil, fmt.Errorf("start coapgw connect: %w", err)
 	}
@@ -112,7 +124,7 @@ func StartConnect(ctx context.Context, executable, dir string, server *Serve) (*
 	p, url, err := start(ctx, program.Config{
 		Name:    "coapgw connect",
 		Path:    executable,
-		Args:    []string{"connect", "--pairing", "@" + pairingFile, "--listen", "127.0.0.1:0", "--log-level", "debug"},
+		Args:    append([]string{"connect", "--pairing", "@" + pairingFile, "--listen", "127.0.0.1:0", "--log-level", "debug"}, flags...),
 		LogPath: filepath.Join(dir, "connect.log"),
 	})
 	if err != nil {
