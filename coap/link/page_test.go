@@ -11,28 +11,66 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The tables of docs/links.md stand between these lines.
-const (
-	pageBegin = "<!-- begin: tables of coap/link -->\n"
-	pageEnd   = "<!-- end: tables of coap/link -->\n"
-)
-
-// TestPage compares the tables of docs/links.md with the data. UPDATE_GOLDEN=1
-// writes them.
-func TestPage(t *testing.T) {
-	const file = "../../docs/links.md"
-	data, err := os.ReadFile(file)
-	require.NoError(t, err)
-	head, rest, ok := strings.Cut(string(data), pageBegin)
-	require.True(t, ok)
-	got, tail, ok := strings.Cut(rest, pageEnd)
-	require.True(t, ok)
-	want := page()
-	if os.Getenv("UPDATE_GOLDEN") != "" {
-		require.NoError(t, os.WriteFile(file, []byte(head+pageBegin+want+pageEnd+tail), 0o644))
-		return
+// TestPages compares the tables in docs with the data. UPDATE_GOLDEN=1 writes them.
+func TestPages(t *testing.T) {
+	for _, tt := range []struct{ file, what, want string }{
+		{"links.md", "tables", page()},
+		{"wire-v1.md", "profiles", numberTable()},
+		{"wire-v1.md", "fields", fieldTable()},
+	} {
+		begin, end := "<!-- begin: "+tt.what+" of coap/link -->\n", "<!-- end: "+tt.what+" of coap/link -->\n"
+		file := "../../docs/" + tt.file
+		data, err := os.ReadFile(file)
+		require.NoError(t, err)
+		head, rest, ok := strings.Cut(string(data), begin)
+		require.True(t, ok)
+		got, tail, ok := strings.Cut(rest, end)
+		require.True(t, ok)
+		if os.Getenv("UPDATE_GOLDEN") != "" {
+			require.NoError(t, os.WriteFile(file, []byte(head+begin+tt.want+end+tail), 0o644))
+			continue
+		}
+		assert.Equal(t, tt.want, got, "if the change is meant, run the tests with UPDATE_GOLDEN=1")
 	}
-	assert.Equal(t, want, got, "if the change is meant, run the tests with UPDATE_GOLDEN=1")
+}
+
+// numberTable are the numbers of profiles on the wire.
+func numberTable() string {
+	var cells []string
+	for number, name := range numbers {
+		cells = append(cells, fmt.Sprintf("%d | %s", number, name))
+	}
+	return inColumns("profile", cells)
+}
+
+// fieldTable are the numbers of fields on the wire.
+func fieldTable() string {
+	var cells []string
+	for _, f := range fields() {
+		if f.wire != 0 {
+			cells = append(cells, fmt.Sprintf("%d | %s", f.wire, f.name))
+		}
+	}
+	return inColumns("field", cells)
+}
+
+// inColumns sets numbers and names in three columns, read downwards.
+func inColumns(what string, cells []string) string {
+	const columns = 3
+	rows := (len(cells) + columns - 1) / columns
+	var b strings.Builder
+	b.WriteString("\n|" + strings.Repeat(" number | "+what+" |", columns) + "\n|" + strings.Repeat("---|---|", columns) + "\n")
+	for row := range rows {
+		for column := range columns {
+			cell := " | "
+			if i := column*rows + row; i < len(cells) {
+				cell = cells[i]
+			}
+			b.WriteString("| " + cell + " ")
+		}
+		b.WriteString("|\n")
+	}
+	return b.String() + "\n"
 }
 
 func page() string {
