@@ -23,6 +23,8 @@ type Listener struct {
 	cancel context.CancelCauseFunc
 	accept chan *Conn
 	work   sync.WaitGroup
+	// populated tells the reaper that there are sessions.
+	populated chan struct{}
 
 	mu       sync.Mutex
 	ids      cidAllocator
@@ -71,7 +73,10 @@ func Listen(pc net.PacketConn, cfg Config) (*Listener, error) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	l := &Listener{
 		pc: pc, cfg: cfg, ctx: ctx, cancel: cancel,
-		accept:   make(chan *Conn),
+		accept: make(chan *Conn),
+
+		populated: make(chan struct{}, 1),
+
 		ids:      newCIDAllocator(),
 		resets:   newResetter(resetKey),
 		stored:   stored,
@@ -82,6 +87,9 @@ func Listen(pc net.PacketConn, cfg Config) (*Listener, error) {
 	}
 	l.work.Go(l.read)
 	l.work.Go(l.reap)
+	if len(stored) > 0 {
+		l.populate()
+	}
 	return l, nil
 }
 
@@ -301,6 +309,7 @@ func (l *Listener) admit(a *association, conn *Conn) (ending []func() error) {
 	}
 	a.session, a.stage = conn, completed
 	l.sessions[a] = struct{}{}
+	l.populate()
 	return ending
 }
 

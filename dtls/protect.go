@@ -1,6 +1,7 @@
 package dtls
 
 import (
+	"bytes"
 	"crypto/aes"
 	"crypto/cipher"
 	"encoding/binary"
@@ -102,7 +103,8 @@ func (p *protector) seal(dst []byte, typ uint8, seq uint64, content []byte) []by
 // open returns the content of a record and its true type; false when the record
 // is not authentic. The result shares no memory with the record.
 func (p *protector) open(r record) (typ uint8, content []byte, ok bool) {
-	if (r.typ == typeCID) != (len(p.cid) > 0) || r.epoch != epoch {
+	if r.epoch != epoch || !bytes.Equal(r.cid, p.cid) || (r.typ == typeCID) != (len(p.cid) > 0) ||
+		r.raw[1] != versionMajor || r.raw[2] != versionMinor {
 		return 0, nil, false
 	}
 	body := r.body
