@@ -55,15 +55,24 @@ func (s *session) agree(hello []byte, refused bool) {
 		return
 	}
 	s.agreed = true
+	s.memory.changed()
 	if !knowsLinks(hello) {
 		return // its message layer may know less than ours
 	}
-	theirs := s.profile
-	if wire := linkIn(hello); len(wire) > 0 {
-		var err error
-		if theirs, err = link.ParseWire(wire); err != nil {
-			theirs = link.Default() // which every peer remembers for
-		}
+	theirs := linkIn(hello)
+	if len(theirs) == 0 {
+		theirs = s.profile.AppendWire(nil)
+	}
+	s.goBy(theirs, refused)
+}
+
+// goBy has the message layer know by which link the peer goes, in its wire form, and
+// whether it refused ours. s.mu is held.
+func (s *session) goBy(wire []byte, refused bool) {
+	s.theirs, s.refused = wire, refused
+	theirs, err := link.ParseWire(wire)
+	if err != nil {
+		theirs = link.Default() // which every peer remembers for
 	}
 	if refused {
 		ours, _ := link.BoundsOf(theirs).Clamp(s.profile)

@@ -43,6 +43,9 @@ const (
 	// OptionControl marks a response as coming from the gateway's own machinery
 	// and not from the homeserver; its value is a controlCode.
 	OptionControl endpoint.OptionNumber = 268
+	// OptionReset gives the client, with the answer to its hello, the 16 bytes by
+	// which it knows later that the server has lost the session.
+	OptionReset endpoint.OptionNumber = 270
 )
 
 // wireVersion is the value of OptionVersion that this code sends.

@@ -160,6 +160,7 @@ func (s *serving) accept(l net.Listener, ended *sync.WaitGroup) error {
 func (s *serving) start(conn net.Conn, ended *sync.WaitGroup) {
 	peer := Peer{Identity: identity(conn), Addr: conn.RemoteAddr()}
 	handler := newServerSession(s, peer, conn)
+	handler.restore()
 	var c *endpoint.Conn
 	over := func() {
 		s.mu.Lock() // c is set once it is free
@@ -175,7 +176,14 @@ func (s *serving) start(conn net.Conn, ended *sync.WaitGroup) {
 	ended.Add(1)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c = endpoint.New(&watchedConn{conn, over}, endpoint.Config{
+	// A session that is stored waits there for the next life of this server.
+	end := func() error {
+		if s.life.Err() != nil {
+			return handler.carrier.Suspend()
+		}
+		return conn.Close()
+	}
+	c = endpoint.New(&watchedConn{conn, over, end}, endpoint.Config{
 		Profile:       s.link.profile,
 		Side:          endpoint.SideFar,
 		Handler:       handler,
@@ -194,12 +202,13 @@ func (s *serving) start(conn net.Conn, ended *sync.WaitGroup) {
 type watchedConn struct {
 	net.Conn
 	over func()
+	end  func() error
 }
 
 // Close implements net.Conn.
 func (c *watchedConn) Close() error {
 	c.over()
-	return c.Conn.Close()
+	return c.end()
 }
 
 // begin counts something that is about to run; it fails when the server stops.

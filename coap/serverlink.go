@@ -27,10 +27,14 @@ func (s *serverSession) mapping() *Mapping { return s.link.Load().mapping }
 // must not be executed, for its sender may repeat it for longer than we remember it.
 // s.mu is held.
 func (s *serverSession) meet(c *endpoint.Conn, hello []byte) (answer []byte, ok bool) {
-	s.gateway = true
+	if !s.gateway {
+		s.gateway = true
+		s.memory.changed()
+	}
 	silent := link.Default()
 	if knowsLinks(hello) && !s.met {
 		s.met = true
+		s.memory.changed()
 		c.SetPeer(silent)
 	}
 	told := linkIn(hello)
@@ -64,6 +68,7 @@ func (s *serverSession) adopt(c *endpoint.Conn, told link.Profile, wire []byte) 
 		l = newServerLink(granted, l.mapping)
 	}
 	s.told = true
+	s.memory.changed()
 	s.link.Store(l)
 	c.Adopt(l.profile)
 	s.log.Debug("link", "peer", s.peer.Identity, "link", l.profile.Name)

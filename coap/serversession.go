@@ -16,8 +16,10 @@ import (
 // one bears.
 type serverSession struct {
 	*serving
-	peer   Peer
-	remote net.Conn
+	peer    Peer
+	remote  net.Conn
+	carrier lasting
+	memory  keeper
 
 	// link is what the session goes by.
 	link atomic.Pointer[serverLink]
@@ -33,13 +35,20 @@ type serverSession struct {
 	integerKeys bool
 	// tag is the entity-tag of the last notification that took several blocks.
 	tag uint32
+	// wake tells the message layer of the first request what an earlier life knew; nil
+	// when there is nothing to tell.
+	wake func(*endpoint.Conn)
+	// begun are the requests that must not be executed twice.
+	begun begunRequests
 	// gathered is how many bytes of request bodies wait in memory to be converted.
 	gathered int64
 }
 
 func newServerSession(s *serving, peer Peer, remote net.Conn) *serverSession {
-	session := &serverSession{serving: s, peer: peer, remote: remote}
+	carrier := lastingOf(remote)
+	session := &serverSession{serving: s, peer: peer, remote: remote, carrier: carrier}
 	session.link.Store(s.link)
+	session.memory = keeper{to: carrier, log: s.log, encode: session.encodeState}
 	return session
 }
 
@@ -50,8 +59,12 @@ type admission struct {
 	audience audience
 	// hello is what the answer says of us, nil for nothing.
 	hello []byte
+	// reset is the reset token for the answer, nil for none.
+	reset []byte
 	// probe: the peer asks who this is and nothing else.
 	probe bool
+	// lost: the peer relies on what this end has forgotten.
+	lost bool
 	// refuse is set when the request must not be executed.
 	refuse *endpoint.Response
 }
@@ -60,6 +73,10 @@ type admission struct {
 // arrival, because a foreign client's request bears the token of an earlier one.
 func (s *serverSession) Admit(r *endpoint.Request) func(context.Context) *endpoint.Response {
 	a := s.admit(r)
+	if a.lost { // the peer begins anew, where it tells everything
+		_ = r.Conn.Close()
+		return nil
+	}
 	return func(ctx context.Context) *endpoint.Response { return s.serve(ctx, r, a) }
 }
 
@@ -67,6 +84,10 @@ func (s *serverSession) admit(r *endpoint.Request) admission {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var a admission
+	if s.wake != nil {
+		s.wake(r.Conn)
+		s.wake = nil
+	}
 	if !understood(r.Options) {
 		a.refuse = &endpoint.Response{Code: endpoint.BadOption}
 		return a
@@ -78,6 +99,9 @@ func (s *serverSession) admit(r *endpoint.Request) admission {
 			a.refuse = refusal(controlLink)
 			return a
 		}
+		if len(hello) > 0 {
+			a.reset = resetToken(s.remote)
+		}
 		a.probe = len(hello) == 0 && r.Code == endpoint.GET && !r.Options.Has(endpoint.URIPath)
 	}
 	if v, has := r.Options.GetUint(OptionVersion); has {
@@ -85,7 +109,10 @@ func (s *serverSession) admit(r *endpoint.Request) admission {
 			a.refuse = &endpoint.Response{Code: endpoint.BadOption}
 			return a
 		}
-		s.integerKeys = true
+		if !s.integerKeys {
+			s.integerKeys = true
+			s.memory.changed()
+		}
 	}
 	a.audience.gateway = s.gateway
 	switch accept, has := r.Options.GetUint(endpoint.Accept); {
@@ -105,12 +132,16 @@ func (s *serverSession) admit(r *endpoint.Request) admission {
 	a.audience.stringKeys = !s.integerKeys
 	if r.Options.Has(OptionSlot) || r.Options.Has(OptionMethod) || r.Options.Has(OptionEnvelope) {
 		// Rules of ours from a peer that never said it knows them (RFC 7252
-		// §5.4.1).
+		// §5.4.1), unless that is what we lost with an earlier life.
 		a.refuse = &endpoint.Response{Code: endpoint.BadOption}
+		a.lost = s.carrier.Incarnation() > 0
 		return a
 	}
 	if v, has := r.Options.Get(OptionAccessToken); has && len(v) > 0 { // empty is no token: elective, so ignored
-		s.sticky = tokenValue(v)
+		if token := tokenValue(v); token != s.sticky {
+			s.sticky = token
+			s.memory.changed()
+		}
 	}
 	a.token = s.sticky
 	return a
@@ -138,6 +169,7 @@ func (s *serverSession) slotToken(opts endpoint.Options, announced bool) (slot u
 		if number == anonymousSlot || number > maxSlot || !s.slots.define(number, token) {
 			return number, "", controlSlotTaken
 		}
+		s.memory.changed()
 		return number, token, 0
 	case announced, named && number == anonymousSlot:
 		// Before the peer is known a request says everything that it means.
@@ -163,6 +195,9 @@ func tokenValue(v []byte) string {
 func (s *serverSession) serve(ctx context.Context, r *endpoint.Request, a admission) *endpoint.Response {
 	if a.refuse == nil && a.probe {
 		a.refuse = &endpoint.Response{Code: endpoint.Valid}
+	}
+	if a.refuse == nil {
+		a.refuse = s.remember(r)
 	}
 	if a.refuse != nil {
 		return a.sign(a.refuse)
@@ -212,6 +247,7 @@ func (s *serverSession) watchKeys(r *endpoint.Request, to *audience) error {
 		to.stringKeys = false
 		s.mu.Lock()
 		s.integerKeys = true
+		s.memory.changed()
 		s.mu.Unlock()
 	}
 	return nil
@@ -221,6 +257,9 @@ func (s *serverSession) watchKeys(r *endpoint.Request, to *audience) error {
 func (a admission) sign(resp *endpoint.Response) *endpoint.Response {
 	if a.hello != nil {
 		resp.Options = resp.Options.Add(OptionGateway, a.hello)
+		if a.reset != nil {
+			resp.Options = resp.Options.Add(OptionReset, a.reset)
+		}
 	}
 	return resp
 }

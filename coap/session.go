@@ -3,6 +3,7 @@ package coap
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 	"sync"
 
@@ -13,14 +14,18 @@ import (
 // session is one CoAP session of a Transport, and what both of its ends know.
 type session struct {
 	conn    *endpoint.Conn
+	carrier lasting
 	profile link.Profile
 	// hello tells the peer who we are and what our link is.
-	hello []byte
+	hello  []byte
+	memory keeper
 
 	mu   sync.Mutex
 	kind PeerKind
-	// agreed: a request with hello was answered by a coapgw.
-	agreed bool
+	// agreed: a request with hello was answered by a coapgw, which goes by the link
+	// theirs, in its wire form, and has refused ours or not.
+	agreed, refused bool
+	theirs          []byte
 	// known is closed when kind is no longer PeerUnknown.
 	known chan struct{}
 	// probing holds an item while somebody asks the peer who it is.
@@ -37,14 +42,23 @@ type session struct {
 	// refusesVersion: the peer answered 4.02, most likely to option 257.
 	refusesVersion bool
 	slots          clientSlots
+	// resettable: the server has given a token by which it can end the session.
+	resettable bool
+	// silence counts the exchanges that timed out since the last answer.
+	silence int
 	// users counts exchanges under way; a session that was given up is closed
 	// when the last one ends.
 	users   int
 	givenUp bool
 }
 
-func newSession(conn *endpoint.Conn, profile link.Profile) *session {
-	return &session{conn: conn, profile: profile, hello: clientHello(profile), known: make(chan struct{}), probing: make(chan struct{}, 1)}
+func newSession(conn *endpoint.Conn, carrier lasting, profile link.Profile, log *slog.Logger) *session {
+	s := &session{
+		conn: conn, carrier: carrier, profile: profile, hello: clientHello(profile),
+		known: make(chan struct{}), probing: make(chan struct{}, 1),
+	}
+	s.memory = keeper{to: carrier, log: log, encode: s.encodeState}
+	return s
 }
 
 // enter counts an exchange; it fails when the session takes no new ones.
@@ -192,6 +206,7 @@ const (
 func (s *session) learn(resp *endpoint.Response, sig signature) verdict {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.silence = 0
 	switch {
 	case resp.Code == endpoint.BadOption && sig.version:
 		s.refusesVersion = true
@@ -209,12 +224,14 @@ func (s *session) learn(resp *endpoint.Response, sig signature) verdict {
 		switch {
 		case code.badSlot():
 			s.slots.forget(sig.token, sig.slot)
+			s.memory.changed()
 			return again
 		case code == controlLink:
 			return again
 		}
 		if sig.full && sig.slot != anonymousSlot {
 			s.slots.confirm(sig.token, sig.slot)
+			s.memory.changed()
 		}
 		return deliver
 	}
@@ -240,6 +257,7 @@ func (s *session) settle(resp *endpoint.Response) {
 	s.kind = PeerForeign
 	if resp.Options.Has(OptionGateway) {
 		s.kind = PeerGateway
+		s.memory.changed()
 	}
 	close(s.known)
 }

@@ -2,6 +2,7 @@ package coap
 
 import (
 	"context"
+	"errors"
 	"net"
 
 	"github.com/coapgw/coapgw/coap/endpoint"
@@ -43,10 +44,7 @@ func (t *Transport) session(ctx context.Context, token string) (*session, PeerKi
 			err := s.identify(ctx)
 			s.leave()
 			if err != nil {
-				if sessionLost(err) {
-					t.drop(s)
-				}
-				return nil, 0, err
+				return nil, 0, t.lose(s, err)
 			}
 		}
 	}
@@ -149,6 +147,11 @@ func (t *Transport) dial(s *slotted) {
 		s.err = err
 		return
 	}
+	carrier := lastingOf(conn)
+	kept, err := carrier.State()
+	if err != nil {
+		t.Log.Warn("what was known of the session is lost", "err", err)
+	}
 	// Close ends and awaits every session, one that was given up and is still in use
 	// too.
 	var stop func() bool
@@ -161,7 +164,14 @@ func (t *Transport) dial(s *slotted) {
 			stop()
 		}()
 	}
-	c := endpoint.New(&watchedConn{conn, over}, endpoint.Config{
+	// A session that is stored waits there for the next Transport.
+	end := func() error {
+		if t.life.Err() != nil {
+			return carrier.Suspend()
+		}
+		return conn.Close()
+	}
+	c := endpoint.New(&watchedConn{conn, over, end}, endpoint.Config{
 		Profile:       t.Profile,
 		Side:          endpoint.SideConstrained,
 		Overhead:      overhead(conn),
@@ -170,7 +180,10 @@ func (t *Transport) dial(s *slotted) {
 		Log:           t.Log,
 		Recorder:      t.Recorder,
 	})
-	s.session = newSession(c, t.Profile)
+	s.session = newSession(c, carrier, t.Profile, t.Log)
+	if err := s.restore(kept); err != nil {
+		t.Log.Warn("the peer is asked anew who it is", "err", err)
+	}
 	stop = context.AfterFunc(t.life, func() { _ = c.Close() })
 }
 
@@ -187,6 +200,44 @@ func overhead(conn net.Conn) int {
 		return o.Overhead()
 	}
 	return 0
+}
+
+// maxSilence is how many exchanges in a row may time out on a session whose server
+// can tell that it has lost it. Most likely the link was down, and the handshake of
+// another session would not have come through either.
+const maxSilence = 3
+
+// lose takes note that an exchange failed with err, and gives the session up if that
+// says that it is lost. It returns the error to go on with.
+func (t *Transport) lose(s *session, err error) error {
+	if !sessionLost(err) {
+		return err
+	}
+	if errors.Is(err, endpoint.ErrTimeout) && s.endures() {
+		return err
+	}
+	t.drop(s)
+	return &lostError{err}
+}
+
+// lostError is the failure of an exchange with which its session was given up:
+// another session may help.
+type lostError struct {
+	err error
+}
+
+// Error implements error.
+func (e *lostError) Error() string { return e.err.Error() }
+
+// Unwrap returns the cause.
+func (e *lostError) Unwrap() error { return e.err }
+
+// endures counts a timeout, and reports whether the session may live on.
+func (s *session) endures() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.silence++
+	return s.resettable && s.silence < maxSilence
 }
 
 // drop lets no new request use the session: the peer is silent or gone.

@@ -93,7 +93,8 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	token, _ := bearer(r.Header.Get("Authorization"))
 	resp, err := t.exchange(r, out, token)
-	if err != nil && idempotent(r.Method) && sessionLost(err) && r.Context().Err() == nil && out.payload.replayable() {
+	var lost *lostError
+	if errors.As(err, &lost) && idempotent(r.Method) && r.Context().Err() == nil && out.payload.replayable() {
 		// The other end may have lost the session while nobody looked.
 		resp, err = t.exchange(r, out, token)
 	}
@@ -134,9 +135,7 @@ func (t *Transport) exchange(r *http.Request, out *outgoing, token string) (*htt
 			verdict, sent, err = again, false, nil
 		}
 		if err != nil {
-			if sessionLost(err) {
-				t.drop(s)
-			}
+			err = t.lose(s, err)
 			s.leave()
 			return nil, err
 		}
@@ -173,7 +172,10 @@ func (t *Transport) send(r *http.Request, s *session, kind PeerKind, out *outgoi
 		_ = closeBody(resp.Body)
 		return nil, deliver, &endpoint.BlockError{Code: resp.Code, Reason: "the peer has lost the transfer"}
 	}
-	if s.learn(resp, sig) == again {
+	verdict := s.learn(resp, sig)
+	s.takeReset(resp)
+	_ = s.memory.keep() // a session that is not stored ends with the process
+	if verdict == again {
 		_ = closeBody(resp.Body)
 		return nil, again, nil
 	}

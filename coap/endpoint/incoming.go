@@ -66,6 +66,7 @@ func emptyMessage(t Type, mid uint16) []byte {
 type incoming struct {
 	c    *Conn
 	m    Message // the request, options checked
+	data []byte  // as it arrived
 	hash uint64
 	mark *mark  // nil when there was no room for one
 	key  uint64 // of the block-wise transfer that it belongs to or starts
@@ -84,7 +85,7 @@ type incoming struct {
 
 // receiveRequest handles a request, on the reading goroutine.
 func (c *Conn) receiveRequest(m *Message, data []byte) {
-	in := &incoming{c: c, m: *m, hash: c.seen.hash(data)}
+	in := &incoming{c: c, m: *m, data: data, hash: c.seen.hash(data)}
 	if m.Type == NonConfirmable && m.Options.Has(QBlock2) {
 		// It may be repeated without harm, and leaves no trace.
 		c.mu.Lock()

@@ -39,6 +39,9 @@ func (c *Conn) serve(in *incoming) {
 		Confirmable: in.m.Type == Confirmable,
 		token:       in.m.Token,
 	}
+	if r.Code == POST {
+		r.Fingerprint = fingerprintOf(in.data)
+	}
 	if v, ok := in.m.Options.GetUint(Observe); ok && v <= 1 && (r.Code == GET || r.Code == FETCH) {
 		r.Observe = ObserveRegister + ObserveAction(v) // RFC 7641 §2, RFC 8132 §2.4
 		r.key, r.szx = in.transferKey(), in.maxSZX()

@@ -1,0 +1,76 @@
+package coap
+
+import (
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/coapgw/coapgw/coap/endpoint"
+)
+
+// maxBegun bounds the requests of a session that are remembered as begun. A client
+// repeats what was not acknowledged, which on a slow link is one message, and NSTART
+// on any other.
+const maxBegun = 64
+
+// begunRequests are the POSTs that a session has begun to execute, oldest first. The
+// message layer recognises a message that is repeated while the server lives; these
+// are kept for the case that it dies in between, for a POST must not be done twice.
+type begunRequests []begunRequest
+
+type begunRequest struct {
+	fingerprint endpoint.Fingerprint
+	at          time.Time
+	// earlier: it was begun in an earlier life of the server.
+	earlier bool
+}
+
+// add remembers a request. It reports false for one that was begun in an earlier life
+// and may have been executed. lifetime is EXCHANGE_LIFETIME (RFC 7252 §4.8.2): then
+// nobody repeats it any more.
+func (b *begunRequests) add(f endpoint.Fingerprint, now time.Time, lifetime time.Duration) bool {
+	*b = slices.DeleteFunc(*b, func(r begunRequest) bool { return now.Sub(r.at) > lifetime })
+	if slices.ContainsFunc(*b, func(r begunRequest) bool { return r.earlier && r.fingerprint == f }) {
+		return false
+	}
+	if len(*b) >= maxBegun {
+		*b = slices.Delete(*b, 0, 1)
+	}
+	*b = append(*b, begunRequest{fingerprint: f, at: now})
+	return true
+}
+
+// remember makes durable what the peer may rely on when it has the answer to r; and of a
+// POST, before it has an effect, that it was begun, and that no earlier datagram can
+// be sent again by somebody who recorded it. It returns the response to a request that
+// must not be executed.
+func (s *serverSession) remember(r *endpoint.Request) *endpoint.Response {
+	if r.Code != endpoint.POST || !s.carrier.Durable() {
+		// Whatever was not stored the peer learns as unknown, and tells again.
+		_ = s.memory.keep()
+		return nil
+	}
+	s.mu.Lock()
+	fresh := s.begun.add(r.Fingerprint, time.Now(), s.link.Load().profile.ExchangeLifetime())
+	s.memory.changed()
+	s.mu.Unlock()
+	if !fresh {
+		return s.failure(&Error{
+			Status: http.StatusGatewayTimeout, ErrCode: "M_UNKNOWN",
+			Message: "the gateway was restarted while it handled this request, which may have been carried out",
+		}, audience{gateway: true})
+	}
+	marked := make(chan error, 1)
+	go func() { marked <- s.carrier.Mark() }() // both share one write
+	err := s.memory.keep()
+	if failed := <-marked; err == nil {
+		err = failed
+	}
+	if err != nil {
+		return s.failure(&Error{
+			Status: http.StatusServiceUnavailable, ErrCode: "M_UNKNOWN",
+			Message: "the gateway cannot write to its store of sessions",
+		}, audience{gateway: true})
+	}
+	return nil
+}
