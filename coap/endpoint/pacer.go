@@ -44,8 +44,9 @@ func (c *Conn) write(kind trace.Kind, data []byte) {
 // sendBulk sends one of many messages that are not confirmable, and waits until it
 // has been handed to the link: no sooner than what was sent before has left, and
 // what has a higher priority. So whoever calls it again at once fills the link, and
-// neither its queue nor memory. After an error of ctx, and ErrClosed, the message
-// was not sent.
+// neither its queue nor memory. On a half-duplex link a side sees too late whose turn
+// it is: what is sent there without any answer must fit the queue. After an error of
+// ctx, and ErrClosed, the message was not sent.
 func (c *Conn) sendBulk(ctx context.Context, cl class, kind trace.Kind, data []byte) error {
 	p := &packet{kind: kind, class: cl, data: data, left: make(chan struct{})}
 	c.send(p)

@@ -45,7 +45,7 @@ func TestStockParametersFail(t *testing.T) {
 		{"hf-s5066-75", "connect", []string{flights}},
 		{"hf-vara500", "connect", []string{flights}},
 		{"fosdem-100bps", "connect", []string{flights}},
-		{"leo-pass", "sync", []string{flights, oversize}},
+		{"leo-pass", "sync", []string{flights, oversize, twice}},
 		{"iridium-sbd", "connect", []string{flights}},
 	} {
 		t.Run(tt.profile, func(t *testing.T) {
