@@ -54,6 +54,7 @@ func in(t *testing.T, delay time.Duration, cfg Config, f func(t *testing.T, w *w
 			for _, c := range w.clients {
 				assert.NoError(t, c.Close())
 			}
+			l := w.listener // a test may have put another in the place of the first
 			assert.NoError(t, l.Close())
 			synctest.Wait()
 			assert.Empty(t, l.sessions)
