@@ -5,6 +5,9 @@
 # make budgets
 #             bytes of each operation over coapgw, HTTPS/1.1 and HTTP/2 with gzip, into
 #             testdata and README
+# make links  how long things take on each link, over coapgw and over HTTPS, into
+#             testdata and docs/links.md (some minutes), and the plots
+# make plots  docs/img from the tables in testdata
 # make soak   the tests over and over under the race detector, a session over every
 #             link with SEEDS seeds, one in real time over each of SLOW, then long
 #             fuzzing
@@ -23,7 +26,7 @@ MODULES := $(filter-out ./tools ./conformance/dendrite,$(patsubst %/go.mod,%,$(s
 # mautrix finds its cryptography in Go, not in C, by this tag.
 TAGS := -tags goolm
 
-.PHONY: test check fmt vet staticcheck unit conformance nested fuzz bench budgets soak clean
+.PHONY: test check fmt vet staticcheck unit conformance nested fuzz bench budgets links plots soak clean
 
 test: check unit conformance nested fuzz
 
@@ -64,6 +67,14 @@ budgets:
 	$(GO) -C conformance/https test -count 1 -run 'TestBytes$$' . -update
 	$(GO) test -count 1 ./conformance/budgets -update
 	@sed -n '/<!-- budgets/,/<!-- .budgets/p' README.md
+
+links:
+	$(GO) -C conformance/https test -count 1 -timeout 60m . -update
+	$(GO) test -count 1 -timeout 60m ./conformance/delivery -update
+	$(MAKE) plots
+
+plots:
+	$(GO) -C conformance/plots run .
 
 soak:
 	$(GO) test -race -count $(SOAK) -timeout 0 ./...

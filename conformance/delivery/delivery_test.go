@@ -83,6 +83,15 @@ func TestOn(t *testing.T) {
 	assert.Equal(t, []string{"connect", "send", "message", "idle"}, on("iridium-sbd"))
 }
 
+func TestLess(t *testing.T) {
+	order := []delivery.Cost{{Took: 1, Up: 2, Down: 2}, {Took: 1, Up: 1, Down: 4}, {Took: 2}, {Failed: true}}
+	for i, a := range order {
+		for j, b := range order {
+			assert.Equal(t, i < j, a.Less(b), "%v, %v", a, b)
+		}
+	}
+}
+
 func TestMedian(t *testing.T) {
 	costs := []delivery.Cost{{Took: 3, Up: 1, Down: 9}, {Failed: true}, {Took: 1, Up: 3, Down: 7}, {Took: 2, Up: 2, Down: 8}}
 	assert.Equal(t, delivery.Cost{Took: 2, Up: 2, Down: 8}, delivery.Median(costs))

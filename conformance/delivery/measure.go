@@ -47,6 +47,18 @@ type Cost struct {
 	Failed bool
 }
 
+// Less reports whether c is the better cost: sooner, or fewer bytes in the same
+// time.
+func (c Cost) Less(other Cost) bool {
+	switch {
+	case c.Failed || other.Failed:
+		return !c.Failed
+	case c.Took != other.Took:
+		return c.Took < other.Took
+	}
+	return c.Up+c.Down < other.Up+other.Down
+}
+
 // failed is the cost of a step that failed.
 var failed = Cost{Failed: true}
 

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/coapgw/coapgw/conformance/https/tcpnet"
 	"github.com/coapgw/coapgw/conformance/operations"
 	"github.com/coapgw/coapgw/internal/linkemu"
 )
@@ -64,7 +65,7 @@ func (n *pair) begin(t *testing.T, b operations.Begin) {
 // measure returns what an operation costs, with all that follows the last answer.
 func measure(t *testing.T, p protocol, op operations.Operation) traffic {
 	d := linkemu.Direction{Rate: 10e6, Delay: 20 * time.Millisecond}
-	n := newPair(t, p, linkemu.Config{Up: d, Down: d})
+	n := newPair(t, p, linkemu.Config{Up: d, Down: d}, tcpnet.CUBIC)
 	defer n.close(t)
 	n.begin(t, op.Begin)
 	before := n.traffic()

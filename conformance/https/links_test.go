@@ -9,6 +9,7 @@ import (
 
 	"github.com/coapgw/coapgw/coap/link"
 	"github.com/coapgw/coapgw/conformance/delivery"
+	"github.com/coapgw/coapgw/conformance/https/tcpnet"
 )
 
 const (
@@ -53,11 +54,18 @@ func TestLinks(t *testing.T) {
 	checkLinks(t, rows)
 }
 
-// run takes a step over a link.
+// run takes a step over a link, with each kind of congestion control, and returns
+// the better cost: neither is the better one on all links.
 func run(t *testing.T, p protocol, profile link.Profile, step delivery.Step, seed uint64) delivery.Cost {
-	n := newPair(t, p, delivery.Link(profile, seed))
-	defer n.close(t)
-	return step.Measure(n)
+	best := delivery.Cost{Failed: true}
+	for _, k := range []tcpnet.Control{tcpnet.CUBIC, tcpnet.NewReno} {
+		n := newPair(t, p, delivery.Link(profile, seed), k)
+		if c := step.Measure(n); c.Less(best) {
+			best = c
+		}
+		n.close(t)
+	}
+	return best
 }
 
 // checkLinks compares rows with those of the table that have the same names.

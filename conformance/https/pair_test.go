@@ -65,10 +65,10 @@ var _ delivery.Pair = (*pair)(nil)
 
 // newPair joins a client and a homeserver that have never met. Cryptography draws
 // from the seed of the link.
-func newPair(t *testing.T, p protocol, l linkemu.Config) *pair {
+func newPair(t *testing.T, p protocol, l linkemu.Config, k tcpnet.Control) *pair {
 	cryptotest.SetGlobalRandom(t, l.Seed)
 	c := newChain(t)
-	n := &pair{Network: tcpnet.New(l, control(l)), protocol: p, served: make(chan error, 1)}
+	n := &pair{Network: tcpnet.New(l, k), protocol: p, served: make(chan error, 1)}
 	n.client = &http.Transport{
 		DialContext: n.DialContext, TLSClientConfig: &tls.Config{RootCAs: c.roots},
 		DisableCompression: !p.http2, Protocols: p.enabled(),
@@ -81,15 +81,6 @@ func newPair(t *testing.T, p protocol, l linkemu.Config) *pair {
 	require.NoError(t, err)
 	go func() { n.served <- n.server.ServeTLS(listener, "", "") }()
 	return n
-}
-
-// control is how TCP does best over the link: see tcpnet.
-func control(l linkemu.Config) tcpnet.Control {
-	const broadband = 1e6
-	if min(l.Up.Rate, l.Down.Rate) < broadband {
-		return tcpnet.NewReno
-	}
-	return tcpnet.CUBIC
 }
 
 // close ends the pair.
