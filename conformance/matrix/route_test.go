@@ -28,6 +28,7 @@ type route struct {
 	// links the gateway has a session of its own.
 	transport func() http.RoundTripper
 	watch     *watch
+	joins     bool     // it may answer identical requests alike: see package join
 	logs      []string // files that the gateway's programs wrote, at level debug
 }
 
@@ -71,7 +72,7 @@ func openPair(ctx context.Context, homeserverURL, dir string) (route, func() err
 		return route{}, nil, errors.Join(err, serve.Stop())
 	}
 	stop := func() error { return errors.Join(connect.Stop(), serve.Stop()) }
-	return route{baseURL: connect.URL(), logs: []string{connect.LogPath(), serve.LogPath()}}, stop, nil
+	return route{baseURL: connect.URL(), joins: true, logs: []string{connect.LogPath(), serve.LogPath()}}, stop, nil
 }
 
 // openTransport links coap.Transport into every client; the far side is coapgw

@@ -67,15 +67,20 @@ func (w *watch) close() error {
 func (w *watch) begin() { w.arrive.Take() }
 
 // verify compares everything that the clients saw with what the homeserver saw,
-// and returns how many exchanges that were. Call it after close.
-func (w *watch) verify() (int, error) {
+// and returns how many exchanges that were. joins says that the route may answer
+// identical requests alike. Call it after close.
+func (w *watch) verify(joins bool) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	var sent []recorder.Exchange
 	for _, tap := range w.taps {
 		sent = append(sent, tap.Exchanges()...)
 	}
-	pairs, err := recorder.Match(sent, w.arrive.Exchanges())
+	match := recorder.Match
+	if joins {
+		match = recorder.MatchJoined
+	}
+	pairs, err := match(sent, w.arrive.Exchanges())
 	errs := []error{err}
 	for _, p := range pairs {
 		if p.Client.Err != nil || p.Server.Err != nil {
