@@ -18,9 +18,11 @@ import (
 	"github.com/coapgw/coapgw/internal/linkemu"
 )
 
+// nic is the network card of each host.
+const nic tcpip.NICID = 1
+
 const (
-	nic       tcpip.NICID = 1
-	httpsPort             = 443
+	httpsPort = 443
 	// ethernetMTU is the MTU of a link that has none.
 	ethernetMTU = 1500
 	// receiveBuffer and maxReceiveBuffer are those of Linux (tcp_rmem).
