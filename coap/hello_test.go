@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -136,6 +137,51 @@ func TestRefusedLink(t *testing.T) {
 		assert.Equal(t, 1, bytes.Count(log.Bytes(), []byte("a link asks for more than is granted")))
 		assert.Contains(t, log.String(), "link=hf-vara500")
 	})
+}
+
+// TestLinkToldByManyAtOnce: requests that begin before the first answer all tell the
+// link. Each is executed once, whether the link is granted or not, and whatever the
+// datagrams that come twice.
+func TestLinkToldByManyAtOnce(t *testing.T) {
+	for _, slowest := range []string{"hf-vara500", "geo-vsat"} {
+		t.Run(slowest, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var executed atomic.Int32
+				told := profile(t, "base=hf-vara500,rate-up=0,rate-down=0,nstart=4,min-gap=0s")
+				l := newPipeListener(nil)
+				server := &coap.Server{
+					Bounds:  link.BoundsOf(profile(t, slowest)),
+					Handler: http.HandlerFunc(func(http.ResponseWriter, *http.Request) { executed.Add(1) }),
+				}
+				ctx, stop := context.WithCancel(t.Context())
+				served := make(chan error)
+				go func() { served <- server.Serve(ctx, l) }()
+				rt := &coap.Transport{Profile: told, Dial: func(ctx context.Context) (net.Conn, error) {
+					c, err := l.Dial(ctx)
+					return doubled{c}, err
+				}}
+				var all sync.WaitGroup
+				for range 4 {
+					all.Go(func() { assert.Equal(t, 200, status(t, rt, "POST", "/x", "a", "")) })
+				}
+				all.Wait()
+				require.NoError(t, rt.Close())
+				stop()
+				require.NoError(t, <-served)
+				assert.EqualValues(t, 4, executed.Load())
+			})
+		})
+	}
+}
+
+// doubled is a connection that sends each datagram twice, the second time later.
+type doubled struct{ net.Conn }
+
+// Write implements net.Conn.
+func (d doubled) Write(b []byte) (int, error) {
+	again := bytes.Clone(b)
+	time.AfterFunc(time.Second, func() { _, _ = d.Conn.Write(again) }) // it may be closed by then
+	return d.Conn.Write(b)
 }
 
 // TestRefusedClientRepeatsNoLonger: a client whose link was refused sends nothing
