@@ -16,6 +16,7 @@ import (
 
 type connectCmd struct {
 	config.Connect
+	config.State
 	config.Link
 	config.Limits
 	config.Log
@@ -64,6 +65,15 @@ func (c *connectCmd) Run(ctx context.Context, std streams) (err error) {
 		pairingFile = ""
 	}
 	warnExposed(log, pairingFile, c.PSKKeyFile, c.Peer.Key, c.TLSKey)
+	state, err := gateway.OpenState(c.State)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, state.Close()) }()
+	if security != nil {
+		security.Store = state.Sessions()
+		security.SessionName = strings.Join(addresses, ",") + "/" + security.Identity
+	}
 	dialer := &gateway.Dialer{Routes: gateway.UDPRoutes(addresses...), Security: security, Profile: profile, Log: log}
 	transport := &coap.Transport{Dial: dialer.Dial, Profile: profile, FoldV3: c.FoldV3, MaxBody: c.MaxBody, Log: log}
 	defer func() { err = errors.Join(err, transport.Close()) }()

@@ -15,6 +15,7 @@ import (
 
 type serveCmd struct {
 	config.Serve
+	config.State
 	config.Link
 	config.Limits
 	config.Log
@@ -33,7 +34,7 @@ It needs no --link for clients that are coapgw too: each tells its own.`
 }
 
 // Run serves until ctx ends.
-func (c *serveCmd) Run(ctx context.Context, std streams) error {
+func (c *serveCmd) Run(ctx context.Context, std streams) (err error) {
 	for _, check := range []func() error{c.Serve.Check, c.Limits.Check} {
 		if err := check(); err != nil {
 			return err
@@ -63,7 +64,15 @@ func (c *serveCmd) Run(ctx context.Context, std streams) error {
 	if err != nil {
 		return err
 	}
-	warnExposed(log, c.PSKFile, c.Key)
+	warnExposed(log, c.PSKFile, c.Serve.Key)
+	state, err := gateway.OpenState(c.State)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, state.Close()) }()
+	if security != nil {
+		security.Store = state.Sessions()
+	}
 	handler := gateway.NewServe(gateway.ServeOptions{
 		Homeserver:      homeserver,
 		Advertise:       advertise,

@@ -13,6 +13,7 @@ import "time"
 type Config struct {
 	Serve   Serve
 	Connect Connect
+	State   State
 	Link    Link
 	Relay   Relay
 	Demo    Demo
@@ -97,6 +98,15 @@ type Connect struct {
 	// KeepAnswers bounds the answers kept in memory for clients that gave up on
 	// them, in bytes; 0 keeps none, and a request ends with its client.
 	KeepAnswers int `help:"Bytes of memory for answers that came after their client had given up: when it asks again, they are there. 0: a request ends with its client." placeholder:"BYTES"`
+}
+
+// State is where sessions are kept beyond the life of the program.
+type State struct {
+	// File names the file of sessions; empty keeps none.
+	File string `name:"state" help:"File that keeps sessions over a restart, so that none needs another handshake. Leave it out of backups: an old copy that is put back gives sessions away. By default sessions end with the program." placeholder:"FILE" type:"path"`
+	// Key names the file with the key under which File is encrypted; empty means the
+	// name of File with .key behind it.
+	Key string `name:"state-key" help:"File with the key that encrypts --state; made when there is none. By default the name of --state with .key behind it." placeholder:"FILE" type:"path"`
 }
 
 // Link says what is known of the constrained link.

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"sync"
 
 	"github.com/coapgw/coapgw/coap/link"
 	"github.com/coapgw/coapgw/dtls"
@@ -20,12 +21,17 @@ type Dialer struct {
 	// into an emulated link.
 	Routes func(ctx context.Context) ([]Route, error)
 	// Security says how the server is known; nil dials coap:// without
-	// encryption. Dialer sets its Profile and Log.
+	// encryption. Dialer sets its Profile and Log. With a Store, it goes on with the
+	// session that an earlier program left there, and keeps one session at a time.
 	Security *dtls.Config
 	// Profile is the link to the server.
 	Profile link.Profile
 	// Log receives what an operator should know; nil discards it.
 	Log *slog.Logger
+
+	mu sync.Mutex
+	// keeping: a session that lives is the one in the store.
+	keeping bool
 }
 
 // Route is one way to a server.
@@ -67,11 +73,71 @@ func (d *Dialer) dial(ctx context.Context, r Route) (net.Conn, error) {
 	}
 	cfg := *d.Security
 	cfg.Profile, cfg.Log = d.Profile, d.Log
+	release := d.keep(&cfg)
+	if cfg.Store != nil {
+		conn, err := dtls.Resume(pc, r.Peer, cfg)
+		if err == nil {
+			return &keptConn{conn, release}, nil
+		}
+		if !errors.Is(err, dtls.ErrNoSession) {
+			d.log().Warn("the stored session cannot be used", "err", err)
+		}
+		if pc, err = r.Open(); err != nil { // Resume has closed the first
+			release()
+			return nil, err
+		}
+	}
 	conn, err := dtls.Dial(ctx, pc, r.Peer, cfg)
 	if err != nil {
+		release()
 		return nil, err // not conn, which would be a nil *dtls.Conn in an interface
 	}
-	return conn, nil
+	return &keptConn{conn, release}, nil
+}
+
+func (d *Dialer) log() *slog.Logger {
+	if d.Log == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return d.Log
+}
+
+// keep lets cfg have its store if no other session is in it. release must be called
+// when the session has ended, or has not come to be.
+func (d *Dialer) keep(cfg *dtls.Config) (release func()) {
+	if cfg.Store == nil {
+		return func() {}
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.keeping {
+		cfg.Store = nil
+		return func() {}
+	}
+	d.keeping = true
+	return sync.OnceFunc(func() {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		d.keeping = false
+	})
+}
+
+// keptConn is the session in the store until it is closed.
+type keptConn struct {
+	*dtls.Conn
+	release func()
+}
+
+// Close ends the session.
+func (c *keptConn) Close() error {
+	defer c.release()
+	return c.Conn.Close()
+}
+
+// Suspend leaves the session to another program.
+func (c *keptConn) Suspend() error {
+	defer c.release()
+	return c.Conn.Suspend()
 }
 
 // UDPRoutes returns routes to servers named "host:port", best first. Names are
