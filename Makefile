@@ -66,6 +66,7 @@ bench:
 budgets:
 	$(GO) -C conformance/https test -count 1 -run 'TestBytes$$' . -update
 	$(GO) test -count 1 ./conformance/budgets -update
+	$(MAKE) plots
 	@sed -n '/<!-- budgets/,/<!-- .budgets/p' README.md
 
 links:
