@@ -24,26 +24,46 @@ func Dial(ctx context.Context, pc net.PacketConn, peer net.Addr, cfg Config) (*C
 		return nil, err
 	}
 	link := newClientLink(pc, peer, cfg)
-	p := &pipe{in: link.early, out: link.attempt, local: link.localAddr}
-	c, err := pion.ClientWithOptions(p, peer, clientOptions(cfg)...)
-	if err != nil {
-		link.close()
-		return nil, fmt.Errorf("dtls: configuration not accepted: %w", err)
-	}
 	link.start()
 	ctx, cancel := context.WithTimeout(ctx, cfg.Profile.HandshakeTimeout)
 	defer cancel()
+	for attempt := 1; ; attempt++ {
+		conn, err := link.shake(ctx, peer, cfg)
+		if err == nil {
+			return conn, nil
+		}
+		// A busy server that had to let a handshake go says so.
+		if link.alert.Load() != alertInternalError || attempt == maxAttempts || ctx.Err() != nil {
+			link.close()
+			return nil, err
+		}
+		link.again()
+	}
+}
+
+// maxAttempts bounds the handshakes of one Dial.
+const maxAttempts = 8
+
+// shake runs one handshake.
+func (l *clientLink) shake(ctx context.Context, peer net.Addr, cfg Config) (*Conn, error) {
+	p := &pipe{in: l.early, out: l.attempt, local: l.localAddr}
+	c, err := pion.ClientWithOptions(p, peer, clientOptions(cfg)...)
+	if err != nil {
+		return nil, fmt.Errorf("dtls: configuration not accepted: %w", err)
+	}
 	if err := c.HandshakeContext(ctx); err != nil {
 		c.Close()
-		link.close()
-		return nil, link.explain(ctx, peer, err)
+		return nil, l.explain(ctx, peer, err)
 	}
-	conn, err := link.establish(c, p, cfg)
-	if err != nil {
-		link.close()
-		return nil, err
-	}
-	return conn, nil
+	return l.establish(c, p, cfg)
+}
+
+// again prepares for another handshake.
+func (l *clientLink) again() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.early = newInbox()
+	l.alert.Store(0)
 }
 
 // establish makes a session of a completed handshake.

@@ -132,7 +132,12 @@ func (l *Listener) greet(h clientHello, from net.Addr) *association {
 	// ClientHello that anyone can have sent, none that has proven its address
 	// gives way.
 	restarted := s != nil && s.pending != nil
-	if !h.first || l.ctx.Err() != nil || (restarted && s.pending.cookied.Load()) || !l.makeRoom() {
+	if !h.first {
+		l.stats.refused.Add(1)
+		l.sayLost(from)
+		return nil
+	}
+	if l.ctx.Err() != nil || (restarted && s.pending.cookied.Load()) || l.full(key) || !l.makeRoom() {
 		l.stats.refused.Add(1)
 		return nil
 	}
@@ -143,7 +148,7 @@ func (l *Listener) greet(h clientHello, from net.Addr) *association {
 	}
 	a := l.newAssociation(id)
 	a.random, a.site = h.random, key
-	a.cookie = len(l.halfOpen) >= l.cfg.MaxCookieless || !l.keyed(h)
+	a.cookie = l.cookie(key, h)
 	ctx, cancel := context.WithCancel(l.ctx)
 	a.cancel = cancel
 	a.shaking = &pipe{in: a.early, out: a.send, local: a.localAddr, inspect: a.inspect}
@@ -157,6 +162,7 @@ func (l *Listener) greet(h clientHello, from net.Addr) *association {
 	l.bySite[key] = s // dropping may have removed it
 	l.byCID[id] = a
 	l.halfOpen[a] = struct{}{}
+	l.admission.begin(key)
 	l.work.Go(func() { l.shake(ctx, a, from) })
 	return a
 }
@@ -186,6 +192,24 @@ func (l *Listener) makeRoom() bool {
 	return false
 }
 
+// sayLost answers a ClientHello with a cookie of a handshake that had to give way,
+// with less than came: without an answer the client would repeat it until its
+// handshake times out.
+func (l *Listener) sayLost(to net.Addr) {
+	alert := []byte{typeAlert, versionMajor, versionMinor, 0, 0, 0, 0, 0, 0, 0, 0, 0, alertSize, alertFatal, alertInternalError}
+	if _, err := l.pc.WriteTo(alert, to); err != nil {
+		l.stats.sendErrors.Add(1)
+	}
+}
+
+// settled notes that a handshake is not under way any more.
+func (l *Listener) settled(a *association) {
+	if _, ok := l.halfOpen[a]; ok {
+		delete(l.halfOpen, a)
+		l.admission.end(a.site)
+	}
+}
+
 // drop takes a handshake out of every table and stops it.
 func (l *Listener) drop(a *association) {
 	l.remove(a)
@@ -206,7 +230,7 @@ func (l *Listener) forget(a *association, stored bool) {
 
 func (l *Listener) remove(a *association) {
 	a.stage = gone
-	delete(l.halfOpen, a)
+	l.settled(a)
 	delete(l.sessions, a)
 	if l.byCID[a.id] == a {
 		delete(l.byCID, a.id)

@@ -26,15 +26,16 @@ type Listener struct {
 	// populated tells the reaper that there are sessions.
 	populated chan struct{}
 
-	mu       sync.Mutex
-	ids      cidAllocator
-	resets   resetter
-	byCID    map[cid]*association
-	stored   map[cid]struct{} // sessions that rest in the store
-	waking   int              // sessions on their way out of it
-	bySite   map[addrKey]*site
-	halfOpen map[*association]struct{}
-	sessions map[*association]struct{}
+	mu        sync.Mutex
+	ids       cidAllocator
+	resets    resetter
+	admission admission
+	byCID     map[cid]*association
+	stored    map[cid]struct{} // sessions that rest in the store
+	waking    int              // sessions on their way out of it
+	bySite    map[addrKey]*site
+	halfOpen  map[*association]struct{}
+	sessions  map[*association]struct{}
 
 	stats tally
 }
@@ -77,13 +78,14 @@ func Listen(pc net.PacketConn, cfg Config) (*Listener, error) {
 
 		populated: make(chan struct{}, 1),
 
-		ids:      newCIDAllocator(),
-		resets:   newResetter(resetKey),
-		stored:   stored,
-		byCID:    map[cid]*association{},
-		bySite:   map[addrKey]*site{},
-		halfOpen: map[*association]struct{}{},
-		sessions: map[*association]struct{}{},
+		ids:       newCIDAllocator(),
+		resets:    newResetter(resetKey),
+		admission: newAdmission(),
+		stored:    stored,
+		byCID:     map[cid]*association{},
+		bySite:    map[addrKey]*site{},
+		halfOpen:  map[*association]struct{}{},
+		sessions:  map[*association]struct{}{},
 	}
 	l.work.Go(l.read)
 	l.work.Go(l.reap)
@@ -283,7 +285,7 @@ func (l *Listener) promote(a *association, conn *Conn) (ending []func() error, o
 	if a.stage != handshaking {
 		return nil, false
 	}
-	delete(l.halfOpen, a)
+	l.settled(a)
 	ending = l.admit(a, conn)
 	if s := l.bySite[a.site]; s != nil && s.pending == a {
 		old := s.current

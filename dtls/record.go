@@ -28,6 +28,7 @@ const (
 
 	alertWarning, alertFatal = 1, 2
 	alertCloseNotify         = 0
+	alertInternalError       = 80
 	alertUnknownIdentity     = 115 // unknown_psk_identity, RFC 4279 §6
 )
 
