@@ -71,6 +71,9 @@ func (x *exchange) upload(ctx context.Context, r *Request, first Message, szx ui
 		first.Payload = buf[:n]
 		return x.request(ctx, &first)
 	}
+	if x.c.terms().peerKnown {
+		return x.uploadInBulk(ctx, r, first, szx, &src, buf[:n])
+	}
 	tag, key := x.c.claim(first.Code, first.Options, false)
 	defer x.c.unclaim(key)
 	x.tag = tag

@@ -31,12 +31,11 @@ type congestion struct {
 // lossFactor is how much more than the profile's mean is still explained by it.
 const lossFactor = 3
 
-func newCongestion(p path, loss link.GilbertElliott, blockSize int) congestion {
-	g := congestion{window: float64(p.window), most: float64(min(maxWindowBytes/blockSize, maxWindowBlocks)), loss: loss}
+func newCongestion(p path, loss link.GilbertElliott) congestion {
+	g := congestion{window: float64(p.window), most: float64(p.most), loss: loss}
 	g.slow = g.most
 	if p.interval > 0 {
 		g.full = g.window
-		g.most = g.window
 	}
 	return g
 }

@@ -55,6 +55,7 @@ type Conn struct {
 	uploads     []*upload           // of the peer
 	downloads   []*download         // of the peer
 	sending     map[token]*bulkSend // responses under way in Q-Block2 blocks
+	gets        []*bulkGet          // request bodies of the peer in Q-Block1 blocks
 	bulkIDs     uint16              // see bulkID
 	observers   map[token]*Observer
 	// observeSequence is the next number of a notification (RFC 7641 §4.4).
@@ -234,6 +235,9 @@ func (c *Conn) sweep() {
 		default:
 			c.dropDownload(d)
 		}
+	}
+	if !down {
+		c.sweepGets(now)
 	}
 	for _, u := range slices.Clone(c.uploads) {
 		switch {

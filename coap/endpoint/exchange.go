@@ -31,6 +31,9 @@ type exchange struct {
 	// bulk is the body of the response when it comes in Q-Block2 blocks; guarded by
 	// c.mu.
 	bulk *bulkBody
+	// putting is the body of the request when it goes in Q-Block1 blocks; guarded by
+	// c.mu.
+	putting *bulkPut
 	// observation is what else responses with this token may be for; guarded by
 	// c.mu.
 	observation *Observation
@@ -83,8 +86,8 @@ func (x *exchange) end() {
 		return
 	}
 	delete(x.c.exchanges, x.token)
-	if x.bulk != nil {
-		// Blocks may be under way, and nothing but the token tells whose they are.
+	if x.bulk != nil || x.putting != nil {
+		// Blocks or reports may be under way, and nothing but the token tells whose they are.
 		x.c.tokens.rest(x.token, time.Now().Add(x.c.terms().profile.NonLifetime()))
 	} else if t := x.unanswered; t != nil {
 		x.c.tokens.abandon(x.token, t.mid, x.c.received)
@@ -169,6 +172,9 @@ func (c *Conn) receiveAck(m *Message, bytes int) {
 	case m.Code == Empty:
 		c.measure(t, m, bytes)
 		c.settle(t, nil)
+	case m.Options.Has(QBlock1):
+		c.settle(t, nil)
+		c.exchanges[tokenOf(m.Token)].receiveContinue(m)
 	case c.receiveBulk(c.exchanges[tokenOf(m.Token)], m):
 		c.settle(t, nil)
 	default:
@@ -186,7 +192,7 @@ func (c *Conn) receiveResponse(m *Message, data []byte) {
 	h := c.seen.hash(data)
 	now := time.Now()
 	c.mu.Lock()
-	if m.Type == NonConfirmable && c.receiveBulk(c.exchanges[tokenOf(m.Token)], m) {
+	if m.Type == NonConfirmable && (c.exchanges[tokenOf(m.Token)].receiveContinue(m) || c.receiveBulk(c.exchanges[tokenOf(m.Token)], m)) {
 		c.mu.Unlock()
 		return
 	}

@@ -24,17 +24,14 @@ type gathering struct {
 	unread  [][]byte          // blocks below next, for the reader
 	waiting int               // bytes of unread
 	ahead   int               // bytes of early
+	limit   int               // of waiting and ahead together
 }
-
-// maxGathered bounds the bytes that wait, and with a share for each block of small
-// size, their number.
-const maxGathered = 2 * maxWindowBytes
 
 // size is the length of a block that is not the last.
 func (g *gathering) size() int { return block{szx: g.szx}.size() }
 
 // full reports whether the reader must read before more is asked for.
-func (g *gathering) full() bool { return g.waiting >= maxGathered/2 }
+func (g *gathering) full() bool { return g.waiting >= g.limit/2 }
 
 // complete reports whether all blocks came.
 func (g *gathering) complete() bool { return g.ended && g.next == g.high }
@@ -57,7 +54,7 @@ func (g *gathering) add(b block, payload []byte, now time.Time) (fresh bool, err
 		return false, g.fail("block does not belong to the body")
 	}
 	awaited := b.num == g.next
-	tooFar := b.num >= g.next+2*maxWindowBlocks || g.waiting+g.ahead+len(payload) > maxGathered
+	tooFar := b.num >= g.next+2*maxWindowBlocks || g.waiting+g.ahead+len(payload) > g.limit
 	if g.has(b.num) || tooFar && !awaited {
 		return false, nil
 	}

@@ -75,7 +75,9 @@ type incoming struct {
 
 	block1, block2       block
 	hasBlock1, hasBlock2 bool
-	reports              bool // on a response in Q-Block2 blocks
+	reports              bool  // on a response in Q-Block2 blocks
+	qBlock1              block // of a body in Q-Block1 blocks
+	hasQBlock1           bool
 
 	// Guarded by c.mu:
 	acknowledged bool // by an empty acknowledgement
@@ -86,13 +88,16 @@ type incoming struct {
 // receiveRequest handles a request, on the reading goroutine.
 func (c *Conn) receiveRequest(m *Message, data []byte) {
 	in := &incoming{c: c, m: *m, data: data, hash: c.seen.hash(data)}
-	if m.Type == NonConfirmable && m.Options.Has(QBlock2) {
-		// It may be repeated without harm, and leaves no trace.
-		c.mu.Lock()
-		c.seen.supersede(tokenOf(m.Token))
-		c.mu.Unlock()
-		if in.examine() == nil {
+	if in.harmless() {
+		switch {
+		case in.examine() != nil: // ignored
+		case in.reports:
+			c.mu.Lock()
+			c.seen.supersede(tokenOf(m.Token)) // of the first block
+			c.mu.Unlock()
 			c.receiveReport(in)
+		default:
+			c.receivePut(in)
 		}
 		return
 	}
@@ -105,10 +110,15 @@ func (c *Conn) receiveRequest(m *Message, data []byte) {
 		return
 	}
 	problem := in.examine()
+	// The response to a body in blocks is a message of its own, confirmable, unless a
+	// confirmable block can carry it.
+	in.acknowledged = in.hasQBlock1 && m.Type == NonConfirmable
 	transient := problem == nil && (in.continuesUpload() || in.continuesDownload())
 	c.seen.supersede(tokenOf(m.Token))
-	if !in.reports {
-		c.dropBulk(tokenOf(m.Token)) // the peer uses the token for something else
+	if !in.reports && !in.continuesPut() {
+		// The peer uses the token for something else.
+		c.dropBulk(tokenOf(m.Token))
+		c.dropGet(tokenOf(m.Token), in.hasQBlock1)
 	}
 	if !transient && c.seen.full() {
 		problem = busy()
@@ -127,9 +137,11 @@ func (c *Conn) receiveRequest(m *Message, data []byte) {
 	case problem != nil && problem.Code == BadOption && m.Type == NonConfirmable:
 		// Ignored (RFC 7252 §5.4.1).
 	case problem != nil:
-		in.answer(problem)
+		in.decline(problem)
 	case in.reports:
 		c.receiveReport(in)
+	case in.continuesPut():
+		c.receivePut(in)
 	case in.continuesUpload():
 		c.receiveBlock(in)
 	case in.continuesDownload():
@@ -141,6 +153,19 @@ func (c *Conn) receiveRequest(m *Message, data []byte) {
 
 // continuesUpload reports whether the request carries a block behind the first.
 func (in *incoming) continuesUpload() bool { return in.hasBlock1 && in.block1.num > 0 }
+
+// continuesPut is continuesUpload by Q-Block1.
+func (in *incoming) continuesPut() bool { return in.hasQBlock1 && in.qBlock1.num > 0 }
+
+// harmless reports whether the request may be repeated without a trace of it being
+// kept: a report, or a block that its transfer recognises.
+func (in *incoming) harmless() bool {
+	if in.m.Type != NonConfirmable {
+		return false
+	}
+	b, present, _ := blockOption(in.m.Options, QBlock1)
+	return in.m.Options.Has(QBlock2) || present && b.num > 0
+}
 
 // continuesDownload reports whether the request asks for a block behind the first.
 func (in *incoming) continuesDownload() bool { return in.hasBlock2 && in.block2.num > 0 }
@@ -157,18 +182,19 @@ func (in *incoming) examine() *Message {
 		return &Message{Code: BadOption, Payload: fmt.Appendf(nil, "option %d", bad)}
 	}
 	in.m.Options = opts
+	var legal1, legal2, legalQ1 bool
 	in.reports = opts.Has(QBlock2)
-	if in.reports && !c.terms().peerKnown {
-		return &Message{Code: BadOption, Payload: fmt.Appendf(nil, "option %d", QBlock2)}
+	in.qBlock1, in.hasQBlock1, legalQ1 = blockOption(opts, QBlock1)
+	if (in.reports || in.hasQBlock1) && !c.terms().peerKnown {
+		return &Message{Code: BadOption, Payload: []byte("RFC 9177")}
 	}
-	var legal1, legal2 bool
 	in.block1, in.hasBlock1, legal1 = blockOption(opts, Block1)
 	in.block2, in.hasBlock2, legal2 = blockOption(opts, Block2)
 	if in.hasBlock1 || in.hasBlock2 {
 		in.key = c.transferKey(in.m.Code, opts)
 	}
 	switch {
-	case !legal1 || !legal2, in.block1.more && len(in.m.Payload) != in.block1.size(),
+	case !legal1 || !legal2 || !legalQ1, in.hasQBlock1 && (in.reports || in.hasBlock1), in.block1.more && len(in.m.Payload) != in.block1.size(),
 		in.hasBlock1 && len(in.m.Payload) > in.block1.size():
 		return &Message{Code: BadRequest} // RFC 7959 §2.2, §2.3
 	case in.m.Code > IPATCH:
@@ -240,6 +266,19 @@ func (in *incoming) reject() {
 	c.seen.answered(in.mark, data)
 	c.mu.Unlock()
 	c.write(trace.Sent, data)
+}
+
+// decline answers a request that nothing came of. The first block of a body in NON
+// messages is looked at anew when it is repeated, for this answer may be lost.
+func (in *incoming) decline(m *Message) {
+	if c := in.c; in.hasQBlock1 && in.m.Type == NonConfirmable && in.mark != nil {
+		c.mu.Lock()
+		in.acknowledged = false
+		c.seen.remove(in.hash, in.mark)
+		in.mark = nil
+		c.mu.Unlock()
+	}
+	in.answer(m)
 }
 
 // piggyback sends a response in the acknowledgement, if there was none yet.

@@ -78,12 +78,18 @@ func (c *Conn) drained() time.Time {
 	return c.estimator.free
 }
 
-// send queues a packet and hands over what may leave.
+// send hands a packet over, or has it wait its turn.
 func (c *Conn) send(p *packet) {
 	c.mu.Lock()
-	c.enqueue(p)
-	c.mu.Unlock()
-	c.flush()
+	defer c.mu.Unlock()
+	c.handOver(p)
+}
+
+// flush hands over what may leave now.
+func (c *Conn) flush() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.handOver(nil)
 }
 
 // enqueue has a packet wait until flush. c.mu is held.
@@ -105,34 +111,41 @@ func (o *outbox) holds(data []byte) bool {
 	return found
 }
 
-// flush hands over what may leave now. One goroutine does at a time, so that the
-// order holds; what others queue meanwhile it takes along. c.mu is not held.
-func (c *Conn) flush() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.out.writing {
+// handOver hands over p, if that is not nil, and what else may leave now. One
+// goroutine does at a time, so that the order holds; what others queue meanwhile it
+// takes along. c.mu is held, but not while a packet is written.
+func (c *Conn) handOver(p *packet) {
+	o := &c.out
+	if p != nil && (o.writing || o.line.count > 0 || o.outage.on || c.estimator.wait(time.Now()) > 0) {
+		c.enqueue(p)
+		p = nil
+	}
+	if o.writing {
 		return
 	}
-	c.out.writing = true
-	for p := c.next(); p != nil; p = c.next() {
-		undo := c.depart(p)
-		probe := c.out.outage.on
+	if p == nil {
+		p = c.next()
+	}
+	o.writing = true
+	for ; p != nil; p = c.next() {
+		before := c.depart(p)
+		probe := o.outage.on
 		c.mu.Unlock()
 		err := c.put(p, probe)
 		c.mu.Lock()
-		switch {
-		case linkDown(err):
-			undo()
-			c.out.line.push(p.class, p)
+		if linkDown(err) {
+			c.takeBack(p, before)
 			c.outageFound(time.Now())
-		case probe && !c.out.outage.told:
+			continue
+		}
+		if probe && !o.outage.told {
 			c.outageOver(time.Now())
 		}
-		if p.left != nil && !linkDown(err) {
+		if p.left != nil {
 			close(p.left)
 		}
 	}
-	c.out.writing = false
+	o.writing = false
 }
 
 // next returns the packet that may leave now. If there is none it sees to it that
@@ -149,11 +162,7 @@ func (c *Conn) next() *packet {
 			return nil
 		}
 		p, _ := c.out.line.pop()
-		if p.t == nil {
-			return p
-		}
-		p.t.queued = false
-		if c.outstanding[p.t.mid] == p.t { // else it has become needless
+		if p.t == nil || c.outstanding[p.t.mid] == p.t { // else it has become needless
 			return p
 		}
 	}
@@ -169,21 +178,37 @@ func (c *Conn) flushIn(wait time.Duration) {
 	c.out.timer.Reset(wait)
 }
 
-// depart counts a packet that is handed over now, and starts its timer. The
-// function that it returns takes that back. c.mu is held.
-func (c *Conn) depart(p *packet) (undo func()) {
+// state is what depart changes.
+type state struct {
+	estimator *estimator
+	free      time.Time
+	t         transmission
+}
+
+// depart counts a packet that is handed over now, and starts its timer. It returns
+// what was before. c.mu is held.
+func (c *Conn) depart(p *packet) (before state) {
 	now := time.Now()
-	e := c.estimator
-	begins, restore := e.send(now, len(p.data))
-	if p.t == nil {
-		return restore
+	if before.estimator = c.estimator; before.estimator != nil {
+		before.free = before.estimator.free
 	}
-	before := *p.t
-	p.t.departs(c, now, begins)
-	return func() {
-		restore()
-		p.t.returns(&before)
+	begins := c.estimator.send(now, len(p.data))
+	if p.t != nil {
+		before.t = *p.t
+		p.t.departs(c, now, begins)
 	}
+	return before
+}
+
+// takeBack undoes depart: the packet could not leave, and waits again. c.mu is held.
+func (c *Conn) takeBack(p *packet, before state) {
+	if before.estimator != nil {
+		before.estimator.free = before.free
+	}
+	if p.t != nil {
+		p.t.returns(&before.t)
+	}
+	c.out.line.push(p.class, p)
 }
 
 // put writes a datagram. An error is a lost datagram: retransmission deals with it,

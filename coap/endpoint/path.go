@@ -8,6 +8,12 @@ import "time"
 const (
 	maxWindowBytes  = 2 << 20
 	maxWindowBlocks = 2048
+	// maxUnknownBytes bounds the window of paths of which nothing is known.
+	maxUnknownBytes = 256 << 10
+	// maxSessionBytes is what the bodies that arrive on a session may hold together,
+	// but for leastShare each.
+	maxSessionBytes = 4 * maxWindowBytes
+	leastShare      = 64 << 10
 	// initialWindow is for paths of which nothing is known (RFC 6928 §2).
 	initialWindow = 10
 	// minWindow is never undercut: with less, a receiver that knows nothing of the path
@@ -35,6 +41,8 @@ type path struct {
 	jitter time.Duration
 	// window is how many blocks fill the path until the report on them is back.
 	window int
+	// most is how many it may become.
+	most int
 	// every is how many blocks a receiver reports on at a time.
 	every int
 	// burst is how many blocks a side sends in its turn on a half-duplex link; 0 means
@@ -47,10 +55,11 @@ func (t *terms) path(up bool, blockSize int) path {
 	p := t.profile
 	datagram := blockSize + bulkHead
 	interval := p.Airtime(datagram, up) + p.MinGap
-	most := min(maxWindowBytes/blockSize, maxWindowBlocks)
 	if t.side == SideUnknown || interval == 0 {
-		return path{jitter: p.Jitter, window: initialWindow, every: leastEvery}
+		most := min(maxUnknownBytes/blockSize, maxWindowBlocks)
+		return path{jitter: p.Jitter, window: initialWindow, most: most, every: leastEvery}
 	}
+	most := min(maxWindowBytes/blockSize, maxWindowBlocks)
 	report := p.Airtime(bulkHead, !up) + p.MinGap
 	r := path{interval: interval, roundTrip: 2*(p.OneWayDelay+p.Jitter) + report, jitter: p.Jitter}
 	if p.HalfDuplex {
@@ -63,7 +72,7 @@ func (t *terms) path(up bool, blockSize int) path {
 			turn = min(turn, queue/(datagram+p.Frames(datagram)*p.Overhead))
 		}
 		r.burst = min(max(turn, 1), most)
-		r.window, r.every = r.burst, r.burst
+		r.window, r.most, r.every = r.burst, r.burst, r.burst
 		return r
 	}
 	// What fills the round trip, the block on the air, and those that a report waits for.
@@ -72,6 +81,11 @@ func (t *terms) path(up bool, blockSize int) path {
 	// Reports take no more than a part of the other direction, whatever its rate.
 	r.every = max(r.every, int((report+interval-1)/interval))
 	r.window = min(fill+2*r.every, most)
+	r.most = r.window
 	r.every = min(r.every, max(r.window/2, 1))
 	return r
 }
+
+// gathered is how many bytes a receiver takes that were not read. A sender may know
+// less of the path.
+func (p path) gathered(blockSize int) int { return 2 * max(p.most*blockSize, maxUnknownBytes) }

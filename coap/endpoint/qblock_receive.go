@@ -46,7 +46,7 @@ type bulkBody struct {
 }
 
 func newBulkBody(x *exchange) *bulkBody {
-	return &bulkBody{x: x, due: make(chan struct{}, 1), unread: make(chan struct{}, 1)}
+	return &bulkBody{x: x, g: gathering{limit: 2 * maxUnknownBytes}, due: make(chan struct{}, 1), unread: make(chan struct{}, 1)}
 }
 
 func signal(c chan struct{}) {
@@ -78,7 +78,10 @@ func (c *Conn) bulkResponse(ctx context.Context, x *exchange, code Code, m Messa
 	d.path = t.path(t.side != SideConstrained, b.size())
 	d.closing = !t.profile.HalfDuplex && !t.profile.Slow()
 	d.size = r.Size
-	d.g.szx = b.szx
+	d.g.limit = d.path.gathered(b.size())
+	if !d.g.begun {
+		d.g.szx = b.szx
+	}
 	d.expect(progress{})
 	d.mu.Unlock()
 	d.begun = true

@@ -61,7 +61,7 @@ func (c *Conn) newBulkSend(cl class, code Code, tok token, szx uint8, first []by
 	p := t.path(t.side == SideConstrained, block{szx: szx}.size())
 	s := &bulkSend{
 		c: c, class: cl, token: tok, code: code, szx: szx, path: p, turn: p.burst - 1,
-		kick: make(chan struct{}, 1), rate: newCongestion(p, t.profile.Loss, block{szx: szx}.size()),
+		kick: make(chan struct{}, 1), rate: newCongestion(p, t.profile.Loss),
 		trip:   tripTime{least: p.roundTrip + p.interval, smoothed: t.profile.AckTimeout},
 		turned: make(chan struct{}),
 	}

@@ -2,6 +2,7 @@ package endpoint
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"testing"
@@ -67,5 +68,60 @@ func TestBulkDownloadOnEveryLink(t *testing.T) {
 				})
 			})
 		}
+	}
+}
+
+// sendBody puts a body that takeBody takes.
+func sendBody(t *testing.T, c *Conn, size int) time.Duration {
+	t.Helper()
+	begun := time.Now()
+	resp, err := c.Do(t.Context(), put("body", size))
+	require.NoError(t, err)
+	require.Equal(t, Changed, resp.Code)
+	return time.Since(begun)
+}
+
+// TestBulkUploadOnEveryLink: the other way.
+func TestBulkUploadOnEveryLink(t *testing.T) {
+	for _, p := range link.Profiles() {
+		size := 100_000
+		if p.RateDown < 1000 {
+			size = 10_000
+		}
+		for seed := range uint64(3) {
+			t.Run(fmt.Sprint(p.Name, seed), func(t *testing.T) {
+				overLink(t, p, linkemu.FromProfile(p, seed+1), HandlerFunc(takeBody), func(t *testing.T, client, _ *Conn, l *linkemu.Link) {
+					took := sendBody(t, client, size)
+					s := l.Stats()
+					t.Logf("%v, %d up %d B, %d down %d B, lost %d, dropped %d", took, s.Up.Datagrams, s.Up.Bytes, s.Down.Datagrams, s.Down.Bytes, s.Up.Lost, s.Up.Dropped)
+					assert.Zero(t, s.Down.Dropped+s.Up.Dropped+s.Down.Violations+s.Up.Violations)
+				})
+			})
+		}
+	}
+}
+
+// TestBulkAtTwentyPercentLoss: with that much loss both ways, on a link of which the
+// profile tells little, bodies arrive exactly and a request is executed once.
+func TestBulkAtTwentyPercentLoss(t *testing.T) {
+	p := link.Default()
+	p.MaxRetransmit = 8
+	for seed := range uint64(20) {
+		air := linkemu.FromProfile(p, seed)
+		air.Up.Delay, air.Down.Delay, air.Up.Rate, air.Down.Rate = 300*time.Millisecond, 300*time.Millisecond, 64_000, 64_000
+		air.Up.Loss, air.Down.Loss, air.Up.Jitter, air.Down.Jitter = 0.2, 0.2, 50*time.Millisecond, 50*time.Millisecond
+		executed := 0
+		h := HandlerFunc(func(ctx context.Context, r *Request) *Response {
+			if r.Code != PUT {
+				return serveBody(100_000)(ctx, r)
+			}
+			executed++
+			return takeBody(ctx, r)
+		})
+		overLink(t, p, air, h, func(t *testing.T, client, _ *Conn, _ *linkemu.Link) {
+			took := fetchBody(t, client, 100_000)
+			t.Log(took, sendBody(t, client, 100_000))
+			assert.Equal(t, 1, executed)
+		})
 	}
 }

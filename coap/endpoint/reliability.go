@@ -58,16 +58,15 @@ func (c *Conn) transmit(ctx context.Context, m *Message, t *transmission, prepar
 	t.held = m.Code.IsRequest()
 	t.timeout = c.firstTimeout(m, len(data))
 	t.queued = true
-	c.enqueue(&packet{kind: trace.Sent, class: t.class, data: data, t: t})
+	c.handOver(&packet{kind: trace.Sent, class: t.class, data: data, t: t})
 	c.mu.Unlock()
-	c.flush()
 	return nil
 }
 
 // departs is called when the message is sent, the first bit of which leaves at
 // begins: then its timer starts. c.mu is held.
 func (t *transmission) departs(c *Conn, now, begins time.Time) {
-	t.begins = begins
+	t.begins, t.queued = begins, false
 	switch {
 	case t.timer == nil:
 		t.first = begins
@@ -146,8 +145,8 @@ func (c *Conn) retransmit(t *transmission) {
 	now := time.Now()
 	if t.repeated < c.terms().profile.MaxRetransmit || c.estimator.mayRepeat(t.repeated, t.first, now) {
 		c.repeatLater(t)
+		c.handOver(nil)
 		c.mu.Unlock()
-		c.flush()
 		return
 	}
 	if rest := t.giveUp.Sub(now); rest > 0 {

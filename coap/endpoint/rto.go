@@ -65,18 +65,17 @@ func (e *estimator) airtime(bytes int, up bool) time.Duration {
 }
 
 // send counts a message that is handed over now, and returns when its first bit
-// leaves: behind all that was sent before. undo takes it back.
-func (e *estimator) send(now time.Time, bytes int) (begins time.Time, undo func()) {
+// leaves: behind all that was sent before.
+func (e *estimator) send(now time.Time, bytes int) time.Time {
 	if e == nil {
-		return now, func() {}
+		return now
 	}
-	before := e.free
-	begins = now
+	begins := now
 	if e.free.After(now) {
 		begins = e.free
 	}
 	e.free = begins.Add(e.airtime(bytes, e.up) + e.profile.MinGap)
-	return begins, func() { e.free = before }
+	return begins
 }
 
 // leastAhead is how long before the link is free the next datagram is handed over

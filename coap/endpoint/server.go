@@ -2,6 +2,7 @@ package endpoint
 
 import (
 	"bytes"
+	"context"
 	"io"
 	"math"
 )
@@ -18,14 +19,14 @@ func busy() *Message {
 // serve admits a request, of which the body may be only the first block, and
 // starts its handler.
 func (c *Conn) serve(in *incoming) {
-	if size, ok := in.m.Options.GetUint(Size1); in.hasBlock1 && ok && int64(size) > c.cfg.MaxBody {
-		in.answer(c.tooLarge())
+	if size, ok := in.m.Options.GetUint(Size1); (in.hasBlock1 || in.hasQBlock1) && ok && int64(size) > c.cfg.MaxBody {
+		in.decline(c.tooLarge())
 		return
 	}
 	c.mu.Lock()
 	if c.serving >= c.cfg.MaxRequests {
 		c.mu.Unlock()
-		in.answer(busy())
+		in.decline(busy())
 		return
 	}
 	c.serving++
@@ -47,10 +48,9 @@ func (c *Conn) serve(in *incoming) {
 		r.key, r.szx = in.transferKey(), in.maxSZX()
 	}
 	ctx := c.ctx
-	var u *upload
-	if in.block1.more {
-		u = c.newUpload(in)
-		ctx = u.ctx
+	u := c.arrivingBody(in)
+	if u != nil {
+		ctx = u.handling()
 		r.Body, r.Size = u, -1
 		if size, ok := in.m.Options.GetUint(Size1); ok {
 			r.Size = int64(size)
@@ -61,7 +61,7 @@ func (c *Conn) serve(in *incoming) {
 	run := c.cfg.Handler.Admit(r)
 	if run == nil {
 		if u != nil {
-			c.endUpload(u, &BlockError{Reason: "request refused"})
+			u.refused()
 		}
 		c.doneServing()
 		in.reject()
@@ -71,7 +71,7 @@ func (c *Conn) serve(in *incoming) {
 		c.removeObserver(tokenOf(r.token))
 	}
 	if u != nil {
-		c.receiveBlock(in)
+		u.start(in)
 	} else {
 		in.startAckTimer()
 	}
@@ -90,11 +90,40 @@ func (c *Conn) serve(in *incoming) {
 				}
 				return
 			}
-			defer c.answeredUpload(u)
-			release = u.cancel
+			defer u.answered()
+			release = u.release
 		}
 		c.respond(in, r, resp, release)
 	})
+}
+
+// arrivingBody is a request body of which only the first block has come.
+type arrivingBody interface {
+	io.Reader
+	// handling is the context of the handler.
+	handling() context.Context
+	// start takes the first block.
+	start(in *incoming)
+	// refused ends the transfer instead of start: there will be no handler.
+	refused()
+	// answerable is called when the handler has returned. It waits for the request
+	// that gets the response, nil if none comes.
+	answerable(ctx context.Context) *incoming
+	// answered is called when the first block of the response is on its way, and
+	// release when nothing of its body is needed any more: the handler's context ends.
+	answered()
+	release()
+}
+
+// arrivingBody returns nil when the body came as a whole.
+func (c *Conn) arrivingBody(in *incoming) arrivingBody {
+	switch {
+	case in.hasQBlock1:
+		return c.beganGet(in)
+	case in.block1.more:
+		return c.newUpload(in)
+	}
+	return nil
 }
 
 func (c *Conn) doneServing() {

@@ -52,22 +52,26 @@ func (c *Conn) newUpload(in *incoming) *upload {
 	return u
 }
 
-// endUpload gives a transfer up: its reader gets err, its handler's context ends.
-func (c *Conn) endUpload(u *upload, err error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.failUpload(u, err)
+func (u *upload) handling() context.Context { return u.ctx }
+func (u *upload) start(in *incoming)        { u.c.receiveBlock(in) }
+func (u *upload) release()                  { u.cancel() }
+
+func (u *upload) refused() {
+	u.c.mu.Lock()
+	defer u.c.mu.Unlock()
+	u.c.failUpload(u, &BlockError{Reason: "request refused"})
 }
 
-// answeredUpload forgets a transfer whose request was answered. The handler may
-// still be making the response: its context does not end.
-func (c *Conn) answeredUpload(u *upload) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.forgetUpload(u, &BlockError{Offset: u.next, Reason: "answered before its end"})
+// answered forgets the transfer. The handler may still be making the response: its
+// context does not end.
+func (u *upload) answered() {
+	u.c.mu.Lock()
+	defer u.c.mu.Unlock()
+	u.c.forgetUpload(u, &BlockError{Offset: u.next, Reason: "answered before its end"})
 }
 
-// failUpload is endUpload with c.mu held.
+// failUpload gives a transfer up: its reader gets err, its handler's context ends.
+// c.mu is held.
 func (c *Conn) failUpload(u *upload, err error) {
 	c.forgetUpload(u, err)
 	u.cancel()

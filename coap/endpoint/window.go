@@ -71,6 +71,15 @@ func (w *sendWindow) left(num uint32, at time.Time) {
 	}
 }
 
+// lose has a block that was sent and did not arrive sent again.
+func (w *sendWindow) lose(num uint32) {
+	if b := &w.blocks[num-w.base]; !b.lost && !b.arrived {
+		b.lost = true
+		w.lost++
+		w.flying--
+	}
+}
+
 // heardOf is what a report changed.
 type heardOf struct {
 	arrived, lost int
@@ -99,9 +108,7 @@ func (w *sendWindow) report(p progress, now time.Time, trip, silence time.Durati
 			w.arrive(b, &h, age)
 		case stale || b.lost:
 		case misses && (b.times == 1 || age >= trip), num >= p.next && age >= silence:
-			b.lost = true
-			w.lost++
-			w.flying--
+			w.lose(num)
 			h.lost++
 		}
 	}
@@ -124,6 +131,6 @@ func (w *sendWindow) arrive(b *sentBlock, h *heardOf, age time.Duration) {
 	if b.times == 1 {
 		h.roundTrip = age
 	}
-	b.arrived, b.lost, b.payload = true, false, nil
+	b.arrived, b.lost = true, false
 	h.arrived++
 }
