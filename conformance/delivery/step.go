@@ -43,14 +43,14 @@ const (
 
 // Names of steps.
 const (
-	Connect = "connect" // first contact: handshakes and /versions
-	Send    = "send"    // a text message is sent, and its answer has come
-	Message = "message" // a message has come after its event, a long-poll was open
-	Lazy    = "lazy"    // initial sync, 10 rooms, members loaded lazily
-	Initial = "initial" // initial sync, 10 rooms, 181 kB of JSON
-	Upload  = "upload"  // 10 MB of media
-	Down    = "download"
-	Idle    = "idle" // an hour with sync open and nothing new
+	Connect  = "connect" // first contact: handshakes and /versions
+	Send     = "send"    // a text message is sent, and its answer has come
+	Message  = "message" // a message has come after its event, a long-poll was open
+	Lazy     = "lazy"    // initial sync, 10 rooms, members loaded lazily
+	Initial  = "initial" // initial sync, 10 rooms, 181 kB of JSON
+	Upload   = "upload"  // 10 MB of media
+	Download = "download"
+	Idle     = "idle" // an hour with sync open and nothing new
 )
 
 const (
@@ -99,7 +99,7 @@ func Steps() ([]Step, error) {
 		{Lazy, byName["initial-lazy"], each, syncRate, usualSeeds},
 		{Initial, byName["initial"], each, syncRate, usualSeeds},
 		{Upload, []operations.Exchange{upload}, each, mediaRate, mediaSeeds},
-		{Down, []operations.Exchange{download}, each, mediaRate, mediaSeeds},
+		{Download, []operations.Exchange{download}, each, mediaRate, mediaSeeds},
 		{Idle, byName["idle"][:1], hour, 0, usualSeeds},
 	}, nil
 }

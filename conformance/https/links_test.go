@@ -15,7 +15,7 @@ import (
 const (
 	linksPath   = "../../testdata/links-https.tsv"
 	linksHeader = `# What the steps of conformance/delivery take over HTTPS on each link: see links-coapgw.tsv. "–" failed, or took more than two hours.
-# go -C conformance/https test -update rewrites it, in a minute or two; without -update the lossless rows are compared.
+# go -C conformance/https test -update rewrites it, in some minutes; without -update the lossless rows are compared.
 `
 )
 
