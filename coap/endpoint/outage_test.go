@@ -134,6 +134,26 @@ func TestFoundOutage(t *testing.T) {
 	})
 }
 
+// TestOutageSpendsNoRetransmission, not even that by which it was found.
+func TestOutageSpendsNoRetransmission(t *testing.T) {
+	climbUnplugged(t, impatient(), func(l *ladder, nc *unplugged) {
+		gaveUp := make(chan error, 1)
+		go func() { gaveUp <- l.conn.Ping(l.t.Context()) }()
+		l.run(`< CON EMPTY #a t=`)
+		nc.down.Store(true)
+		l.run(`~ 1h`)
+		nc.down.Store(false)
+		l.run(`
+			< CON EMPTY #a t= @0s..60s
+			< CON EMPTY #a t= @2s..2s
+			~ 3900ms
+		`)
+		require.Empty(t, gaveUp)
+		l.run(`~ 200ms`)
+		require.ErrorIs(t, <-gaveUp, ErrTimeout)
+	})
+}
+
 // TestOutageIsNoPatience: the wait for a response does not count it.
 func TestOutageIsNoPatience(t *testing.T) {
 	cfg := impatient()

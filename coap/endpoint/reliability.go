@@ -88,7 +88,7 @@ func (t *transmission) returns(before *transmission) {
 	t.timer.Stop()
 	t.begins, t.first, t.giveUp, t.timer = before.begins, before.first, before.giveUp, before.timer
 	t.repeated, t.timeout = before.repeated, before.timeout
-	t.resumed, t.resent = before.resumed, before.resent
+	t.resumed, t.resent = t.timer != nil, before.resent // the next one costs no retransmission
 	t.queued = true
 }
 
