@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"math"
 	"net"
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -22,7 +20,6 @@ import (
 	"github.com/coapgw/coapgw/coap"
 	"github.com/coapgw/coapgw/coap/link"
 	"github.com/coapgw/coapgw/conformance/recorder"
-	"github.com/coapgw/coapgw/internal/gateway"
 )
 
 const (
@@ -124,14 +121,11 @@ func TestBytes(t *testing.T) {
 		return countedConn{pc, &up, &down}, err
 	})}
 	defer func() { assert.NoError(t, transport.Close()) }()
-	connect := httptest.NewServer(gateway.NewConnect(gateway.ConnectOptions{Transport: transport}))
-	defer connect.Close()
-
 	budgets := readBudgets(t)
 	seen := make(map[string]size)
 	s := newScript(ctx, t, bed.homeserverURL, false, func(name string, req recorder.Request) recorder.Response {
 		before, begun := size{int(up.Load()), int(down.Load())}, time.Now()
-		resp, err := recorder.Do(ctx, http.DefaultTransport, connect.URL, req)
+		resp, err := recorder.Do(ctx, transport, "http://gateway", req)
 		require.NoError(t, err)
 		got := size{int(up.Load()) - before.up, int(down.Load()) - before.down}
 		row := name
