@@ -42,7 +42,7 @@ func Dial(ctx context.Context, pc net.PacketConn, peer net.Addr, cfg Config) (*C
 }
 
 // maxAttempts bounds the handshakes of one Dial.
-const maxAttempts = 8
+const maxAttempts = 32
 
 // shake runs one handshake.
 func (l *clientLink) shake(ctx context.Context, peer net.Addr, cfg Config) (*Conn, error) {
@@ -83,7 +83,7 @@ func (l *clientLink) establish(c *pion.Conn, p *pipe, cfg Config) (*Conn, error)
 		conn.kept = kept{store: cfg.Store, prefix: clientPrefix + cfg.SessionName}
 		first := conn.numbers.keep(cfg.Store, conn.kept.prefix+countersKey, nil)
 		if err := conn.kept.begin(t.secrets, first); err != nil {
-			return nil, err
+			l.warn("dtls: the session will not outlive the process", "error", err)
 		}
 	}
 	for _, b := range t.early {
@@ -122,12 +122,11 @@ func (l *clientLink) resume(cfg Config) (*Conn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("dtls: session not loaded: %w", err)
 	}
-	numbers := &ledger{stride: defaultStride}
-	if err := numbers.open(cfg.Store, k.prefix+countersKey, nil); err != nil {
+	conn, err := newConn(l, s, &ledger{stride: defaultStride}, newPath(l.peerAddr(), false), false)
+	if err != nil {
 		return nil, err
 	}
-	conn, err := newConn(l, s, numbers, newPath(l.peerAddr(), false), false)
-	if err != nil {
+	if err := conn.numbers.open(cfg.Store, k.prefix+countersKey, nil); err != nil {
 		return nil, err
 	}
 	conn.kept = k

@@ -67,6 +67,7 @@ func newConn(b below, s secrets, numbers *ledger, p *path, server bool) (*Conn, 
 		own: own, peer: peer, numbers: numbers, path: p, in: newInbox(),
 		changeCipherSpec: s.changeCipherSpec, finished: s.finished,
 	}
+	numbers.tag = s.tag()
 	c.touch()
 	return c, nil
 }

@@ -196,7 +196,8 @@ func (l *Listener) makeRoom() bool {
 // with less than came: without an answer the client would repeat it until its
 // handshake times out.
 func (l *Listener) sayLost(to net.Addr) {
-	alert := []byte{typeAlert, versionMajor, versionMinor, 0, 0, 0, 0, 0, 0, 0, 0, 0, alertSize, alertFatal, alertInternalError}
+	// The number is above those that the lost handshake used.
+	alert := []byte{typeAlert, versionMajor, versionMinor, 0, 0, 0, 0, 0, 1, 0, 0, 0, alertSize, alertFatal, alertInternalError}
 	if _, err := l.pc.WriteTo(alert, to); err != nil {
 		l.stats.sendErrors.Add(1)
 	}

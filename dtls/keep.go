@@ -70,6 +70,9 @@ func (k kept) read() (s secrets, c counters, err error) {
 	if s, err = k.secrets(); err == nil {
 		c, err = k.counters()
 	}
+	if err == nil && c.session != s.tag() {
+		err = errState
+	}
 	return s, c, err
 }
 

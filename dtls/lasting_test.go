@@ -335,3 +335,43 @@ func TestHundredCrashes(t *testing.T) {
 		}
 	})
 }
+
+// Two sessions under one name spoil the stored one, but never mix their numbers.
+func TestTwoSessionsOfOneName(t *testing.T) {
+	server, cfg := lasting()
+	in(t, time.Millisecond, server, func(t *testing.T, w *world) {
+		old, _ := w.connect(clientAddress, cfg)
+		client, s := w.connect("198.51.100.8:1", cfg)
+		require.NoError(t, old.rest()) // writes its counters over those of the other
+		carries(t, client, s, "still there")
+		w.leave(client)
+		client = w.resume("198.51.100.8:1", cfg)
+		carries(t, client, s, "its counters were the last")
+		require.NoError(t, cfg.Store.Commit(map[string][]byte{
+			clientPrefix + "home" + countersKey: counters{used: time.Now()}.marshal(),
+		}))
+		_, err := Resume(w.net.socket("198.51.100.9:1"), addr(serverAddress), cfg)
+		require.ErrorIs(t, err, ErrNoSession)
+	})
+}
+
+// A store that fails costs the sessions their future, not the service.
+func TestFailingStore(t *testing.T) {
+	full := errors.New("disk full")
+	server, cfg := lasting()
+	in(t, time.Millisecond, server, func(t *testing.T, w *world) {
+		w.listener.cfg.Store = failing{full}
+		cfg.Store = failing{full}
+		client, s := w.connect(clientAddress, cfg)
+		carries(t, client, s, "up")
+		carries(t, s, client, "down")
+		require.ErrorIs(t, s.Mark(), full)
+		require.ErrorIs(t, s.SaveState([]byte("x")), full)
+		_, err := Listen(w.net.socket("192.0.2.2:5684"), w.listener.cfg)
+		require.ErrorIs(t, err, full)
+		w.clients = nil
+		require.ErrorIs(t, client.Close(), full)
+		_, err = s.Read(make([]byte, 1))
+		require.ErrorIs(t, err, io.EOF)
+	})
+}

@@ -24,6 +24,7 @@ type ledger struct {
 	key    string        // of the counters in the store
 	peer   func() string // where the peer is, to be stored along
 	stride uint64
+	tag    sessionTag // of the secrets that the numbers are for
 
 	// saving is held over a commit, so that counters never go back. It is taken
 	// before mu.
@@ -63,6 +64,9 @@ func (l *ledger) open(store Store, key string, peer func() string) error {
 		return fmt.Errorf("dtls: session not loaded: %w", err)
 	}
 	c, err := parseCounters(b)
+	if err == nil && c.session != l.tag {
+		err = errState
+	}
 	if err != nil {
 		return err
 	}
@@ -81,7 +85,7 @@ func (l *ledger) open(store Store, key string, peer func() string) error {
 
 // counters returns what is to be stored.
 func (l *ledger) counters(send uint64, received window) counters {
-	c := counters{incarnation: l.incarnation, send: max(send, l.next), received: received, used: time.Now()}
+	c := counters{session: l.tag, incarnation: l.incarnation, send: max(send, l.next), received: received, used: time.Now()}
 	if l.peer != nil {
 		c.peer = l.peer()
 	}

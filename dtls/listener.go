@@ -264,9 +264,7 @@ func (l *Listener) establish(a *association, c *pion.Conn) (*Conn, error) {
 		l.giveResetToken(conn, a.id)
 	}
 	if l.cfg.Store != nil && conn.withCID() {
-		if err := l.keep(conn, a.id, t.secrets); err != nil {
-			return nil, err
-		}
+		l.keep(conn, a.id, t.secrets)
 	}
 	for _, b := range t.early {
 		conn.in.put(datagram{data: b})

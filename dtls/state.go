@@ -1,8 +1,9 @@
 package dtls
 
 import (
+	"crypto/sha256"
 	"encoding/binary"
-	"errors"
+	"fmt"
 	"slices"
 	"time"
 )
@@ -26,7 +27,7 @@ type keyBlock struct{ key, iv, cid []byte }
 // shakes hands again.
 const stateVersion = 1
 
-var errState = errors.New("dtls: the stored session cannot be read")
+var errState = fmt.Errorf("%w: what is stored cannot be read", ErrNoSession)
 
 // marshal encodes the secrets, each field with its length before it.
 func (s secrets) marshal() []byte {
@@ -84,6 +85,9 @@ func (s secrets) protectors() (own, peer *protector, err error) {
 
 // counters is what changes while a session lives, as it is durable.
 type counters struct {
+	// session names the secrets that the counters belong to: with others they
+	// would use numbers twice.
+	session sessionTag
 	// incarnation counts how often the session was taken from the store.
 	incarnation uint32
 	// send is above every sequence number that was used.
@@ -96,11 +100,21 @@ type counters struct {
 	peer string
 }
 
-const countersSize = 1 + 4 + 3*8 + 8
+const countersSize = 1 + len(sessionTag{}) + 4 + 3*8 + 8
+
+// sessionTag tells one session's secrets from another's.
+type sessionTag [8]byte
+
+func (s secrets) tag() (t sessionTag) {
+	sum := sha256.Sum256(slices.Concat(s.own.key, s.own.iv, s.peer.key, s.peer.iv))
+	copy(t[:], sum[:])
+	return t
+}
 
 func (c counters) marshal() []byte {
 	b := make([]byte, 0, countersSize+len(c.peer))
 	b = append(b, stateVersion)
+	b = append(b, c.session[:]...)
 	b = binary.BigEndian.AppendUint32(b, c.incarnation)
 	b = binary.BigEndian.AppendUint64(b, c.send)
 	b = binary.BigEndian.AppendUint64(b, c.received.next)
@@ -113,13 +127,12 @@ func parseCounters(b []byte) (counters, error) {
 	if len(b) < countersSize || b[0] != stateVersion {
 		return counters{}, errState
 	}
-	c := counters{
-		incarnation: binary.BigEndian.Uint32(b[1:]),
-		send:        binary.BigEndian.Uint64(b[5:]),
-		received:    window{next: binary.BigEndian.Uint64(b[13:]), seen: binary.BigEndian.Uint64(b[21:])},
-		used:        time.Unix(int64(binary.BigEndian.Uint64(b[29:])), 0),
-		peer:        string(b[countersSize:]),
-	}
+	c := counters{session: sessionTag(b[1:9]), peer: string(b[countersSize:])}
+	b = b[9:]
+	c.incarnation = binary.BigEndian.Uint32(b)
+	c.send = binary.BigEndian.Uint64(b[4:])
+	c.received = window{next: binary.BigEndian.Uint64(b[12:]), seen: binary.BigEndian.Uint64(b[20:])}
+	c.used = time.Unix(int64(binary.BigEndian.Uint64(b[28:])), 0)
 	if c.send > maxSequence || c.received.next > maxSequence+1 {
 		return counters{}, errState
 	}

@@ -29,7 +29,7 @@ func TestSecretsRoundTrip(t *testing.T) {
 }
 
 func TestCountersRoundTrip(t *testing.T) {
-	c := counters{incarnation: 3, send: 70000, received: window{next: 99, seen: 5}, used: time.Unix(1e9, 0), peer: clientAddress}
+	c := counters{session: sessionTag{1, 2}, incarnation: 3, send: 70000, received: window{next: 99, seen: 5}, used: time.Unix(1e9, 0), peer: clientAddress}
 	b := c.marshal()
 	back, err := parseCounters(b)
 	require.NoError(t, err)

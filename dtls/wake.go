@@ -71,11 +71,14 @@ func (l *Listener) place(c cid) kept {
 	return kept{store: l.cfg.Store, prefix: serverPrefix + hex.EncodeToString(c.bytes())}
 }
 
-// keep stores a new session.
-func (l *Listener) keep(conn *Conn, c cid, s secrets) error {
+// keep stores a new session. If the store fails, the session lives as long as its
+// first reservation lasts: part of it may be in the store after all.
+func (l *Listener) keep(conn *Conn, c cid, s secrets) {
 	conn.kept = l.place(c)
 	first := conn.numbers.keep(l.cfg.Store, conn.kept.prefix+countersKey, conn.storedPeer)
-	return conn.kept.begin(s, first)
+	if err := conn.kept.begin(s, first); err != nil {
+		l.cfg.log().Error("dtls: the session will not outlive the process", "error", err)
+	}
 }
 
 func (c *Conn) storedPeer() string { return storedAddr(c.path.peer()) }

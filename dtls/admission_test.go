@@ -1,0 +1,129 @@
+package dtls
+
+import (
+	"bytes"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestBucket(t *testing.T) {
+	b := bucket{perSecond: 10}
+	now := time.Now()
+	taken := 0
+	for range 20 {
+		if b.take(now) {
+			taken++
+		}
+	}
+	assert.Equal(t, 10, taken)
+	assert.False(t, b.take(now.Add(50*time.Millisecond)))
+	assert.True(t, b.take(now.Add(200*time.Millisecond)))
+	assert.True(t, b.take(now.Add(time.Hour)))
+}
+
+func TestSource(t *testing.T) {
+	source := func(a string) addrKey { return keyOf(addr(a)).source() }
+	assert.Equal(t, source("192.0.2.1:1"), source("[::ffff:192.0.2.1]:2"))
+	assert.NotEqual(t, source("192.0.2.1:1"), source("192.0.2.2:1"))
+	assert.Equal(t, source("[2001:db8::1]:1"), source("[2001:db8::ffff:0:0:2]:2"))
+	assert.NotEqual(t, source("[2001:db8::1]:1"), source("[2001:db8:0:1::1]:1"))
+}
+
+// spoof sends the nth ClientHello of its kind.
+func (w *world) spoof(n int, from string) {
+	b := bytes.Clone(spoofedHello())
+	for i := range 4 {
+		b[recordHeader+handshakeHeader+10+i] = byte(n >> (8 * i))
+	}
+	w.net.send(sent{from: from, to: serverAddress, data: b})
+}
+
+// spoofedHello is a whole hello of a client with a key.
+func spoofedHello() []byte { return helloRecord() }
+
+// More than ten newcomers a second, or eight of one source, return a cookie first.
+func TestCookiesUnderLoad(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		from func(n int) string
+		free int
+	}{
+		{"rate", func(n int) string { return fmt.Sprintf("203.0.113.%d:1", n+1) }, cookielessPerSecond},
+		{"source", func(n int) string { return fmt.Sprintf("203.0.113.1:%d", n+1) }, cookielessPerSource},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			in(t, time.Millisecond, serverConfig(), func(t *testing.T, w *world) {
+				for n := range 20 {
+					w.spoof(n, tc.from(n))
+				}
+				time.Sleep(500 * time.Millisecond)
+				free := 0
+				w.listener.mu.Lock()
+				for a := range w.listener.halfOpen {
+					if !a.cookie {
+						free++
+					}
+				}
+				w.listener.mu.Unlock()
+				assert.Equal(t, tc.free, free)
+			})
+		})
+	}
+}
+
+// One host cannot take all the places, however real its address.
+func TestOneSourceDoesNotFillTheTable(t *testing.T) {
+	in(t, time.Millisecond, serverConfig(), func(t *testing.T, w *world) {
+		for n := range 500 {
+			w.spoof(n, fmt.Sprintf("203.0.113.1:%d", n+1))
+		}
+		time.Sleep(time.Second)
+		assert.Equal(t, defaultMaxHalfOpen/maxPerSource, w.listener.Stats().HalfOpen)
+		time.Sleep(w.listener.cfg.Slowest.HandshakeTimeout)
+		assert.Empty(t, w.listener.admission.sources)
+	})
+}
+
+// A flood of ClientHellos from as many addresses, as many in a round trip as there
+// are places, costs bounded memory, and who is real gets in all the same: a
+// handshake that had to give way begins again at once.
+func TestFlood(t *testing.T) {
+	cfg := serverConfig()
+	cfg.MaxHalfOpen = 64
+	in(t, 20*time.Millisecond, cfg, func(t *testing.T, w *world) {
+		stop := make(chan struct{})
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			for n := 0; ; n++ {
+				select {
+				case <-stop:
+					return
+				case <-time.After(10 * time.Millisecond):
+				}
+				for i := range 16 {
+					k := n*16 + i
+					w.spoof(k, fmt.Sprintf("203.%d.%d.%d:%d", k>>16&255, k>>8&255, k&255, 1024+k%50000))
+				}
+				w.net.sentLog()
+			}
+		}()
+		time.Sleep(200 * time.Millisecond)
+		for i := range 3 {
+			start := time.Now()
+			client, server := w.connect(fmt.Sprintf("198.51.100.%d:5", i+1), clientConfig())
+			assert.Less(t, time.Since(start), 5*time.Second)
+			carries(t, client, server, "through the crowd")
+			assert.LessOrEqual(t, w.listener.Stats().HalfOpen, cfg.MaxHalfOpen)
+		}
+		close(stop)
+		<-done
+		s := w.listener.Stats()
+		t.Logf("%+v", s)
+		require.NotZero(t, s.Evicted)
+	})
+}
