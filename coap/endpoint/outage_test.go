@@ -17,12 +17,17 @@ type unplugged struct {
 	*datagrams
 	down  atomic.Bool
 	tried atomic.Int32 // writes while it was
+	// during, if set, is called while the next datagram is written.
+	during atomic.Pointer[func()]
 }
 
 func (u *unplugged) Write(p []byte) (int, error) {
 	if u.down.Load() {
 		u.tried.Add(1)
 		return 0, &net.OpError{Op: "write", Net: "udp", Err: os.NewSyscallError("sendto", syscall.ENETUNREACH)}
+	}
+	if f := u.during.Swap(nil); f != nil {
+		(*f)()
 	}
 	return u.datagrams.Write(p)
 }
@@ -152,6 +157,42 @@ func TestOutageSpendsNoRetransmission(t *testing.T) {
 		l.run(`~ 200ms`)
 		require.ErrorIs(t, <-gaveUp, ErrTimeout)
 	})
+}
+
+// TestOutageWhileWriting: the message that was being written when the link went down
+// waits for its end like others.
+func TestOutageWhileWriting(t *testing.T) {
+	for name, found := range map[string]bool{"first": false, "as a probe": true} {
+		t.Run(name, func(t *testing.T) {
+			climbUnplugged(t, impatient(), func(l *ladder, nc *unplugged) {
+				down := func() { l.conn.SetLink(false) }
+				nc.down.Store(found)
+				if !found {
+					nc.during.Store(&down)
+				}
+				gaveUp := make(chan error, 1)
+				go func() { gaveUp <- l.conn.Ping(l.t.Context()) }()
+				synctest.Wait()
+				if found {
+					nc.during.Store(&down)
+					nc.down.Store(false)
+				}
+				l.run(`
+					< CON EMPTY #a t= @0s..1s
+					~ 1h
+				`)
+				l.conn.SetLink(true)
+				l.run(`
+					< CON EMPTY #a t=
+					< CON EMPTY #a t= @2s..2s
+					~ 3900ms
+				`)
+				require.Empty(t, gaveUp)
+				l.run(`~ 200ms`)
+				require.ErrorIs(t, <-gaveUp, ErrTimeout)
+			})
+		})
+	}
 }
 
 // TestOutageIsNoPatience: the wait for a response does not count it.

@@ -67,17 +67,6 @@ func (c *Conn) sendBulk(ctx context.Context, cl class, kind trace.Kind, data []b
 	return err
 }
 
-// drained is when all that was handed over will have left, the zero time where
-// rates are not known: a timer for the answer to many messages starts then.
-func (c *Conn) drained() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.estimator == nil {
-		return time.Time{}
-	}
-	return c.estimator.free
-}
-
 // send hands a packet over, or has it wait its turn.
 func (c *Conn) send(p *packet) {
 	c.mu.Lock()

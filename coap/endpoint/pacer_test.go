@@ -97,8 +97,6 @@ func TestSendBulk(t *testing.T) {
 		time.Sleep(95 * time.Second) // virtual; ten seconds each
 		synctest.Wait()
 		require.Equal(t, 10, sent)
-		require.Equal(t, 5*time.Second, time.Until(l.conn.drained()).Round(time.Millisecond))
-
 		l.ping() // goes next
 		synctest.Wait()
 		time.Sleep(6 * time.Second)

@@ -138,7 +138,13 @@ func (c *Conn) retransmit(t *transmission) {
 		c.mu.Unlock()
 		return
 	}
-	if c.out.outage.on || t.queued { // the timer fired when it was stopped
+	if t.queued { // the timer fired when it was stopped
+		c.mu.Unlock()
+		return
+	}
+	if c.out.outage.on { // SetLink told so while the message left
+		t.resumed = true
+		c.repeatLater(t)
 		c.mu.Unlock()
 		return
 	}
