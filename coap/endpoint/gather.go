@@ -24,7 +24,7 @@ type gathering struct {
 	unread  [][]byte          // blocks below next, for the reader
 	waiting int               // bytes of unread
 	ahead   int               // bytes of early
-	limit   int               // of waiting and ahead together
+	limit   int               // of waiting, and of both but for what makes early blocks readable
 }
 
 // size is the length of a block that is not the last.
@@ -54,8 +54,12 @@ func (g *gathering) add(b block, payload []byte, now time.Time) (fresh bool, err
 		return false, g.fail("block does not belong to the body")
 	}
 	awaited := b.num == g.next
-	tooFar := b.num >= g.next+2*maxWindowBlocks || g.waiting+g.ahead+len(payload) > g.limit
-	if g.has(b.num) || tooFar && !awaited {
+	tooFar := int(b.num-min(b.num, g.next)) >= min(2*maxWindowBlocks, g.limit/b.size())
+	held := g.waiting + len(payload)
+	if !awaited { // those ahead never take the place of the one that makes them readable
+		held += g.ahead
+	}
+	if g.has(b.num) || tooFar || held > g.limit {
 		return false, nil
 	}
 	for num := g.high; num < b.num; num++ {

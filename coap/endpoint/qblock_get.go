@@ -125,7 +125,13 @@ func (g *bulkGet) add(in *incoming) {
 	if g.over || g.err != nil {
 		return
 	}
-	g.g.limit = min(g.path.gathered(in.qBlock1.size()), max(maxSessionBytes/len(g.c.gets), leastShare))
+	left := maxSessionBytes
+	for _, other := range g.c.gets {
+		if other != g {
+			left -= other.g.waiting + other.g.ahead
+		}
+	}
+	g.g.limit = min(g.path.gathered(in.qBlock1.size()), max(left, leastShare))
 	fresh, err := g.g.add(in.qBlock1, in.m.Payload, time.Now())
 	if err == nil && g.offset() > g.c.cfg.MaxBody+int64(g.g.size()) {
 		err = &BlockError{Offset: g.c.cfg.MaxBody, Reason: "body is too large"}
