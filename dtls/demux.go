@@ -41,7 +41,11 @@ func (l *Listener) deliver(b []byte, from net.Addr) {
 		return
 	}
 	if h, ok := parseClientHello(first); ok {
-		l.hand(b, from, l.greet(h, from))
+		a, lost := l.greet(h, from)
+		if lost {
+			l.sayLost(from)
+		}
+		l.hand(b, from, a)
 		return
 	}
 	// The handshake gets what belongs to handshakes, the session keeps its data
@@ -110,22 +114,23 @@ func (l *Listener) hand(b []byte, from net.Addr, a *association) {
 }
 
 // greet returns the association that a ClientHello belongs to: one that knows it
-// already, or a new one. Nil means that the ClientHello is dropped.
-func (l *Listener) greet(h clientHello, from net.Addr) *association {
+// already, or a new one. Nil means that the ClientHello is dropped; lost, that it
+// belongs to a handshake that had to give way.
+func (l *Listener) greet(h clientHello, from net.Addr) (a *association, lost bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	key := keyOf(from)
 	s := l.bySite[key]
 	if s != nil {
 		if s.pending != nil && s.pending.random == h.random {
-			return s.pending
+			return s.pending, false
 		}
 		// A late copy must not start a second handshake.
 		if s.current != nil && s.current.random == h.random {
 			if s.current.session.withCID() {
-				return nil
+				return nil, false
 			}
-			return s.current
+			return s.current, false
 		}
 	}
 	// A client may have restarted in the middle of its handshake; but for a
@@ -134,19 +139,18 @@ func (l *Listener) greet(h clientHello, from net.Addr) *association {
 	restarted := s != nil && s.pending != nil
 	if !h.first {
 		l.stats.refused.Add(1)
-		l.sayLost(from)
-		return nil
+		return nil, true
 	}
 	if l.ctx.Err() != nil || (restarted && s.pending.cookied.Load()) || l.full(key) || !l.makeRoom() {
 		l.stats.refused.Add(1)
-		return nil
+		return nil, false
 	}
 	id, ok := l.ids.allocate(l.taken)
 	if !ok {
 		l.stats.refused.Add(1)
-		return nil
+		return nil, false
 	}
-	a := l.newAssociation(id)
+	a = l.newAssociation(id)
 	a.random, a.site = h.random, key
 	a.cookie = l.cookie(key, h)
 	ctx, cancel := context.WithCancel(l.ctx)
@@ -164,7 +168,7 @@ func (l *Listener) greet(h clientHello, from net.Addr) *association {
 	l.halfOpen[a] = struct{}{}
 	l.admission.begin(key)
 	l.work.Go(func() { l.shake(ctx, a, from) })
-	return a
+	return a, false
 }
 
 // keyed tells whether the suite to be chosen, the client's first that we speak,

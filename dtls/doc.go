@@ -3,8 +3,12 @@
 //
 // Peers prove themselves with a pre-shared key (RFC 4279, RFC 5489) or with
 // certificates. Connection IDs (RFC 9146) are negotiated whenever the peer knows
-// them, so that a client may change its address in the middle of a session. The
-// handshake and the record layer are those of pion/dtls, which no other package
-// imports; the demultiplexer below them, which tells the sessions of one socket
-// apart and bounds what strangers can cost, is ours.
+// them, so that a client may change its address in the middle of a session. With a
+// Store, sessions outlive the process of either side: Resume and a new Listener go
+// on with the next record.
+//
+// The handshake is that of pion/dtls, which no other package imports. What is ours
+// is the demultiplexer, which tells the sessions of one socket apart and bounds
+// what strangers can cost, and the record layer that takes over when a handshake is
+// complete: the sequence numbers have to be known to survive a crash.
 package dtls
