@@ -12,7 +12,8 @@ import (
 
 // While the link is known to be down time stands still for what is under way:
 // nothing is repeated, given up or waited for. When it is up again, what was not
-// acknowledged is sent at once, and no retransmission is spent on that.
+// acknowledged is sent at once, and no retransmission is spent on that. The peer's
+// memory goes on, though: see outlived.
 
 // While writing fails, a packet is tried from time to time: that costs nothing on
 // the link, and a pass of a satellite may be short.
@@ -116,6 +117,13 @@ func (c *Conn) outageOver(now time.Time) {
 		u.expires = u.expires.Add(lasted)
 		c.sweepBefore(u.expires)
 	}
+}
+
+// outlived reports whether the peer may have forgotten a message because of an
+// outage, and would execute again what must not be: peers count on MAX_TRANSMIT_SPAN
+// (RFC 7252 §4.8.2). c.mu is held.
+func (c *Conn) outlived(t *transmission, now time.Time) bool {
+	return t.once && (t.resumed || t.resent) && now.Sub(t.sent) > c.terms().profile.MaxTransmitSpan()
 }
 
 // repeatLater queues the retransmission of t. c.mu is held.

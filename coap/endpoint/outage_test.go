@@ -1,6 +1,7 @@
 package endpoint
 
 import (
+	"fmt"
 	"net"
 	"os"
 	"sync/atomic"
@@ -190,6 +191,46 @@ func TestOutageWhileWriting(t *testing.T) {
 				require.Empty(t, gaveUp)
 				l.run(`~ 200ms`)
 				require.ErrorIs(t, <-gaveUp, ErrTimeout)
+			})
+		})
+	}
+}
+
+// TestOutageExecutesNothingTwice: after a long outage the peer may have forgotten a
+// message. What was not sent before, or does no harm, is sent all the same.
+func TestOutageExecutesNothingTwice(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		code   Code
+		sent   bool // before the outage
+		outage string
+		again  bool
+	}{
+		{"PUT", PUT, true, "1h", true},
+		{"POST, not sent before", POST, false, "1h", true},
+		{"POST, soon enough", POST, true, "2s", true},
+		{"POST", POST, true, "4s", false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			climbUnplugged(t, impatient(), func(l *ladder, _ *unplugged) { // MAX_TRANSMIT_SPAN is 2 s
+				if !tt.sent {
+					l.conn.SetLink(false)
+				}
+				r := get("x")
+				r.Code = tt.code
+				answer := l.do(l.t.Context(), r)
+				message := fmt.Sprintf("%s #a t=$t /x", "CON "+methodNames[tt.code])
+				if tt.sent {
+					l.run("< " + message)
+					l.conn.SetLink(false)
+				}
+				l.run("~ " + tt.outage)
+				l.conn.SetLink(true)
+				if tt.again {
+					l.run("< " + message)
+				} else {
+					require.ErrorIs(t, (<-answer).err, ErrTimeout)
+				}
 			})
 		})
 	}

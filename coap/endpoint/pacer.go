@@ -151,7 +151,13 @@ func (c *Conn) next() *packet {
 			return nil
 		}
 		p, _ := c.out.line.pop()
-		if p.t == nil || c.outstanding[p.t.mid] == p.t { // else it has become needless
+		switch {
+		case p.t == nil:
+			return p
+		case c.outstanding[p.t.mid] != p.t: // it has become needless
+		case c.outlived(p.t, now):
+			c.settle(p.t, ErrTimeout)
+		default:
 			return p
 		}
 	}

@@ -16,7 +16,9 @@ type transmission struct {
 	data     []byte
 	timeout  time.Duration // from begins
 	begins   time.Time     // when the first bit of the last transmission leaves
-	first    time.Time     // when that of the first did
+	first    time.Time     // when that of the first did, outages left out
+	sent     time.Time     // when it was sent first
+	once     bool          // executed twice it would do harm
 	giveUp   time.Time     // not before
 	repeated int           // because of a timeout
 	timer    *time.Timer   // nil until it was sent
@@ -56,6 +58,7 @@ func (c *Conn) transmit(ctx context.Context, m *Message, t *transmission, prepar
 		prepare()
 	}
 	t.held = m.Code.IsRequest()
+	t.once = m.Code == POST || m.Code == PATCH // not idempotent: RFC 7252 §5.8, RFC 8132 §3
 	t.timeout = c.firstTimeout(m, len(data))
 	t.queued = true
 	c.handOver(&packet{kind: trace.Sent, class: t.class, data: data, t: t})
@@ -69,7 +72,7 @@ func (t *transmission) departs(c *Conn, now, begins time.Time) {
 	t.begins, t.queued = begins, false
 	switch {
 	case t.timer == nil:
-		t.first = begins
+		t.first, t.sent = begins, now
 		t.giveUp = begins.Add(c.estimator.patience())
 		t.timer = time.AfterFunc(begins.Sub(now)+t.timeout, func() { c.retransmit(t) })
 		return
