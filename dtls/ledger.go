@@ -22,7 +22,7 @@ const defaultStride = 512
 type ledger struct {
 	store  Store
 	key    string        // of the counters in the store
-	peer   func() string // where the peer is, to be stored along
+	peer   func() string // the peer's verified address, to be stored along
 	stride uint64
 	tag    sessionTag // of the secrets that the numbers are for
 

@@ -50,6 +50,13 @@ func (p *path) peer() net.Addr {
 	return p.now.Peer
 }
 
+// home returns the last address that was verified.
+func (p *path) home() net.Addr {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.proven
+}
+
 // snapshot returns the present path.
 func (p *path) snapshot() Path {
 	p.mu.Lock()

@@ -96,7 +96,7 @@ type counters struct {
 	received window
 	// used is when these were written, to the second.
 	used time.Time
-	// peer is the address of the peer then, "" when it is not known.
+	// peer is the last verified address of the peer, "" when it is not known.
 	peer string
 }
 

@@ -81,7 +81,8 @@ func (l *Listener) keep(conn *Conn, c cid, s secrets) {
 	}
 }
 
-func (c *Conn) storedPeer() string { return storedAddr(c.path.peer()) }
+// storedPeer is the address that the next life takes for verified.
+func (c *Conn) storedPeer() string { return storedAddr(c.path.home()) }
 
 func (l *Listener) giveResetToken(conn *Conn, c cid) {
 	if l.resets.key != nil {
