@@ -12,6 +12,9 @@ type plan struct {
 	deadline time.Duration
 	// short is a session of login, one message there and one back.
 	short bool
+	// logEntries are in the room before, and as many events are read back. Where that
+	// takes longer than the patience, the client finds the answer by asking again.
+	logEntries int
 	// oneTimeKeys and mediaSize (in bytes) go up in one POST, which nobody may repeat
 	// in place of a client that has given up. So they are no more than the link
 	// takes within the patience.
@@ -27,12 +30,12 @@ const (
 // planOf is the session over a link.
 func planOf(profile string) (plan, bool) {
 	for _, p := range []plan{
-		{profile: "geo-vsat", patience: impatience, deadline: 4 * time.Minute, oneTimeKeys: 50, mediaSize: 4000},
-		{profile: "certus100", patience: impatience, deadline: 5 * time.Minute, oneTimeKeys: 25, mediaSize: 4000},
-		{profile: "iridium-2400", patience: impatience, deadline: 8 * time.Minute, oneTimeKeys: 4, mediaSize: 1000},
+		{profile: "geo-vsat", patience: impatience, deadline: 4 * time.Minute, logEntries: 20, oneTimeKeys: 50, mediaSize: 4000},
+		{profile: "certus100", patience: impatience, deadline: 5 * time.Minute, logEntries: 20, oneTimeKeys: 50, mediaSize: 4000},
+		{profile: "iridium-2400", patience: impatience, deadline: 8 * time.Minute, logEntries: 45, oneTimeKeys: 10, mediaSize: 3000},
 		// A person at such a link has a client that waits.
-		{profile: "hf-vara500", patience: time.Hour, deadline: 3 * time.Hour, short: true},
-		{profile: "hf-s5066-75", patience: 3 * time.Hour, deadline: 10 * time.Hour, short: true},
+		{profile: "hf-vara500", patience: time.Hour, deadline: 3 * time.Hour, short: true, logEntries: 5},
+		{profile: "hf-s5066-75", patience: 3 * time.Hour, deadline: 10 * time.Hour, short: true, logEntries: 5},
 	} {
 		if p.profile == profile {
 			return p, true

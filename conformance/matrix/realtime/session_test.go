@@ -14,12 +14,8 @@ import (
 	"maunium.net/go/mautrix/id"
 )
 
-const (
-	// history is how many events a person reads back.
-	history = 20
-	// roomEvents bounds the events of ship that are no messages.
-	roomEvents = 20
-)
+// roomEvents bounds the events of ship that are no messages.
+const roomEvents = 20
 
 // TestSession lives a session over each link, from the first datagram on.
 func TestSession(t *testing.T) {
@@ -76,7 +72,7 @@ func newSession(ctx context.Context, t *testing.T, p plan, w *way) *session {
 	})
 	require.NoError(t, err)
 	s.ship = created.RoomID
-	for i := range history {
+	for i := range p.logEntries {
 		s.say(ctx, s.bob.user, fmt.Sprintf("log entry %d", i))
 	}
 	s.alice = &cryptoUser{user: newUser(t, w.connect.URL(), p.patience)}
@@ -197,12 +193,12 @@ func (s *session) receive(ctx context.Context) {
 func (s *session) history(ctx context.Context) {
 	var page []*event.Event
 	s.log.step("history", func() (err error) {
-		page, err = s.alice.history(ctx, s.ship, history)
+		page, err = s.alice.history(ctx, s.ship, s.logEntries)
 		return err
 	})
-	want, err := s.bob.history(ctx, s.ship, history)
+	want, err := s.bob.history(ctx, s.ship, s.logEntries)
 	require.NoError(s.t, err)
-	require.Len(s.t, page, history)
+	require.Len(s.t, page, s.logEntries)
 	for i := range want {
 		require.Equal(s.t, want[i].ID, page[i].ID)
 		require.JSONEq(s.t, string(want[i].Content.VeryRaw), string(page[i].Content.VeryRaw))
