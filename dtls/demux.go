@@ -252,3 +252,10 @@ func (l *Listener) remove(a *association) {
 		}
 	}
 }
+
+// taken tells whether a Connection ID must not be given to a new session.
+func (l *Listener) taken(c cid) bool {
+	_, stored := l.stored[c]
+	_, revealed := l.resets.revealed[c]
+	return stored || revealed || l.byCID[c] != nil
+}

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/binary"
+	"net"
 	"time"
 )
 
@@ -98,5 +99,19 @@ func (c *Conn) checkReset(b []byte) {
 	}
 	if subtle.ConstantTimeCompare(b[len(b)-len(t):], t[:]) == 1 {
 		c.lost(ErrReset)
+	}
+}
+
+// reset tells a client that its session is not there any more.
+func (l *Listener) reset(c cid, b []byte, from net.Addr) {
+	l.mu.Lock()
+	answer := l.resets.answer(c, len(b), time.Now())
+	l.mu.Unlock()
+	if answer == nil {
+		return
+	}
+	l.stats.resets.Add(1)
+	if _, err := l.pc.WriteTo(answer, from); err != nil {
+		l.stats.sendErrors.Add(1)
 	}
 }

@@ -5,9 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"maps"
 	"net"
-	"slices"
 	"strings"
 	"time"
 )
@@ -40,7 +38,11 @@ func openStore(cfg Config) (reset []byte, stored map[cid]struct{}, err error) {
 		}
 		id, _ := hex.DecodeString(strings.TrimPrefix(prefix, serverPrefix))
 		c, ok := parseCID(id)
-		if last, err := (kept{cfg.Store, prefix}).counters(); err != nil || !ok || time.Since(last.used) > cfg.IdleLifetime {
+		last, err := kept{cfg.Store, prefix}.counters()
+		if err != nil && !errors.Is(err, errState) {
+			return nil, nil, err
+		}
+		if err != nil || !ok || time.Since(last.used) > cfg.IdleLifetime {
 			for _, end := range sessionKeys() {
 				changes[prefix+end] = nil
 			}
@@ -113,20 +115,6 @@ func (l *Listener) deliverTo(c cid, b []byte, from net.Addr) {
 	a = l.claim(c)
 	a.put(b, from, shortCIDLen)
 	l.work.Go(func() { l.wake(a) })
-}
-
-// reset tells a client that its session is not there any more.
-func (l *Listener) reset(c cid, b []byte, from net.Addr) {
-	l.mu.Lock()
-	answer := l.resets.answer(c, len(b), time.Now())
-	l.mu.Unlock()
-	if answer == nil {
-		return
-	}
-	l.stats.resets.Add(1)
-	if _, err := l.pc.WriteTo(answer, from); err != nil {
-		l.stats.sendErrors.Add(1)
-	}
 }
 
 // wake fetches a session from the store and hands it over.
@@ -222,80 +210,6 @@ func authentic(ds []datagram, p *protector, w window) bool {
 	return false
 }
 
-// reap closes sessions that were idle for too long. It sleeps while there are
-// none.
-func (l *Listener) reap() {
-	every := max(min(l.cfg.IdleLifetime, addressLifetime)/8, time.Second)
-	var tick <-chan time.Time
-	for {
-		select {
-		case <-l.ctx.Done():
-			return
-		case <-l.populated:
-			if tick == nil {
-				tick = time.After(every)
-			}
-		case now := <-tick:
-			tick = nil
-			if l.closeIdle(now) {
-				tick = time.After(every)
-			}
-			l.expire()
-		}
-	}
-}
-
-// closeIdle reports whether sessions remain.
-func (l *Listener) closeIdle(now time.Time) bool {
-	var idle []*Conn
-	l.mu.Lock()
-	remain := len(l.sessions) + len(l.stored)
-	for a := range l.sessions {
-		lifetime := l.cfg.IdleLifetime
-		if !a.session.withCID() {
-			lifetime = min(lifetime, addressLifetime)
-		}
-		if now.Sub(a.session.idleSince()) >= lifetime {
-			idle = append(idle, a.session)
-		}
-	}
-	l.mu.Unlock()
-	for _, c := range idle {
-		if err := c.drop(); err != nil {
-			l.cfg.log().Error("dtls: session not put away", "error", err)
-		}
-	}
-	return remain > len(idle)
-}
-
-// populate wakes the reaper.
-func (l *Listener) populate() {
-	select {
-	case l.populated <- struct{}{}:
-	default:
-	}
-}
-
-// expire deletes stored sessions whose lifetime is over.
-func (l *Listener) expire() {
-	l.mu.Lock()
-	stored := slices.Collect(maps.Keys(l.stored))
-	l.mu.Unlock()
-	for _, id := range stored {
-		if c, err := l.place(id).counters(); err != nil || time.Since(c.used) <= l.cfg.IdleLifetime {
-			continue
-		}
-		l.mu.Lock()
-		if _, ok := l.stored[id]; !ok {
-			l.mu.Unlock()
-			continue
-		}
-		a := l.claim(id)
-		l.mu.Unlock()
-		l.wake(a) // finds the session unwelcome
-	}
-}
-
 // claim takes a session out of the stored ones, for wake. Its Connection ID stays
 // taken.
 func (l *Listener) claim(id cid) *association {
@@ -304,11 +218,4 @@ func (l *Listener) claim(id cid) *association {
 	l.byCID[id] = a
 	delete(l.stored, id)
 	return a
-}
-
-// taken tells whether a Connection ID must not be given to a new session.
-func (l *Listener) taken(c cid) bool {
-	_, stored := l.stored[c]
-	_, revealed := l.resets.revealed[c]
-	return stored || revealed || l.byCID[c] != nil
 }

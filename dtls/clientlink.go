@@ -1,0 +1,153 @@
+package dtls
+
+import (
+	"errors"
+	"net"
+	"sync"
+	"sync/atomic"
+)
+
+// clientLink is the socket of a client.
+type clientLink struct {
+	inlet
+	pc   net.PacketConn
+	cfg  Config
+	work sync.WaitGroup
+
+	peerMu sync.Mutex
+	peer   net.Addr
+	key    addrKey
+
+	answered  atomic.Bool
+	alert     atomic.Uint32
+	sendError atomic.Pointer[error]
+}
+
+func newClientLink(pc net.PacketConn, peer net.Addr, cfg Config) *clientLink {
+	l := &clientLink{pc: pc, cfg: cfg}
+	l.early = newInbox()
+	l.setPeer(peer)
+	return l
+}
+
+// setPeer implements below.
+func (l *clientLink) setPeer(peer net.Addr) {
+	l.peerMu.Lock()
+	defer l.peerMu.Unlock()
+	l.peer, l.key = peer, keyOf(peer)
+}
+
+func (l *clientLink) peerAddr() net.Addr {
+	l.peerMu.Lock()
+	defer l.peerMu.Unlock()
+	return l.peer
+}
+
+func (l *clientLink) fromPeer(a net.Addr) bool {
+	l.peerMu.Lock()
+	defer l.peerMu.Unlock()
+	return keyOf(a) == l.key
+}
+
+// start begins to read the socket.
+func (l *clientLink) start() { l.work.Go(l.read) }
+
+// close ends a link without a session.
+func (l *clientLink) close() {
+	l.pc.Close()
+	l.work.Wait()
+}
+
+// read hands in the datagrams of the peer until the socket is closed or broken.
+func (l *clientLink) read() {
+	buf := make([]byte, maxDatagram)
+	for failures := 0; ; {
+		n, from, err := l.pc.ReadFrom(buf)
+		switch {
+		case errors.Is(err, net.ErrClosed):
+			l.broken()
+			return
+		case err != nil:
+			// Most are echoes of an earlier send, such as "port unreachable".
+			if failures++; failures == maxReadErrors {
+				l.broken()
+				return
+			}
+		case l.fromPeer(from):
+			failures = 0
+			l.look(buf[:n])
+			l.put(buf[:n], from, noCID)
+		}
+	}
+}
+
+// look notes, while the handshake lasts, what explains its failure.
+func (l *clientLink) look(b []byte) {
+	if l.established() {
+		return
+	}
+	r, _, ok := nextRecord(b, noCID)
+	if !ok || !r.acceptable() {
+		return
+	}
+	l.answered.Store(true)
+	if r.typ == typeAlert && r.epoch == 0 {
+		l.alert.Store(uint32(r.body[1]))
+	}
+}
+
+// broken ends what lives on the link when nothing more will come. The store keeps
+// the session: the next socket may be better.
+func (l *clientLink) broken() {
+	l.mu.Lock()
+	early, conn := l.early, l.conn
+	l.mu.Unlock()
+	if early != nil {
+		early.close(net.ErrClosed)
+		return
+	}
+	if err := conn.rest(); err != nil {
+		l.warn("dtls: session not stored", "error", err)
+	}
+}
+
+// attempt sends a datagram of the handshake. An error of the socket is a lost
+// datagram: the network may be back for the next one.
+func (l *clientLink) attempt(b []byte, to net.Addr) error {
+	err := l.send(b, to)
+	if errors.Is(err, net.ErrClosed) {
+		return err
+	}
+	if err != nil {
+		l.sendError.Store(&err)
+	}
+	return nil
+}
+
+// send implements below: to the peer's present address. An error of the socket goes
+// to who writes, so that the message layer learns that the network is down.
+func (l *clientLink) send(b []byte, _ net.Addr) error {
+	_, err := l.pc.WriteTo(b, l.peerAddr())
+	if errors.Is(err, net.ErrClosed) {
+		return net.ErrClosed
+	}
+	return err
+}
+
+// localAddr implements below.
+func (l *clientLink) localAddr() net.Addr { return l.pc.LocalAddr() }
+
+// gone implements below.
+func (l *clientLink) gone(bool) { l.pc.Close() }
+
+// wait implements below.
+func (l *clientLink) wait() { l.work.Wait() }
+
+// background implements below.
+func (l *clientLink) background(f func()) { l.work.Go(f) }
+
+// overflowed implements below: the sender will repeat what mattered.
+func (l *clientLink) overflowed() {}
+
+// warn implements below.
+func (l *clientLink) warn(message string, args ...any) { l.cfg.log().Warn(message, args...) }

@@ -1,0 +1,149 @@
+package dtls
+
+import (
+	"io"
+	"net"
+)
+
+// transmit sends a record of its own in a datagram, after what is given in clear.
+func (c *Conn) transmit(typ uint8, content []byte, clear ...byte) error {
+	seq, err := c.numbers.take()
+	if err != nil {
+		return err
+	}
+	b := make([]byte, 0, len(clear)+len(content)+c.own.overhead())
+	b = c.own.seal(append(b, clear...), typ, seq, content)
+	if to, ok := c.path.send(len(b)); ok {
+		return c.below.send(b, to)
+	}
+	return nil
+}
+
+// receive takes a datagram, which stays the caller's.
+func (c *Conn) receive(b []byte, from net.Addr) {
+	cidLen := noCID
+	if c.server {
+		cidLen = shortCIDLen
+	}
+	authentic := false
+	for rest := b; len(rest) > 0; {
+		r, next, ok := nextRecord(rest, cidLen)
+		if !ok {
+			break
+		}
+		rest = next
+		if c.record(r, from) {
+			authentic = true
+		}
+	}
+	if authentic {
+		c.path.heard(from, len(b))
+	} else {
+		c.checkReset(b)
+	}
+}
+
+// record takes one record; false when it is not authentic or was here before. Of
+// epoch 0 there is nothing to come.
+func (c *Conn) record(r record, from net.Addr) bool {
+	if r.epoch != epoch {
+		return false
+	}
+	if !c.numbers.fresh(r.seq) {
+		c.repetition(r)
+		return false
+	}
+	typ, content, ok := c.peer.open(r)
+	if !ok {
+		c.forgery()
+		return false
+	}
+	newest, ok := c.numbers.accept(r.seq)
+	if !ok {
+		return false
+	}
+	// Only a record with a Connection ID may move the peer (RFC 9146 §6). Without
+	// one there is but one address that leads here; and a client stays with its
+	// server.
+	if newest && c.server && len(c.peer.cid) > 0 {
+		c.path.moved(from)
+	}
+	switch typ {
+	case typeApplicationData:
+		c.touch()
+		c.mu.Lock()
+		c.changeCipherSpec, c.finished = nil, nil
+		c.mu.Unlock()
+		if !c.in.put(datagram{data: content}) {
+			c.below.overflowed()
+		}
+	case typeAlert:
+		c.alert(content)
+	case typeHandshake:
+		if isFinished(typ, content) {
+			c.repeatFlight()
+		}
+	}
+	return true
+}
+
+// alert acts on an authentic alert: all but warnings end the session (RFC 5246
+// §7.2).
+func (c *Conn) alert(content []byte) {
+	switch {
+	case len(content) != alertSize:
+		return
+	case content[1] == alertCloseNotify:
+		_ = c.transmit(typeAlert, []byte{alertWarning, alertCloseNotify}) // RFC 5246 §7.2.1
+	case content[0] != alertFatal:
+		return
+	}
+	c.lost(io.EOF)
+}
+
+// maxRepeats bounds how often a final flight is sent again: a recorded Finished
+// can be replayed by anyone.
+const maxRepeats = 16
+
+// repetition looks at a record whose number was seen before. pion's clients, and
+// so ours, repeat Finished under its old number when they have a Connection ID.
+func (c *Conn) repetition(r record) {
+	c.mu.Lock()
+	asks := c.finished != nil
+	c.mu.Unlock()
+	if !asks {
+		return
+	}
+	if typ, content, ok := c.peer.open(r); ok && isFinished(typ, content) {
+		c.repeatFlight()
+	}
+}
+
+func isFinished(typ uint8, content []byte) bool {
+	return typ == typeHandshake && len(content) > 0 && content[0] == msgFinished
+}
+
+// repeatFlight sends a server's final flight again: a client that repeats its own
+// has not got it (RFC 6347 §4.2.4).
+func (c *Conn) repeatFlight() {
+	c.mu.Lock()
+	clear, finished := c.changeCipherSpec, c.finished
+	c.repeats++
+	if c.repeats > maxRepeats {
+		finished = nil
+	}
+	c.mu.Unlock()
+	if finished != nil {
+		_ = c.transmit(typeHandshake, finished, clear...)
+	}
+}
+
+// forgeryAlarm is how many records that do not authenticate are too many where
+// eight bytes of tag are all that protects.
+const forgeryAlarm = 1 << 20
+
+func (c *Conn) forgery() {
+	if c.forged.Add(1) == forgeryAlarm && c.peer.aead.Overhead() < 16 {
+		c.below.warn("dtls: many forged records on a session with a short tag", "identity", c.identity)
+	}
+}
