@@ -100,6 +100,11 @@ func (l *clientLink) establish(c *pion.Conn, p *pipe, cfg Config) (*Conn, error)
 // takes over. It fails with ErrNoSession when there is none. Whether the server
 // still has the session shows in the first exchange: Read fails with ErrReset
 // when not.
+//
+// After a crash (Conn.Incarnation tells of lives, not of how they ended) records of
+// the server that came after the last Mark could be replayed to the client: the
+// layer above must not take an answer to a former life's question for one to its
+// own, for example by tokens that the former life did not use.
 func Resume(pc net.PacketConn, peer net.Addr, cfg Config) (*Conn, error) {
 	link := newClientLink(pc, peer, cfg)
 	conn, err := link.resume(cfg)
