@@ -176,6 +176,7 @@ func (t *Transport) dial(s *slotted) {
 		Side:          endpoint.SideConstrained,
 		Overhead:      overhead(conn),
 		MaxBody:       t.MaxBody,
+		Lives:         carrier.Incarnation(),
 		KnownCritical: criticalInResponse,
 		Log:           t.Log,
 		Recorder:      t.Recorder,

@@ -113,6 +113,9 @@ type Config struct {
 	// MaxRequests bounds the requests being served at once; more are answered
 	// 5.03. 0 means 64.
 	MaxRequests int
+	// Lives counts the lives of this session before this one: who asks after a restart
+	// must not use a token of before, which the peer may still answer.
+	Lives uint32
 	// Log receives what an operator should know; nil discards it.
 	Log *slog.Logger
 	// Recorder receives every event of the session; nil discards them.

@@ -77,11 +77,12 @@ func New(c net.Conn, cfg Config) *Conn {
 		cfg.MaxRequests = defaultMaxRequests
 	}
 	conn := &Conn{
-		nc:   c,
-		cfg:  &cfg,
-		log:  cfg.Log,
-		mids: newMessageIDs(),
-		seen: duplicates{seed: maphash.MakeSeed()},
+		nc:     c,
+		cfg:    &cfg,
+		log:    cfg.Log,
+		mids:   newMessageIDs(),
+		tokens: newTokens(cfg.Lives),
+		seen:   duplicates{seed: maphash.MakeSeed()},
 	}
 	t := newTerms(&cfg)
 	conn.current.Store(t)

@@ -303,7 +303,7 @@ func TestMessageIDsAreNotReused(t *testing.T) {
 }
 
 // TestTokenReuse: one byte is used again only after 64 newer datagrams from the
-// peer; until then two bytes.
+// peer; until then three bytes.
 func TestTokenReuse(t *testing.T) {
 	var ts tokens
 	first := ts.take(0)
@@ -313,10 +313,10 @@ func TestTokenReuse(t *testing.T) {
 		require.Len(t, tok.bytes(), 1)
 	}
 	wide := ts.take(0)
-	require.Len(t, wide.bytes(), 2, "all of one byte are in use")
+	require.Len(t, wide.bytes(), 3, "all of one byte are in use")
 	ts.release(first, 100)
 	soon := ts.take(100 + replayWindow - 1)
-	require.Len(t, soon.bytes(), 2, "a late response could still be accepted")
+	require.Len(t, soon.bytes(), 3, "a late response could still be accepted")
 	require.NotEqual(t, wide, soon)
 	again := ts.take(100 + replayWindow)
 	require.Equal(t, first, again)
