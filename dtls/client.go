@@ -129,7 +129,7 @@ func (l *clientLink) resume(cfg Config) (*Conn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("dtls: session not loaded: %w", err)
 	}
-	conn, err := newConn(l, s, &ledger{stride: defaultStride}, newPath(l.peerAddr(), false), false)
+	conn, err := newConn(l, s, storedLedger(), newPath(l.peerAddr(), false), false)
 	if err != nil {
 		return nil, err
 	}

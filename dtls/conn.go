@@ -30,7 +30,7 @@ type Conn struct {
 	changeCipherSpec, finished []byte
 	repeats                    int
 
-	ended         sync.Once
+	ended         atomic.Bool
 	used          atomic.Int64 // when, in Unix nanoseconds
 	writeDeadline atomic.Int64 // the same, 0 for none
 	forged        atomic.Uint64

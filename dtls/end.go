@@ -7,12 +7,12 @@ import "io"
 // Connection ID is taken: what a store still does to the old session must not
 // happen to a new one.
 func (c *Conn) end(err error) (last counters, first bool) {
-	c.ended.Do(func() {
-		first = true
-		last = c.numbers.close()
-		c.in.close(err)
-	})
-	return last, first
+	if !c.ended.CompareAndSwap(false, true) {
+		return counters{}, false
+	}
+	last = c.numbers.close()
+	c.in.close(err)
+	return last, true
 }
 
 // drop ends the session for good, without a word to the peer.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -373,5 +374,77 @@ func TestFailingStore(t *testing.T) {
 		require.ErrorIs(t, client.Close(), full)
 		_, err = s.Read(make([]byte, 1))
 		require.ErrorIs(t, err, io.EOF)
+	})
+}
+
+// slowStore takes its time, as a disk does.
+type slowStore struct{ MemoryStore }
+
+func (s *slowStore) Commit(changes map[string][]byte) error {
+	time.Sleep(10 * time.Millisecond)
+	return s.MemoryStore.Commit(changes)
+}
+
+// What comes while a new session is being stored waits for it; nothing is lost.
+func TestRecordsDuringTakeOver(t *testing.T) {
+	server, cfg := serverConfig(), clientConfig()
+	server.Store = &slowStore{}
+	in(t, time.Millisecond, server, func(t *testing.T, w *world) {
+		client, err := w.dial(clientAddress, cfg)
+		require.NoError(t, err)
+		w.clients = append(w.clients, client)
+		for i := range 20 {
+			_, err := client.Write([]byte{byte(i)})
+			require.NoError(t, err)
+			time.Sleep(time.Millisecond)
+		}
+		s := w.accept()
+		buf := make([]byte, 1)
+		for i := range 20 {
+			_, err := s.Read(buf)
+			require.NoError(t, err)
+			assert.EqualValues(t, i, buf[0])
+		}
+	})
+}
+
+// Many goroutines send and mark at once: each number is taken once, marks share
+// writes, and what is stored never goes back.
+func TestConcurrentLedger(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &slowStore{}
+		l := newLedger(0, window{})
+		first := l.keep(store, "k", nil)
+		require.NoError(t, store.Commit(map[string][]byte{"k": first.marshal()}))
+		start := time.Now()
+		var (
+			work  sync.WaitGroup
+			mu    sync.Mutex
+			taken = map[uint64]bool{}
+		)
+		for i := range 50 {
+			work.Go(func() {
+				for j := range 100 {
+					seq, err := l.take()
+					assert.NoError(t, err)
+					mu.Lock()
+					assert.False(t, taken[seq])
+					taken[seq] = true
+					mu.Unlock()
+					l.accept(uint64(i*100 + j))
+					if j%10 == 0 {
+						assert.NoError(t, l.mark())
+						b, err := store.Load("k")
+						assert.NoError(t, err)
+						c, err := parseCounters(b)
+						assert.NoError(t, err)
+						assert.Greater(t, c.send, seq)
+					}
+				}
+			})
+		}
+		work.Wait()
+		assert.Len(t, taken, 5000)
+		assert.Less(t, time.Since(start), time.Second, "500 marks, far fewer writes")
 	})
 }

@@ -27,8 +27,9 @@ type ledger struct {
 	tag    sessionTag // of the secrets that the numbers are for
 
 	// saving is held over a commit, so that counters never go back. It is taken
-	// before mu.
-	saving      sync.Mutex
+	// before mu. A channel, since in virtual time a mutex must not be waited for
+	// while its holder sleeps.
+	saving      semaphore
 	incarnation uint32
 	marked      uint64 // numbers below it are durably received
 
@@ -39,16 +40,28 @@ type ledger struct {
 	closed   bool
 }
 
+// semaphore is a mutex that is a channel.
+type semaphore chan struct{}
+
+func (s semaphore) acquire() { s <- struct{}{} }
+func (s semaphore) release() { <-s }
+
 // newLedger begins with a new session. Without a store all numbers are free.
 func newLedger(send uint64, received window) *ledger {
-	return &ledger{stride: defaultStride, next: send, limit: maxRecords, received: received}
+	return &ledger{
+		stride: defaultStride, saving: make(semaphore, 1),
+		next: send, limit: maxRecords, received: received,
+	}
 }
+
+// storedLedger is for open.
+func storedLedger() *ledger { return newLedger(0, window{}) }
 
 // keep makes the ledger durable from now on; the caller commits the counters that
 // it returns.
 func (l *ledger) keep(store Store, key string, peer func() string) counters {
-	l.saving.Lock()
-	defer l.saving.Unlock()
+	l.saving.acquire()
+	defer l.saving.release()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.store, l.key, l.peer = store, key, peer
@@ -150,8 +163,8 @@ func (l *ledger) commit(needed func() bool) error {
 	if l.store == nil {
 		return nil
 	}
-	l.saving.Lock()
-	defer l.saving.Unlock()
+	l.saving.acquire()
+	defer l.saving.release()
 	l.mu.Lock()
 	if l.closed || !needed() {
 		l.mu.Unlock()
@@ -177,8 +190,8 @@ func (l *ledger) commit(needed func() bool) error {
 // close ends the use of the numbers and returns the exact counters, for a store
 // to keep until the next life.
 func (l *ledger) close() counters {
-	l.saving.Lock()
-	defer l.saving.Unlock()
+	l.saving.acquire()
+	defer l.saving.release()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.closed = true
@@ -187,8 +200,8 @@ func (l *ledger) close() counters {
 
 // whileOpen runs f while nobody closes the ledger or commits through it.
 func (l *ledger) whileOpen(f func() error) error {
-	l.saving.Lock()
-	defer l.saving.Unlock()
+	l.saving.acquire()
+	defer l.saving.release()
 	l.mu.Lock()
 	closed := l.closed
 	l.mu.Unlock()

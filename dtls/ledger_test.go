@@ -69,7 +69,8 @@ func history(r *rand.Rand) error {
 			return err
 		}
 		for { // the process may die while it starts, too
-			l = &ledger{stride: testStride}
+			l = storedLedger()
+			l.stride = testStride
 			err := l.open(store, key, nil)
 			if err == nil {
 				break
@@ -182,7 +183,8 @@ func TestHistoriesBite(t *testing.T) {
 			if err := life(r, l, crash, &sent, &safe); err != nil {
 				return err
 			}
-			l = &ledger{stride: testStride}
+			l = storedLedger()
+			l.stride = testStride
 			err := l.open(&store, "k", nil)
 			require.NoError(t, err)
 			l.store = crash

@@ -101,3 +101,27 @@ func TestPathReported(t *testing.T) {
 		}
 	})
 }
+
+// A session from the store trusts the address that was verified, and no other.
+func TestPathOfResumedSession(t *testing.T) {
+	server, cfg := lasting()
+	server.CheckPaths = true
+	in(t, time.Millisecond, server, func(t *testing.T, w *world) {
+		client, _ := w.connect(clientAddress, cfg)
+		w.restart(server, false)
+		assert.True(t, w.say(client, "same place").Path().Verified)
+
+		w.leave(client)
+		client = w.resume("203.0.113.80:1024", cfg)
+		w.restart(server, false)
+		s := w.say(client, "elsewhere")
+		assert.False(t, s.Path().Verified)
+
+		w.restart(server, false) // it was not verified, so it is not now
+		s = w.say(client, "still elsewhere")
+		require.False(t, s.Path().Verified)
+		require.True(t, s.PathVerified(s.Path().ID))
+		w.restart(server, false)
+		assert.True(t, w.say(client, "known now").Path().Verified)
+	})
+}

@@ -161,7 +161,7 @@ func (l *Listener) restore(a *association) (*Conn, []datagram, error) {
 	if !authentic(first, peer, c.received) {
 		return nil, nil, errNotAuthentic
 	}
-	conn, err := newConn(a, s, &ledger{stride: defaultStride}, newPath(parseStoredAddr(c.peer), l.cfg.CheckPaths), true)
+	conn, err := newConn(a, s, storedLedger(), newPath(parseStoredAddr(c.peer), l.cfg.CheckPaths), true)
 	if err != nil {
 		return nil, nil, err
 	}
