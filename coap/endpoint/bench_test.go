@@ -120,3 +120,28 @@ func smallPipe() (a, b *datagrams) {
 	b = &datagrams{in: ab, out: ba, done: make(chan struct{}), errs: make(chan error)}
 	return a, b
 }
+
+// BenchmarkBulk is BenchmarkTransfer between two coapgw (RFC 9177).
+func BenchmarkBulk(b *testing.B) {
+	const size = 1 << 20
+	body := testBody(size)
+	client, server := benchPair(b, HandlerFunc(func(_ context.Context, r *Request) *Response {
+		io.Copy(io.Discard, r.Body)
+		return &Response{Code: Content, Body: bytes.NewReader(body), Size: size}
+	}))
+	client.SetPeer(testProfile())
+	server.SetPeer(testProfile())
+	b.ReportAllocs()
+	b.SetBytes(2 * size)
+	for b.Loop() {
+		r := get("x")
+		r.Code, r.Body, r.Size = POST, bytes.NewReader(body), size
+		resp, err := client.Do(context.Background(), r)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if n, err := io.Copy(io.Discard, resp.Body); n != size || err != nil {
+			b.Fatal(n, err)
+		}
+	}
+}

@@ -17,12 +17,16 @@ import (
 // The body of the response is never nil. It is read from the peer block by block
 // under the same ctx; the exchange ends when it was read to its end or closed.
 func (c *Conn) Do(ctx context.Context, r *Request) (*Response, error) {
+	opts := r.Options.withoutOwned()
+	key := c.resumable(r, opts)
+	if resp, err := c.resume(ctx, key); resp != nil || err != nil {
+		return resp, err
+	}
 	x, err := c.begin(r.class())
 	if err != nil {
 		return nil, err
 	}
-	x.patience = r.Patience
-	opts := r.Options.withoutOwned()
+	x.patience, x.resumes = r.Patience, key
 	m, err := x.send(ctx, r, opts)
 	if err != nil {
 		x.end()
@@ -165,7 +169,7 @@ func (c *Conn) unclaimLocked(key uint64) {
 // none.
 func (c *Conn) response(ctx context.Context, x *exchange, cl class, code Code, opts Options, m Message) (*Response, error) {
 	if x != nil && m.Options.Has(QBlock2) {
-		return c.bulkResponse(ctx, x, code, m)
+		return c.bulkResponse(ctx, x, code, x.resumes, m)
 	}
 	r := &Response{Code: m.Code, Options: m.Options.withoutOwned(), Size: int64(len(m.Payload))}
 	b, present, legal := blockOption(m.Options, Block2)

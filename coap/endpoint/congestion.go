@@ -31,6 +31,10 @@ type congestion struct {
 // lossFactor is how much more than the profile's mean is still explained by it.
 const lossFactor = 3
 
+// recovery is the number of round trips without loss after which a window is back from
+// nothing to what the path takes.
+const recovery = 64
+
 func newCongestion(p path, loss link.GilbertElliott) congestion {
 	g := congestion{window: float64(p.window), most: float64(p.most), loss: loss}
 	g.slow = g.most
@@ -58,7 +62,9 @@ func (g *congestion) report(now time.Time, arrived, missing int, roundTrip time.
 	}
 	if g.explained() {
 		g.lossy = time.Time{}
-		g.window = min(g.window+g.full/8, g.most)
+		if g.full > 0 {
+			g.window = min(g.window+max(g.full/recovery, 1), g.most)
+		}
 	} else {
 		if g.lossy.IsZero() {
 			g.lossy = g.round

@@ -56,6 +56,7 @@ type Conn struct {
 	downloads   []*download         // of the peer
 	sending     map[token]*bulkSend // responses under way in Q-Block2 blocks
 	gets        []*bulkGet          // request bodies of the peer in Q-Block1 blocks
+	parked      []parkedBody        // downloads of ours that were given up
 	bulkIDs     uint16              // see bulkID
 	observers   map[token]*Observer
 	// observeSequence is the next number of a notification (RFC 7641 §4.4).
@@ -239,6 +240,7 @@ func (c *Conn) sweep() {
 	}
 	if !down {
 		c.sweepGets(now)
+		c.sweepParked(now)
 	}
 	for _, u := range slices.Clone(c.uploads) {
 		switch {

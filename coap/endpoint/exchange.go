@@ -31,6 +31,8 @@ type exchange struct {
 	// bulk is the body of the response when it comes in Q-Block2 blocks; guarded by
 	// c.mu.
 	bulk *bulkBody
+	// resumes is the key under which the body may be resumed, 0 for not at all.
+	resumes uint64
 	// putting is the body of the request when it goes in Q-Block1 blocks; guarded by
 	// c.mu.
 	putting *bulkPut
@@ -82,6 +84,11 @@ func (x *exchange) end() {
 	}
 	x.c.mu.Lock()
 	defer x.c.mu.Unlock()
+	x.endLocked()
+}
+
+// endLocked is end with c.mu held.
+func (x *exchange) endLocked() {
 	if x.c.exchanges[x.token] != x {
 		return
 	}
@@ -163,7 +170,9 @@ func (c *Conn) receiveAck(m *Message, bytes int) {
 	t, ok := c.outstanding[m.MessageID]
 	switch {
 	case !ok:
-		if m.Code != Empty && !c.receiveBulk(c.exchanges[tokenOf(m.Token)], m) {
+		// A block counts although its poll was settled by an earlier one.
+		late := m.Options.Has(QBlock2) && c.receiveBulk(c.exchanges[tokenOf(m.Token)], m)
+		if m.Code != Empty && !late {
 			c.tokens.answered(tokenOf(m.Token), &m.MessageID, c.received)
 		}
 	case m.Type == Reset:

@@ -14,17 +14,20 @@ type hole struct {
 // gathering puts the blocks of a body together in whatever order they come. It
 // knows neither messages nor timers.
 type gathering struct {
-	szx     uint8
-	begun   bool              // szx is known
-	next    uint32            // the first block not handed on
-	high    uint32            // all blocks that came are below
-	ended   bool              // the last block came: it is high-1
-	early   map[uint32][]byte // blocks from next on
-	holes   []hole            // ascending, in number and in time
-	unread  [][]byte          // blocks below next, for the reader
-	waiting int               // bytes of unread
-	ahead   int               // bytes of early
-	limit   int               // of waiting, and of both but for what makes early blocks readable
+	szx       uint8
+	begun     bool              // szx is known
+	next      uint32            // the first block not handed on
+	high      uint32            // all blocks that came are below
+	ended     bool              // the last block came: it is high-1
+	early     map[uint32][]byte // blocks from next on
+	holes     []hole            // ascending, in number and in time
+	unread    [][]byte          // blocks below next, for the reader
+	keeps     bool              // what was read, see keep
+	kept      [][]byte          // all blocks below next; nil when there are none, or too many
+	keptBytes int
+	waiting   int // bytes of unread
+	ahead     int // bytes of early
+	limit     int // of waiting, and of both but for what makes early blocks readable
 }
 
 // size is the length of a block that is not the last.
@@ -85,6 +88,9 @@ func (g *gathering) add(b block, payload []byte, now time.Time) (fresh bool, err
 		g.ahead -= len(payload)
 		g.waiting += len(payload)
 		g.unread = append(g.unread, payload)
+		if g.keeps {
+			g.keep(payload)
+		}
 		g.next++
 	}
 	return true, nil

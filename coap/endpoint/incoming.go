@@ -114,7 +114,9 @@ func (c *Conn) receiveRequest(m *Message, data []byte) {
 	// confirmable block can carry it.
 	in.acknowledged = in.hasQBlock1 && m.Type == NonConfirmable
 	transient := problem == nil && (in.continuesUpload() || in.continuesDownload())
-	c.seen.supersede(tokenOf(m.Token))
+	if !in.hasQBlock1 || !c.gathers(tokenOf(m.Token)) {
+		c.seen.supersede(tokenOf(m.Token))
+	}
 	if !in.reports && !in.continuesPut() {
 		// The peer uses the token for something else.
 		c.dropBulk(tokenOf(m.Token))

@@ -57,6 +57,12 @@ func (c *Conn) getFor(in *incoming) *bulkGet {
 	return g
 }
 
+// gathers reports whether blocks of a body with that token have come: another one of
+// them does not show that the peer has what the one before was answered. c.mu is held.
+func (c *Conn) gathers(tok token) bool {
+	return slices.ContainsFunc(c.gets, func(g *bulkGet) bool { return g.token == tok && !g.over })
+}
+
 // beganGet returns the transfer of which in brings the first block.
 func (c *Conn) beganGet(in *incoming) *bulkGet {
 	c.mu.Lock()

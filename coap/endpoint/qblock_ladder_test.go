@@ -184,7 +184,7 @@ func TestBulkPeerVanishes(t *testing.T) {
 		})
 		known(t, blocks(16, h), func(l *ladder) {
 			l.run("> CON GET #0001 t=01 /x")
-			time.Sleep(2 * wait)
+			time.Sleep(4 * wait)
 			assert.Empty(t, l.conn.sending)
 			<-body.closed
 		})

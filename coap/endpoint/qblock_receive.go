@@ -21,6 +21,9 @@ type bulkBody struct {
 	ctx  context.Context
 	code Code // of the requests
 	path path
+	key  uint64 // see resumable
+	// options are those of the response.
+	options Options
 	// closing says that the end is reported too, so that the peer need not remember.
 	closing bool
 
@@ -57,7 +60,7 @@ func signal(c chan struct{}) {
 }
 
 // bulkResponse makes the Response of which m is the first block.
-func (c *Conn) bulkResponse(ctx context.Context, x *exchange, code Code, m Message) (*Response, error) {
+func (c *Conn) bulkResponse(ctx context.Context, x *exchange, code Code, key uint64, m Message) (*Response, error) {
 	b, _, legal := blockOption(m.Options, QBlock2)
 	if !legal || b.num != 0 || !b.more || m.Options.Has(Block2) {
 		x.end()
@@ -77,7 +80,8 @@ func (c *Conn) bulkResponse(ctx context.Context, x *exchange, code Code, m Messa
 	d.ctx, d.code, d.responseCode = ctx, code, m.Code
 	d.path = t.path(t.side != SideConstrained, b.size())
 	d.closing = !t.profile.HalfDuplex && !t.profile.Slow()
-	d.size = r.Size
+	d.size, d.options, d.key = r.Size, r.Options.clone(), key
+	d.g.keeps = key != 0
 	d.g.limit = d.path.gathered(b.size())
 	if !d.g.begun {
 		d.g.szx = b.szx
@@ -288,7 +292,9 @@ func (d *bulkBody) run() {
 // finish lets the reader see the end: what the reader does next comes after the last
 // report.
 func (d *bulkBody) finish() {
-	d.x.end()
+	if !d.x.c.park(d) {
+		d.x.end()
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.finished = true

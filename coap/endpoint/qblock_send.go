@@ -32,7 +32,8 @@ func feed(ctx context.Context, src *source, size int, blocks chan<- chunk) {
 
 // bulkSend is a response that this side sends in Q-Block2 blocks (RFC 9177 §4.4).
 // The peer drives it: it reports what came, and what is lost. Nothing is sent on a
-// timer here; a transfer without a report for MAX_TRANSMIT_WAIT is forgotten.
+// timer here; a transfer without a report for three times MAX_TRANSMIT_WAIT is
+// forgotten: the peer asks for one, may give up then, and resume within another.
 type bulkSend struct {
 	c       *Conn
 	ctx     context.Context
@@ -89,7 +90,7 @@ func (c *Conn) addBulk(s *bulkSend) {
 		}
 		c.dropBulk(idlest.token)
 	}
-	s.expires = time.Now().Add(c.terms().profile.MaxTransmitWait())
+	s.expires = time.Now().Add(c.terms().sendingLifetime())
 	c.sending[s.token] = s
 }
 
@@ -111,7 +112,7 @@ func (s *bulkSend) run(body io.Reader, src *source, release func()) {
 		release()
 	})
 	defer s.forget()
-	expiry := time.NewTimer(s.c.terms().profile.MaxTransmitWait())
+	expiry := time.NewTimer(s.c.terms().sendingLifetime())
 	defer expiry.Stop()
 	turning := true
 	for {
@@ -144,6 +145,9 @@ func (s *bulkSend) run(body io.Reader, src *source, release func()) {
 		}
 	}
 }
+
+// sendingLifetime is how long a body is kept for a peer that does not report.
+func (t *terms) sendingLifetime() time.Duration { return 3 * t.profile.MaxTransmitWait() }
 
 // what says what to do: send a block, wait for the next of the body, or nothing.
 func (s *bulkSend) what(blocks <-chan chunk) (num uint32, send bool, next <-chan chunk, over bool) {
@@ -264,7 +268,7 @@ func (c *Conn) receiveReport(in *incoming) {
 	c.mu.Lock()
 	s := c.sending[tokenOf(in.m.Token)]
 	if s != nil {
-		s.expires = time.Now().Add(c.terms().profile.MaxTransmitWait())
+		s.expires = time.Now().Add(c.terms().sendingLifetime())
 	}
 	c.mu.Unlock()
 	var p progress

@@ -5,6 +5,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -124,4 +126,53 @@ func TestBulkAtTwentyPercentLoss(t *testing.T) {
 			assert.Equal(t, 1, executed)
 		})
 	}
+}
+
+// TestBulkRepeatedAndReordered: with loss, repetition and reordering, and several
+// bodies at a time both ways, each arrives exactly and each request is executed once.
+func TestBulkRepeatedAndReordered(t *testing.T) {
+	for seed := range uint64(5) {
+		var executed atomic.Int32
+		h := HandlerFunc(func(ctx context.Context, r *Request) *Response {
+			executed.Add(1)
+			return mirror(ctx, r)
+		})
+		cfg := Config{Profile: testProfile(), Handler: h}
+		cfg.Profile.MaxRetransmit = 14
+		together(t, cfg, cfg, twenty(seed), func(t *testing.T, client, server *Conn) {
+			client.SetPeer(cfg.Profile)
+			server.SetPeer(cfg.Profile)
+			var all sync.WaitGroup
+			for i := range 10 {
+				all.Go(func() {
+					body := testBody(1 + i*9770)
+					resp, err := client.Do(t.Context(), putBytes("x", len(body)))
+					require.NoError(t, err)
+					got, err := io.ReadAll(resp.Body)
+					require.NoError(t, err)
+					require.True(t, bytes.Equal(append([]byte("/x "), body...), got))
+				})
+			}
+			all.Wait()
+			assert.EqualValues(t, 10, executed.Load())
+		})
+	}
+}
+
+// TestBulkOverWorseLinks: a link that carries a quarter of what its profile says, with
+// a short queue, is filled and not flooded.
+func TestBulkOverWorseLinks(t *testing.T) {
+	const size = 4 << 20
+	p, _ := link.ByName("geo-vsat")
+	air := linkemu.FromProfile(p, 1)
+	air.Down.Rate /= 4
+	air.Down.Queue = 200_000
+	air.Down.Burst = link.GilbertElliott{}
+	overLink(t, p, air, serveBody(size), func(t *testing.T, client, _ *Conn, l *linkemu.Link) {
+		took, s := fetchBody(t, client, size), l.Stats()
+		ideal := time.Duration(size * 8 / air.Down.Rate * float64(time.Second))
+		t.Logf("%v instead of %v, %d of %d dropped", took, ideal, s.Down.Dropped, s.Down.Datagrams)
+		assert.Less(t, took, 3*ideal)
+		assert.Less(t, s.Down.Dropped, s.Down.Datagrams/2)
+	})
 }

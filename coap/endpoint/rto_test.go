@@ -441,15 +441,20 @@ type connected struct {
 	*linkemu.Conn
 	peer net.Addr
 	lose atomic.Bool // the next datagram written
+	dead atomic.Bool // loses what is written and read
 }
 
 func (c *connected) Read(p []byte) (int, error) {
-	n, _, err := c.ReadFrom(p)
-	return n, err
+	for {
+		n, _, err := c.ReadFrom(p)
+		if err != nil || !c.dead.Load() {
+			return n, err
+		}
+	}
 }
 
 func (c *connected) Write(p []byte) (int, error) {
-	if c.lose.CompareAndSwap(true, false) {
+	if c.dead.Load() || c.lose.CompareAndSwap(true, false) {
 		return len(p), nil
 	}
 	return c.WriteTo(p, c.peer)

@@ -1,0 +1,137 @@
+package endpoint
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+)
+
+// A download that was given up because the peer did not answer is parked: what came
+// of it stays, and the peer keeps its side for a while (see bulkSend). The same
+// request made again, which must be a GET, goes on where the transfer stopped. It is
+// the same transfer with the same token, so the blocks belong together without a
+// validator; where the peer has forgotten it, the request is made anew.
+
+// Bounds of what is parked on a session.
+const (
+	maxParked = 4
+	// maxKept bounds the bytes that came of a download. Of more nothing is kept.
+	maxKept = 4 << 20
+)
+
+// parkedBody is a download that was given up.
+type parkedBody struct {
+	d     *bulkBody
+	until time.Time
+}
+
+// resumable is the key of a request whose download may be resumed, 0 if it may not.
+func (c *Conn) resumable(r *Request, opts Options) uint64 {
+	if r.Code != GET || r.Body != nil {
+		return 0
+	}
+	return c.transferKey(r.Code, opts)
+}
+
+// park keeps a download for MAX_TRANSMIT_WAIT, if it may be resumed. d.mu is not held.
+func (c *Conn) park(d *bulkBody) bool {
+	d.mu.Lock()
+	keep := d.key != 0 && !d.closed && errors.Is(d.err, ErrTimeout) && d.g.kept != nil
+	d.mu.Unlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !keep || c.closed() {
+		return false
+	}
+	c.parked = slices.DeleteFunc(c.parked, func(p parkedBody) bool {
+		same := p.d.key == d.key
+		if same {
+			p.d.x.endLocked()
+		}
+		return same
+	})
+	if len(c.parked) == maxParked {
+		c.parked[0].d.x.endLocked()
+		c.parked = slices.Delete(c.parked, 0, 1)
+	}
+	until := time.Now().Add(c.terms().profile.MaxTransmitWait())
+	c.parked = append(c.parked, parkedBody{d, until})
+	c.sweepBefore(until)
+	return true
+}
+
+// sweepParked forgets what nobody asked for again. c.mu is held.
+func (c *Conn) sweepParked(now time.Time) {
+	for len(c.parked) > 0 && !now.Before(c.parked[0].until) {
+		c.parked[0].d.x.endLocked()
+		c.parked = slices.Delete(c.parked, 0, 1)
+	}
+	if len(c.parked) > 0 {
+		c.sweepBefore(c.parked[0].until)
+	}
+}
+
+// resume goes on with a parked download. It returns nil when there is none, or the
+// peer has forgotten it; after ErrTimeout it is parked again.
+func (c *Conn) resume(ctx context.Context, key uint64) (*Response, error) {
+	if key == 0 {
+		return nil, nil
+	}
+	c.mu.Lock()
+	i := slices.IndexFunc(c.parked, func(p parkedBody) bool { return p.d.key == key })
+	if i < 0 {
+		c.mu.Unlock()
+		return nil, nil
+	}
+	old := c.parked[i].d
+	c.parked = slices.Delete(c.parked, i, i+1)
+	// The reader of before still has the old one and may close it.
+	d := newBulkBody(old.x)
+	old.mu.Lock()
+	d.ctx, d.code, d.path, d.closing, d.key = ctx, old.code, old.path, old.closing, old.key
+	d.g, d.responseCode, d.size, d.options = old.g, old.responseCode, old.size, old.options
+	old.g = gathering{limit: old.g.limit}
+	old.mu.Unlock()
+	d.g.rewind()
+	d.begun, d.x.bulk = true, d
+	p := d.g.progress(time.Now(), c.terms().missingFit())
+	d.expect(p)
+	d.arrived, d.reported = time.Now(), time.Now()
+	c.mu.Unlock()
+
+	err := d.poll(p)
+	d.mu.Lock()
+	if err != nil {
+		d.err = err
+	}
+	err = d.err
+	d.mu.Unlock()
+	var forgotten *BlockError
+	switch {
+	case errors.As(err, &forgotten):
+		d.x.end()
+		return nil, nil
+	case err != nil:
+		d.finish()
+		return nil, err
+	}
+	c.wg.Go(d.run)
+	return &Response{Code: d.responseCode, Options: d.options.clone(), Size: d.size, Body: d}, nil
+}
+
+// rewind makes all blocks that came readable again.
+func (g *gathering) rewind() {
+	g.unread, g.waiting = slices.Clone(g.kept), 0
+	for _, b := range g.unread {
+		g.waiting += len(b)
+	}
+}
+
+// keep remembers a block that was made readable.
+func (g *gathering) keep(payload []byte) {
+	g.kept = append(g.kept, payload)
+	if g.keptBytes += len(payload); g.keptBytes > maxKept {
+		g.keeps, g.kept = false, nil
+	}
+}
