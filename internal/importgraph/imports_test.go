@@ -24,7 +24,7 @@ const (
 )
 
 var importRules = []importRule{
-	{name: "coap and dtls meet as net.Conn", packages: []string{"coap"}, forbidden: []string{module + "/dtls", pion}, deep: true},
+	{name: "coap and what secures it meet as net.Conn", packages: []string{"coap"}, forbidden: []string{module + "/dtls", module + "/integrity", pion}, deep: true},
 	{name: "only dtls imports pion", except: []string{"dtls"}, forbidden: []string{pion}},
 	{name: "the message layer knows no HTTP", packages: []string{"coap/endpoint", "coap/link", "coap/paths", "coap/trace"}, forbidden: []string{"net/http"}, deep: true},
 	{name: "bytes only", packages: bytesOnly, forbidden: []string{"net", "log", "os"}},
@@ -37,8 +37,8 @@ var importRules = []importRule{
 	{name: "go-coap is a codec here", forbidden: []string{
 		goCoAP + "/message/pool", goCoAP + "/net", goCoAP + "/udp/client", goCoAP + "/udp/server", goCoAP + "/dtls",
 	}},
-	{name: "the library needs nothing internal", packages: []string{"coap", "cborcodec", "dtls"}, forbidden: []string{module + "/internal"}, deep: true},
-	{name: "the library needs no command line", packages: []string{"coap", "cborcodec", "dtls"}, forbidden: []string{"github.com/alecthomas", "flag"}},
+	{name: "the library needs nothing internal", packages: []string{"coap", "cborcodec", "dtls", "integrity"}, forbidden: []string{module + "/internal"}, deep: true},
+	{name: "the library needs no command line", packages: []string{"coap", "cborcodec", "dtls", "integrity"}, forbidden: []string{"github.com/alecthomas", "flag"}},
 }
 
 // bytesOnly are the packages that embedded builds link: no network, log or clock.
