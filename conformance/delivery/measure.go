@@ -15,11 +15,15 @@ import (
 const Limit = 2 * time.Hour
 
 const (
-	// calm is how long a link rests before a step, beyond what the profile may
-	// still retransmit.
+	// calm is how long a link rests before and after a step.
 	calm = 10 * time.Second
 	// retryAfter is when a client asks again after an error.
 	retryAfter = 10 * time.Second
+	// thinking is how long a client takes before it asks again.
+	thinking = 10 * time.Millisecond
+	// idleHour ends before what is due at the full hour, since which of two things
+	// that happen at the same time comes first is left to chance.
+	idleHour = time.Hour - time.Millisecond
 )
 
 // Pair is a client and a homeserver with a link between them that have never met.
@@ -95,9 +99,10 @@ func (s Step) Measure(p Pair) Cost {
 		if took, err = p.Do(Limit, s.exchanges...); err != nil {
 			return failed
 		}
-	}
-	if s.manner == event {
-		took = p.Now().Sub(p.Answered())
+		if s.manner == event {
+			took = p.Now().Sub(p.Answered())
+		}
+		p.Rest(calm) // what acknowledges the last answer belongs to it
 	}
 	times := int64(1)
 	if s.manner == each {
@@ -115,13 +120,15 @@ func (s Step) Measure(p Pair) Cost {
 func idle(p Pair, e operations.Exchange) time.Duration {
 	begun := p.Now()
 	for {
-		left := time.Hour - p.Now().Sub(begun)
+		left := idleHour - p.Now().Sub(begun)
 		if left <= 0 {
 			return time.Hour
 		}
+		pause := thinking
 		if _, err := p.Do(left, e); err != nil {
-			p.Rest(min(retryAfter, max(0, time.Hour-p.Now().Sub(begun))))
+			pause = retryAfter
 		}
+		p.Rest(min(pause, max(0, idleHour-p.Now().Sub(begun))))
 	}
 }
 

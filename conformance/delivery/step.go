@@ -58,8 +58,9 @@ const (
 	mediaBytes = 10_000_000
 	// sends are the messages of which Send is the mean.
 	sends = 10
-	// eventAfter is how long a long-poll is open before there is something.
-	eventAfter = 20 * time.Second
+	// eventAfter is how long a long-poll is open before there is something: no round
+	// number, for nothing else is to happen at that moment.
+	eventAfter = 21_300 * time.Millisecond
 	// syncRate and mediaRate are slowest for syncs and for media.
 	syncRate, mediaRate = 1000, 1e6
 	// usualSeeds are for all steps but media, which mediaSeeds are for.
