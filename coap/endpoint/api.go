@@ -11,20 +11,20 @@ import (
 )
 
 // Request is a request of either role. The message layer adds and removes the
-// options it owns (Observe, Block1, Block2, Size1, Size2 and, when a transfer
-// needs one, Request-Tag); all others are the caller's.
+// options it owns (Observe, Block1, Block2, Q-Block1, Q-Block2, Size1, Size2 and,
+// when a transfer needs one, Request-Tag); all others are the caller's.
 type Request struct {
 	Code    Code
 	Options Options
 	// Body is the request payload; nil means none. A body that does not fit one
-	// datagram travels block-wise (RFC 7959) while it is read. On a request that
+	// datagram travels block-wise (RFC 7959, RFC 9177) while it is read. On a request that
 	// arrived, reading fetches the next block; it fails with a *BlockError when
 	// the peer abandoned or spoiled the transfer.
 	Body io.Reader
 	// Size is the length of Body in bytes, -1 when it is not known.
 	Size int64
 	// Patience bounds the wait for the response to a request of ours that the peer
-	// has acknowledged; Do then fails with ErrTimeout. It is looked at each
+	// has acknowledged; Do then fails with ErrUnanswered. It is looked at each
 	// MAX_TRANSMIT_WAIT; 0 means that only ctx and the life of the peer bound it.
 	Patience time.Duration
 	// Priority says before what else the request goes where the link is busy, block

@@ -15,7 +15,9 @@ import (
 // whether it lives, and Request.Patience and ctx bound the wait for its response.
 //
 // The body of the response is never nil. It is read from the peer block by block
-// under the same ctx; the exchange ends when it was read to its end or closed.
+// under the same ctx; the exchange ends when it was read to its end or closed. A GET
+// whose body failed with ErrTimeout, made again on the same session within
+// MAX_TRANSMIT_WAIT, goes on where that stopped if the peer is one of this package.
 func (c *Conn) Do(ctx context.Context, r *Request) (*Response, error) {
 	opts := r.Options.withoutOwned()
 	key := c.resumable(r, opts)

@@ -40,8 +40,10 @@ type Conn struct {
 	cancel context.CancelFunc
 	wg     sync.WaitGroup // every goroutine
 
-	mu          sync.Mutex
-	received    uint64 // datagrams
+	mu       sync.Mutex
+	received uint64 // datagrams
+	// heard is when the last datagram came.
+	heard       time.Time
 	mids        messageIDs
 	tokens      tokens
 	outstanding map[uint16]*transmission // our confirmable messages, by message ID

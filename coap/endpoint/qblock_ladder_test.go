@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -49,6 +50,7 @@ func TestQBlock2Ladder(t *testing.T) {
 				> CON GET #0004 t=01 QBlock2=13/1/16
 				< ACK 4.08 #0004 t=01
 			`)
+			synctest.Wait()
 			assert.Empty(l.t, l.conn.sending)
 		})
 	})
@@ -185,6 +187,7 @@ func TestBulkPeerVanishes(t *testing.T) {
 		known(t, blocks(16, h), func(l *ladder) {
 			l.run("> CON GET #0001 t=01 /x")
 			time.Sleep(4 * wait)
+			synctest.Wait()
 			assert.Empty(t, l.conn.sending)
 			<-body.closed
 		})
@@ -198,6 +201,7 @@ func TestBulkPeerVanishes(t *testing.T) {
 		known(t, blocks(16, h), func(l *ladder) {
 			l.run("> NON PUT #0001 t=01 /x QBlock1=0/1/16 [0:16]")
 			time.Sleep(6 * wait)
+			synctest.Wait()
 			var spoiled *BlockError
 			assert.ErrorAs(t, err, &spoiled)
 			assert.Empty(t, l.conn.gets)

@@ -108,7 +108,7 @@ func TestBulkUploadOnEveryLink(t *testing.T) {
 func TestBulkAtTwentyPercentLoss(t *testing.T) {
 	p := link.Default()
 	p.MaxRetransmit = 8
-	for seed := range uint64(20) {
+	for seed := range uint64(8) {
 		air := linkemu.FromProfile(p, seed)
 		air.Up.Delay, air.Down.Delay, air.Up.Rate, air.Down.Rate = 300*time.Millisecond, 300*time.Millisecond, 64_000, 64_000
 		air.Up.Loss, air.Down.Loss, air.Up.Jitter, air.Down.Jitter = 0.2, 0.2, 50*time.Millisecond, 50*time.Millisecond

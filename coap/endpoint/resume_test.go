@@ -6,6 +6,7 @@ import (
 	"io"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -66,6 +67,7 @@ func TestDownloadResumes(t *testing.T) {
 				} else {
 					assert.EqualValues(t, 2, executed.Load())
 				}
+				synctest.Wait()
 				assert.Empty(t, client.parked)
 			})
 		})

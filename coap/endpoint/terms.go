@@ -18,7 +18,7 @@ type terms struct {
 	ackDelay time.Duration
 	// lifetime is EXCHANGE_LIFETIME (RFC 7252 §4.8.2), the longer one of both sides.
 	lifetime time.Duration
-	// peerKnown: the peer is an endpoint of this package.
+	// peerKnown: the peer is an endpoint of this package, which knows RFC 9177.
 	peerKnown bool
 }
 
@@ -46,8 +46,8 @@ func (c *Conn) terms() *terms { return c.current.Load() }
 
 // SetPeer tells the session that the peer is an endpoint of this package with
 // profile p. Then empty acknowledgements are delayed as the profile says,
-// EXCHANGE_LIFETIME is the longer one of both sides, and blocks belong to a
-// transfer only if they carry its token.
+// EXCHANGE_LIFETIME is the longer one of both sides, blocks belong to a transfer only
+// if they carry its token, and bodies that do not fit one datagram travel by RFC 9177.
 func (c *Conn) SetPeer(p link.Profile) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
