@@ -94,8 +94,9 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	token, _ := bearer(r.Header.Get("Authorization"))
 	resp, err := t.exchange(r, out, token)
 	var lost *lostError
-	if errors.As(err, &lost) && idempotent(r.Method) && r.Context().Err() == nil && out.payload.replayable() {
-		// The other end may have lost the session while nobody looked.
+	if (errors.As(err, &lost) || errors.Is(err, endpoint.ErrUnanswered)) && idempotent(r.Method) && r.Context().Err() == nil && out.payload.replayable() {
+		// The other end may have lost the session while nobody looked, or the answer
+		// may have been given up while the link was away.
 		resp, err = t.exchange(r, out, token)
 	}
 	if err != nil {

@@ -216,3 +216,27 @@ func TestCloseEndsGivenUpSessions(t *testing.T) {
 		}
 	})
 }
+
+// TestUnanswered: a response that is lost for good, though its request has arrived,
+// is asked for again on the session, unless that could do something twice.
+func TestUnanswered(t *testing.T) {
+	for method, want := range map[string]int{"GET": 200, "PUT": 200, "POST": 504} {
+		synctest.Test(t, func(t *testing.T) {
+			var lost atomic.Bool
+			p, rt := newPeer(t, func(r *endpoint.Request) *endpoint.Response {
+				if r.Options.Has(endpoint.URIQuery) && !lost.Swap(true) {
+					time.Sleep(time.Hour)
+				}
+				return gatewayAnswer(r)
+			})
+			assert.Equal(t, 200, status(t, rt, "GET", "/x", "a", ""))
+			begun := time.Now()
+			assert.Equal(t, want, status(t, rt, method, "/x?lose", "a", ""), method)
+			assert.Less(t, time.Since(begun), 15*time.Minute)
+			for _, seen := range p.take() {
+				assert.True(t, strings.HasPrefix(seen, "0 "), "the same session: %s", seen)
+			}
+			time.Sleep(time.Hour) // for the handler
+		})
+	}
+}

@@ -20,7 +20,7 @@ func (x *exchange) check(ctx context.Context, answer chan reply, waited time.Dur
 	ask := waiting && x.stopProbe == nil
 	if waiting && x.patience > 0 && waited >= x.patience {
 		ask = false
-		x.finish(reply{err: ErrTimeout})
+		x.finish(reply{err: ErrUnanswered})
 	}
 	if ask {
 		ctx, x.stopProbe = context.WithCancel(ctx)

@@ -78,6 +78,6 @@ func TestPatience(t *testing.T) {
 			> RST EMPTY #p
 			~ 5m
 		`)
-		require.ErrorIs(t, (<-result).err, ErrTimeout)
+		require.ErrorIs(t, (<-result).err, ErrUnanswered)
 	})
 }

@@ -13,6 +13,10 @@ var (
 	// ErrTimeout: MAX_RETRANSMIT was exhausted without an acknowledgement
 	// (RFC 7252 §4.2). The request may or may not have been executed.
 	ErrTimeout = errors.New("coap: no answer from peer")
+	// ErrUnanswered: the peer has acknowledged the request and lives, but the response
+	// has not come within Request.Patience. The session is as good as before; the
+	// request was most likely executed.
+	ErrUnanswered = errors.New("coap: acknowledged, but no response in time")
 	// ErrBusy: too much waits for the link already. Ask again later, or ask for less.
 	ErrBusy = errors.New("coap: too many requests wait for the link")
 	// ErrTooLarge: the options leave no room for a block of 16 bytes in one

@@ -20,8 +20,12 @@ func (c *Conn) receive(datagram []byte) {
 	}
 	c.mu.Lock()
 	c.received++
-	c.estimator.heard(time.Now(), len(data))
+	now := time.Now()
+	silent := c.heard
+	c.heard = now
+	c.estimator.heard(now, len(data))
 	c.mu.Unlock()
+	defer c.revive(silent)
 	switch {
 	case m.Type == Acknowledgement || m.Type == Reset:
 		c.receiveAck(&m, len(data))

@@ -151,3 +151,29 @@ func (c *Conn) downtime() time.Duration {
 	}
 	return o.total
 }
+
+// revive sends again at once what was repeated in vain since the peer was last heard,
+// silent: it was the link that was away. Its backoff would have it wait for as long
+// again. No retransmission is spent on that.
+func (c *Conn) revive(silent time.Time) {
+	c.mu.Lock()
+	var waiting []*transmission
+	now := time.Now()
+	for _, t := range c.outstanding {
+		if !t.queued && t.repeated > 0 && silent.Before(t.begins) && now.Sub(t.begins) > t.timeout>>t.repeated {
+			waiting = append(waiting, t)
+		}
+	}
+	slices.SortFunc(waiting, func(a, b *transmission) int {
+		return cmp.Or(a.begins.Compare(b.begins), cmp.Compare(a.mid, b.mid))
+	})
+	for _, t := range waiting {
+		t.timer.Stop()
+		t.resumed = true
+		c.repeatLater(t)
+	}
+	c.mu.Unlock()
+	if len(waiting) > 0 {
+		c.flush()
+	}
+}

@@ -42,7 +42,7 @@ func upstreamError(err error, name string) *coap.Error {
 		return errTooLarge()
 	case errors.As(err, &own):
 		return own
-	case errors.Is(err, endpoint.ErrTimeout), errors.Is(err, context.DeadlineExceeded),
+	case errors.Is(err, endpoint.ErrTimeout), errors.Is(err, endpoint.ErrUnanswered), errors.Is(err, context.DeadlineExceeded),
 		errors.As(err, &network) && network.Timeout():
 		return &coap.Error{
 			Status: http.StatusGatewayTimeout, ErrCode: "M_UNKNOWN",
