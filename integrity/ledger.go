@@ -20,7 +20,7 @@ type ledger struct {
 
 	// saving is held over a commit, so that counters never go back. It is taken
 	// before mu.
-	saving      sync.Mutex
+	saving      semaphore
 	incarnation uint32
 	marked      uint64 // counters below it are durably received
 
@@ -31,8 +31,18 @@ type ledger struct {
 	closed   bool
 }
 
+// semaphore is a mutex for as long as a disk takes: a channel, since in virtual time
+// nobody may wait for a mutex whose holder sleeps.
+type semaphore chan struct{}
+
+func newSemaphore() semaphore { return make(semaphore, 1) }
+func (s semaphore) acquire()  { s <- struct{}{} }
+func (s semaphore) release()  { <-s }
+
 // newLedger begins with a new session. Without a place all counters are free.
-func newLedger() *ledger { return &ledger{stride: defaultStride, limit: maxRecords} }
+func newLedger() *ledger {
+	return &ledger{stride: defaultStride, saving: newSemaphore(), limit: maxRecords}
+}
 
 // keep makes the ledger durable from now on; the caller commits the counters that it
 // returns.
@@ -46,7 +56,7 @@ func (l *ledger) keep(p *place, tag sessionTag) counters {
 // before the ledger is used: a second life begins beyond them.
 func resumeLedger(p *place, tag sessionTag, c counters) (*ledger, counters) {
 	l := &ledger{
-		place: p, tag: tag, stride: defaultStride, incarnation: c.incarnation + 1,
+		place: p, tag: tag, stride: defaultStride, saving: newSemaphore(), incarnation: c.incarnation + 1,
 		next: c.send, limit: min(c.send+defaultStride, maxRecords),
 		received: c.received, marked: c.received.next,
 	}
@@ -118,8 +128,8 @@ func (l *ledger) commit(needed func() bool) error {
 	if l.place == nil {
 		return nil
 	}
-	l.saving.Lock()
-	defer l.saving.Unlock()
+	l.saving.acquire()
+	defer l.saving.release()
 	l.mu.Lock()
 	if l.closed || !needed() {
 		l.mu.Unlock()
@@ -145,8 +155,8 @@ func (l *ledger) commit(needed func() bool) error {
 // close ends the use of the counters and returns them exactly, for a store to keep
 // until the next life.
 func (l *ledger) close() counters {
-	l.saving.Lock()
-	defer l.saving.Unlock()
+	l.saving.acquire()
+	defer l.saving.release()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.closed = true
@@ -155,8 +165,8 @@ func (l *ledger) close() counters {
 
 // save stores a value of the layer above while the session lives.
 func (l *ledger) save(key string, value []byte) error {
-	l.saving.Lock()
-	defer l.saving.Unlock()
+	l.saving.acquire()
+	defer l.saving.release()
 	l.mu.Lock()
 	closed := l.closed
 	l.mu.Unlock()

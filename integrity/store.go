@@ -1,9 +1,6 @@
 package integrity
 
-import (
-	"fmt"
-	"sync"
-)
+import "fmt"
 
 // Store keeps sessions beyond the life of the process: a small durable map. Its
 // methods are called concurrently. Values hold keys of sessions, so a store that
@@ -41,7 +38,8 @@ type place struct {
 	store  Store
 	prefix string
 
-	mu sync.Mutex
+	// saving is held over each commit, and guards owner.
+	saving semaphore
 	// owner is the ledger of the session in it: one that was replaced must not touch
 	// what belongs to the next.
 	owner *ledger
@@ -52,13 +50,13 @@ func newPlace(store Store, prefix string) *place {
 	if store == nil {
 		return nil
 	}
-	return &place{store: store, prefix: prefix}
+	return &place{store: store, prefix: prefix, saving: newSemaphore()}
 }
 
 // begin stores a new session in place of what was there, and makes l durable.
 func (p *place) begin(s secrets, l *ledger) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+	p.saving.acquire()
+	defer p.saving.release()
 	first := l.keep(p, s.tag())
 	if err := p.store.Commit(map[string][]byte{
 		p.prefix + secretsKey: s.marshal(), p.prefix + countersKey: first.marshal(), p.prefix + stateKey: nil,
@@ -96,8 +94,8 @@ func (p *place) read() (s secrets, c counters, err error) {
 
 // take gives a stored session to a ledger, which must not use it before.
 func (p *place) take(s secrets, c counters) (*ledger, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+	p.saving.acquire()
+	defer p.saving.release()
 	l, taken := resumeLedger(p, s.tag(), c)
 	if err := p.store.Commit(map[string][]byte{p.prefix + countersKey: taken.marshal()}); err != nil {
 		return nil, fmt.Errorf("integrity: session not taken: %w", err)
@@ -109,8 +107,8 @@ func (p *place) take(s secrets, c counters) (*ledger, error) {
 // put stores one value of the session of l; it does nothing when another session has
 // taken the place.
 func (p *place) put(l *ledger, key string, value []byte) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+	p.saving.acquire()
+	defer p.saving.release()
 	if p.owner != l {
 		return nil
 	}
@@ -125,8 +123,8 @@ func (p *place) forget(l *ledger) error {
 	if p == nil {
 		return nil
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
+	p.saving.acquire()
+	defer p.saving.release()
 	if p.owner != l {
 		return nil
 	}

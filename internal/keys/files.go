@@ -2,6 +2,7 @@ package keys
 
 import (
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"runtime"
@@ -44,4 +45,32 @@ func writeNew(path string, data []byte, mode fs.FileMode) error {
 		return err
 	}
 	return f.Close()
+}
+
+// appendLine adds a line to a file of secrets, which it creates for its owner only
+// when there is none.
+func appendLine(path, line string) (err error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR|os.O_APPEND, 0o600)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if e := f.Close(); err == nil {
+			err = e
+		}
+	}()
+	line += "\n"
+	if end, err := f.Seek(0, io.SeekEnd); err != nil {
+		return err
+	} else if end > 0 {
+		var last [1]byte
+		if _, err := f.ReadAt(last[:], end-1); err != nil {
+			return err
+		}
+		if last[0] != '\n' {
+			line = "\n" + line
+		}
+	}
+	_, err = f.WriteString(line)
+	return err
 }

@@ -169,31 +169,9 @@ func LoadPSKs(path string) (PSKs, error) {
 
 // AppendPSK adds a line to the PSK file at path, which it creates for its owner
 // only when there is none.
-func AppendPSK(path string, p PSK) (err error) {
+func AppendPSK(path string, p PSK) error {
 	if reason := p.check(); reason != "" {
 		return &LineError{Reason: reason}
 	}
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR|os.O_APPEND, 0o600)
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if e := f.Close(); err == nil {
-			err = e
-		}
-	}()
-	line := p.Line() + "\n"
-	if end, err := f.Seek(0, io.SeekEnd); err != nil {
-		return err
-	} else if end > 0 {
-		var last [1]byte
-		if _, err := f.ReadAt(last[:], end-1); err != nil {
-			return err
-		}
-		if last[0] != '\n' {
-			line = "\n" + line
-		}
-	}
-	_, err = f.WriteString(line)
-	return err
+	return appendLine(path, p.Line())
 }
