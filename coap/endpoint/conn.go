@@ -115,6 +115,11 @@ func (c *Conn) Close() error {
 		return nil
 	}
 	c.over = true
+	c.mu.Unlock()
+	// First the connection: who hears that the session is over may open it again.
+	err := c.nc.Close()
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if c.sweeper != nil {
 		c.sweeper.Stop()
 	}
@@ -131,8 +136,7 @@ func (c *Conn) Close() error {
 		c.dropDownload(c.downloads[0])
 	}
 	c.cancel() // after the last goroutine was started: see Wait
-	c.mu.Unlock()
-	return c.nc.Close()
+	return err
 }
 
 // Wait returns when the session is over and every goroutine that it started has
