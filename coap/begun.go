@@ -13,9 +13,10 @@ import (
 // on any other.
 const maxBegun = 64
 
-// begunRequests are the POSTs that a session has begun to execute, oldest first. The
-// message layer recognises a message that is repeated while the server lives; these
-// are kept for the case that it dies in between, for a POST must not be done twice.
+// begunRequests are the POSTs and PATCHes that a session has begun to execute, oldest
+// first. The message layer recognises a message that is repeated while the server lives;
+// these are kept for the case that it dies in between, for they must not be done twice
+// (RFC 9110 §9.2.2, RFC 5789 §2).
 type begunRequests []begunRequest
 
 type begunRequest struct {
@@ -40,21 +41,17 @@ func (b *begunRequests) add(f endpoint.Fingerprint, now time.Time, lifetime time
 	return true
 }
 
-// remember makes durable what the peer may rely on when it has the answer to r; and of a
-// POST, before it has an effect, that it was begun, and that no earlier datagram can
-// be sent again by somebody who recorded it. It returns the response to a request that
-// must not be executed.
+// remember makes durable what the peer may rely on when it has the answer to r. Before
+// a request has an effect, no earlier datagram can be sent again by somebody who
+// recorded it; and of one that must not be done twice it is known that it was begun. It
+// returns the response to a request that must not be executed.
 func (s *serverSession) remember(r *endpoint.Request) *endpoint.Response {
-	if r.Code != endpoint.POST || !s.carrier.Durable() {
+	if r.Code == endpoint.GET || r.Code == endpoint.FETCH || !s.carrier.Durable() {
 		// Whatever was not stored the peer learns as unknown, and tells again.
 		_ = s.memory.keep()
 		return nil
 	}
-	s.mu.Lock()
-	fresh := s.begun.add(r.Fingerprint, time.Now(), s.link.Load().profile.ExchangeLifetime())
-	s.memory.changed()
-	s.mu.Unlock()
-	if !fresh {
+	if r.Fingerprint != (endpoint.Fingerprint{}) && !s.firstTime(r.Fingerprint) {
 		return s.failure(&Error{
 			Status: http.StatusGatewayTimeout, ErrCode: "M_UNKNOWN",
 			Message: "the gateway was restarted while it handled this request, which may have been carried out",
@@ -73,4 +70,13 @@ func (s *serverSession) remember(r *endpoint.Request) *endpoint.Response {
 		}, audience{gateway: true})
 	}
 	return nil
+}
+
+// firstTime notes that a request is begun. It reports false when it was begun in an earlier
+// life.
+func (s *serverSession) firstTime(f endpoint.Fingerprint) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.memory.changed()
+	return s.begun.add(f, time.Now(), s.link.Load().profile.ExchangeLifetime())
 }

@@ -224,8 +224,8 @@ func TestStateLost(t *testing.T) {
 	}
 }
 
-// Before a POST has an effect nothing that came before it can be accepted again.
-func TestMarkBeforePost(t *testing.T) {
+// Before a request has an effect nothing that came before it can be accepted again.
+func TestMarkBeforeEffect(t *testing.T) {
 	var l *lives
 	l = newLives(t, func(w http.ResponseWriter, r *http.Request) {
 		l.server.mu.Lock()
@@ -234,8 +234,10 @@ func TestMarkBeforePost(t *testing.T) {
 	})
 	_, body, _ := l.do("GET", "a")
 	assert.Empty(t, body, "reading has no effect")
-	_, body, _ = l.do("POST", "a")
-	assert.Equal(t, "marked", body)
+	for i, method := range []string{"POST", "PUT", "DELETE", "PATCH"} {
+		_, body, _ = l.do(method, "a")
+		assert.Equal(t, strings.Repeat("marked", i+1), body)
+	}
 }
 
 // A server that cannot write executes no POST, since nobody would know it after a

@@ -40,8 +40,8 @@ type Request struct {
 	Conn *Conn
 	// Confirmable is false for a request that arrived in a NON message.
 	Confirmable bool
-	// Fingerprint is that of the message which carried a POST, or the first block of
-	// its body; zero for other methods, which may be executed twice.
+	// Fingerprint is that of the message which carried a POST or a PATCH, or the first
+	// block of its body; zero for other methods, which may be executed twice.
 	Fingerprint Fingerprint
 	// Observe says what the Observe option of the request asked (RFC 7641 §2).
 	Observe  ObserveAction

@@ -40,7 +40,7 @@ func (c *Conn) serve(in *incoming) {
 		Confirmable: in.m.Type == Confirmable,
 		token:       in.m.Token,
 	}
-	if r.Code == POST {
+	if r.Code == POST || r.Code == PATCH {
 		r.Fingerprint = fingerprintOf(in.data)
 	}
 	if v, ok := in.m.Options.GetUint(Observe); ok && v <= 1 && (r.Code == GET || r.Code == FETCH) {

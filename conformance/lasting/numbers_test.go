@@ -15,14 +15,12 @@ type numbers struct {
 	// at says which session an address is part of: that of the newest Connection ID
 	// which was sent from there.
 	at map[string]string
-	// shaken counts handshakes by address, so that a Connection ID that is used again
-	// is another session.
+	// seen are the records by session, direction and number.
 	seen  map[string]string
 	wrong []string
-	// hellos counts ClientHellos.
-	hellos int
-	// first are the sizes of the datagrams from an address, since forget.
-	sent []sent
+	// shaken are the handshakes by the random of their ClientHello.
+	shaken map[string]bool
+	sent   []sent
 }
 
 // sent is a datagram of either side.
@@ -41,7 +39,7 @@ const (
 )
 
 func newNumbers() *numbers {
-	return &numbers{at: make(map[string]string), seen: make(map[string]string)}
+	return &numbers{at: make(map[string]string), seen: make(map[string]string), shaken: make(map[string]bool)}
 }
 
 // watch looks at a datagram; it is a tap of the link.
@@ -70,8 +68,9 @@ func (n *numbers) watch(p linkemu.Packet) {
 func (n *numbers) record(p linkemu.Packet, r []byte) {
 	epoch, sequence := binary.BigEndian.Uint16(r[3:]), binary.BigEndian.Uint64(r[3:])&(1<<48-1)
 	if epoch == 0 {
-		if r[0] == contentHandshake && p.Up && len(r) > headerSize && r[headerSize] == 1 {
-			n.hellos++
+		// A ClientHello (RFC 6347 §4.2.2, RFC 5246 §7.4.1.2).
+		if random := headerSize + 12 + 2; r[0] == contentHandshake && p.Up && len(r) > random+32 && r[headerSize] == 1 {
+			n.shaken[string(r[random:random+32])] = true
 		}
 		return
 	}
@@ -99,11 +98,11 @@ func (n *numbers) faults() []string {
 	return n.wrong
 }
 
-// handshakes counts ClientHellos.
+// handshakes counts the handshakes that were begun.
 func (n *numbers) handshakes() int {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return n.hellos
+	return len(n.shaken)
 }
 
 // datagrams returns what was sent since the last call.

@@ -38,6 +38,9 @@ func (l *life) killAt(n int, spared bool) {
 	l.fuse, l.spared = n, spared
 }
 
+// disarm lets it live.
+func (l *life) disarm() { l.killAt(0, false) }
+
 func (l *life) over() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -77,6 +80,7 @@ func (d disk) verdict() error {
 type socket struct {
 	*linkemu.Conn
 	*life
+	w *world
 }
 
 // WriteTo implements net.PacketConn. The dead send nothing.
@@ -84,6 +88,7 @@ func (s socket) WriteTo(p []byte, to net.Addr) (int, error) {
 	if s.over() {
 		return len(p), nil
 	}
+	s.w.copies.of(s, p, to)
 	return s.Conn.WriteTo(p, to)
 }
 

@@ -41,8 +41,12 @@ type world struct {
 	afloat      session.Memory // the client's store
 	ashore      *session.Memory
 
+	copies   *copies       // nil for none
+	stranger *linkemu.Conn // somebody else's socket at the constrained side
+
 	server *server
 	mu     sync.Mutex
+	far    *linkemu.Conn // the server's socket
 	client *client
 	port   int
 	// fixed has each life of the client use the same port.
@@ -81,6 +85,7 @@ func inWorldWith(t *testing.T, cfg linkemu.Config, security dtls.Config, maxSess
 			security:   security, maxSessions: maxSessions, ashore: &session.Memory{}, port: 40_000,
 		}
 		w.link.Tap(w.numbers.watch)
+		w.stranger = w.link.Dial(&net.UDPAddr{IP: net.IPv4(203, 0, 113, 9), Port: 9})
 		w.startServer()
 		w.startClient()
 		defer w.link.Close()
@@ -101,7 +106,10 @@ func (w *world) startServer() {
 	station := &gateway.Station{Handler: handler, Security: &cfg, Profile: w.profile, MaxSessions: w.maxSessions}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	pc := socket{w.link.Listen(), l}
+	pc := socket{w.link.Listen(), l, w}
+	w.mu.Lock()
+	w.far = pc.Conn
+	w.mu.Unlock()
 	go func() { ended <- station.Run(ctx, pc) }()
 	w.server = &server{l, func() {
 		cancel()
@@ -126,7 +134,7 @@ func (w *world) newClient(store *session.Memory) *client {
 					w.port++
 				}
 				c.socket = w.link.Dial(ship(w.port))
-				return socket{c.socket, c.life}, nil
+				return socket{c.socket, c.life, w}, nil
 			}}}, nil
 		},
 	}
@@ -188,6 +196,12 @@ func (w *world) restart(ends string, crash bool) {
 	}
 }
 
+// disarm lets both ends live on.
+func (w *world) disarm() {
+	w.server.disarm()
+	w.client.disarm()
+}
+
 // revive starts what has died at a commit.
 func (w *world) revive() {
 	if w.server.over() {
@@ -217,7 +231,7 @@ func (w *world) askBy(t http.RoundTripper, method, token string, takes time.Dura
 	w.mu.Unlock()
 	w.homeserver.expect(c)
 	var body io.Reader
-	if method != http.MethodGet {
+	if method != http.MethodGet && method != http.MethodDelete {
 		body = strings.NewReader(`{"body":"ahoy"}`)
 	}
 	r, err := http.NewRequest(method, c.url(), body)
