@@ -116,3 +116,25 @@ func TestLogHoldsNoSecrets(t *testing.T) {
 		assert.NotContains(t, text, secret)
 	}
 }
+
+// A reset key of another length would make weak tokens.
+func TestResetKeyLength(t *testing.T) {
+	cfg := serverConfig()
+	cfg.ResetKey = []byte("short")
+	pc := newNetwork(0).socket(serverAddress)
+	_, err := Listen(pc, cfg)
+	require.ErrorContains(t, err, "not 5")
+}
+
+// A server's timers are the slowest link's, each for itself, unless it is told
+// another.
+func TestSlowest(t *testing.T) {
+	cfg := serverConfig()
+	cfg.Slowest.FlightInterval = 7 * time.Second
+	cfg, err := cfg.server()
+	require.NoError(t, err)
+	assert.Equal(t, 7*time.Second, cfg.Slowest.FlightInterval)
+	for _, p := range link.Profiles() {
+		assert.GreaterOrEqual(t, cfg.Slowest.HandshakeTimeout, p.HandshakeTimeout)
+	}
+}

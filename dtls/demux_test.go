@@ -267,6 +267,7 @@ func TestSlowReader(t *testing.T) {
 		for range 200 {
 			_, err := slow.Write(make([]byte, 1000))
 			require.NoError(t, err)
+			time.Sleep(time.Millisecond) // in order, for the replay window
 		}
 		client, server := w.connect("198.51.100.8:40000", clientConfig())
 		carries(t, client, server, "hello")

@@ -141,10 +141,9 @@ func life(r *rand.Rand, l *ledger, store *crashing, sent *uint64, safe *numbers)
 
 // A million random histories, killed anywhere.
 func TestNoNonceIsUsedTwice(t *testing.T) {
-	t.Parallel()
 	n := 1_000_000
 	if raceDetector {
-		n /= 20
+		n /= 200
 	}
 	workers := 2
 	results := make(chan error, workers)
