@@ -82,6 +82,7 @@ func TestConnection(t *testing.T) {
 		})
 		assert.True(t, ok)
 		assert.InDelta(t, 60.4476, took.Seconds(), 1e-6)
+		assert.InDelta(t, 60.4476, n.Now().Sub(epoch).Seconds(), 1e-6, "no time passes when f has returned")
 	})
 }
 
@@ -101,6 +102,20 @@ func TestDelayedAcks(t *testing.T) {
 			c.Close()
 		})
 		assert.True(t, ok)
+	})
+}
+
+// TestRunEnds at the moment when f returns, though a timer is set for later.
+func TestRunEnds(t *testing.T) {
+	d := linkemu.Direction{Delay: time.Second}
+	onNetwork(t, linkemu.Config{Up: d, Down: d}, back, func(n *Network) {
+		_, ok := n.Run(time.Hour, func() {
+			c, err := n.DialContext(t.Context(), "", "")
+			require.NoError(t, err)
+			echo(t, c, 1)
+		})
+		assert.True(t, ok)
+		assert.InDelta(t, 4, n.Now().Sub(epoch).Seconds(), 1e-6, "the acknowledgement would be due after 40 ms")
 	})
 }
 

@@ -23,8 +23,9 @@ func (n *Network) Run(limit time.Duration, f func()) (took time.Duration, return
 		f()
 		ended = n.clock.Now()
 	}()
+	deadline := start.Add(limit)
 	for step := 1; ; step++ {
-		settle()
+		next := n.arrivals()
 		select {
 		case <-done:
 			return ended.Sub(start), true
@@ -33,32 +34,22 @@ func (n *Network) Run(limit time.Duration, f func()) (took time.Duration, return
 		if step%stepsPerCollection == 0 {
 			runtime.GC()
 		}
-		if !n.step(start.Add(limit)) {
+		if n.clock.fire() {
+			continue
+		}
+		if due := n.clock.next(); next.IsZero() || !due.IsZero() && due.Before(next) {
+			next = due
+		}
+		if next.IsZero() || next.After(deadline) {
+			n.clock.advance(deadline)
 			return limit, false
 		}
+		n.clock.advance(next)
 	}
 }
 
-// step does one thing that is due, or moves the clock to the next. It reports
-// whether there is one by the deadline; if not the clock shows the deadline.
-func (n *Network) step(deadline time.Time) bool {
-	if n.clock.fire() {
-		return true
-	}
-	next := n.arrivals()
-	if due := n.clock.next(); next.IsZero() || !due.IsZero() && due.Before(next) {
-		next = due
-	}
-	if next.IsZero() || next.After(deadline) {
-		n.clock.advance(deadline)
-		return false
-	}
-	n.clock.advance(next)
-	return true
-}
-
-// arrivals hands over what has arrived and returns when more will, if anything is
-// on its way.
+// arrivals hands over what has arrived, waits until everybody has done what is to be
+// done about it, and returns when more will arrive, if anything is on its way.
 func (n *Network) arrivals() (next time.Time) {
 	for next = n.link.Advance(); ; {
 		settle() // an answer to what has just arrived may be due earlier
