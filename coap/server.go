@@ -33,8 +33,10 @@ type Server struct {
 	// what all CBOR bodies of one session that are being received take together; more
 	// is answered 5.03. 0 means 64 MiB.
 	MaxBody int64
-	// MaxSessions bounds the sessions held at once; further ones are closed. 0
-	// means 10,000.
+	// MaxSessions bounds the sessions held at once; further ones are closed, or left to
+	// the store where they are in one. 0 means 10,000. A listener that ends old sessions
+	// in favour of new ones has a lower bound of its own: a session counts until all that
+	// it had under way has ended.
 	MaxSessions int
 	// MaxRequests bounds the requests that one session has served at once; more
 	// are answered 5.03. 0 means 64.
@@ -145,12 +147,12 @@ func (s *serving) accept(l net.Listener, ended *sync.WaitGroup) error {
 		full, stopping := len(s.sessions) >= limit, s.stopping
 		s.mu.Unlock()
 		if stopping {
-			_ = conn.Close()
+			_ = lastingOf(conn).Suspend()
 			continue
 		}
 		if full {
 			s.log.Warn("too many sessions", "limit", limit)
-			_ = conn.Close()
+			_ = lastingOf(conn).Suspend() // one that is stored may come again
 			continue
 		}
 		s.start(conn, ended)

@@ -87,3 +87,11 @@ func (h *homeserver) faults() []string {
 	defer h.mu.Unlock()
 	return h.wrong
 }
+
+// reset forgets all calls.
+func (h *homeserver) reset() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	clear(h.done)
+	clear(h.callers)
+}

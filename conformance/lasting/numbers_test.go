@@ -113,3 +113,12 @@ func (n *numbers) datagrams() []sent {
 	n.sent = nil
 	return s
 }
+
+// reset forgets the records, whose memory would be taken for the pair's.
+func (n *numbers) reset() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	clear(n.seen)
+	clear(n.at)
+	n.sent = nil
+}

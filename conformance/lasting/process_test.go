@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"time"
 
 	"github.com/coapgw/coapgw/coap/session"
 	"github.com/coapgw/coapgw/internal/linkemu"
@@ -51,10 +52,13 @@ func (l *life) over() bool {
 type disk struct {
 	*session.Memory
 	*life
+	// slow is how long a write takes.
+	slow time.Duration
 }
 
 // Commit implements session.Store.
 func (d disk) Commit(changes map[string][]byte) error {
+	time.Sleep(d.slow)
 	d.life.mu.Lock()
 	defer d.life.mu.Unlock()
 	if d.dead {

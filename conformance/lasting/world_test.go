@@ -49,6 +49,8 @@ type world struct {
 	far    *linkemu.Conn // the server's socket
 	client *client
 	port   int
+	// slow is how long the client's disk takes for a write.
+	slow time.Duration
 	// fixed has each life of the client use the same port.
 	fixed bool
 	calls int
@@ -98,7 +100,7 @@ func inWorldWith(t *testing.T, cfg linkemu.Config, security dtls.Config, maxSess
 func (w *world) startServer() {
 	l := &life{}
 	cfg := w.security
-	cfg.Keys, cfg.Store = keys.PSKs{psk.Identity: psk.Key}.Lookup, disk{w.ashore, l}
+	cfg.Keys, cfg.Store = keys.PSKs{psk.Identity: psk.Key}.Lookup, disk{w.ashore, l, 0}
 	handler := gateway.NewServe(gateway.ServeOptions{
 		Homeserver: &url.URL{Scheme: "http", Host: "homeserver"},
 		Transport:  uplink{w.homeserver, l},
@@ -124,7 +126,7 @@ func (w *world) startServer() {
 func (w *world) newClient(store *session.Memory) *client {
 	c := &client{life: &life{}}
 	dialer := &gateway.Dialer{
-		Security: &dtls.Config{Identity: psk.Identity, Key: psk.Key, Store: disk{store, c.life}, SessionName: "home"},
+		Security: &dtls.Config{Identity: psk.Identity, Key: psk.Key, Store: disk{store, c.life, w.slow}, SessionName: "home"},
 		Profile:  w.profile,
 		Routes: func(context.Context) ([]gateway.Route, error) {
 			return []gateway.Route{{Peer: linkemu.FarAddr(), Open: func() (net.PacketConn, error) {

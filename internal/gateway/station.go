@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"log/slog"
+	"math"
 	"net"
 	"net/http"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"github.com/coapgw/coapgw/coap/link"
 	"github.com/coapgw/coapgw/coap/trace"
 	"github.com/coapgw/coapgw/dtls"
+	"github.com/coapgw/coapgw/integrity"
 	"github.com/coapgw/coapgw/internal/plainudp"
 )
 
@@ -21,6 +23,9 @@ type Station struct {
 	// Security says who may connect; nil serves coap:// without encryption.
 	// Station sets its Profile, Slowest, MaxSessions and Log.
 	Security *dtls.Config
+	// Stations, when set, takes the place of Security: a link without encryption on
+	// which stations prove themselves. The Handler is a *ClearServe then.
+	Stations *integrity.Config
 	// Profile is the link of peers that do not tell theirs.
 	Profile link.Profile
 	// Slowest is the slowest link that a peer may tell; the zero value means every
@@ -48,11 +53,12 @@ func (s *Station) Run(ctx context.Context, pc net.PacketConn) error {
 		return err
 	}
 	server := &coap.Server{
-		Handler:     s.Handler,
-		Profile:     s.Profile,
-		Bounds:      s.bounds(),
-		MaxBody:     s.MaxBody,
-		MaxSessions: s.MaxSessions,
+		Handler: s.Handler,
+		Profile: s.Profile,
+		Bounds:  s.bounds(),
+		MaxBody: s.MaxBody,
+		// The listener bounds them, and has the one idle for longest give way.
+		MaxSessions: math.MaxInt,
 		Grace:       s.Grace,
 		Log:         s.Log,
 		Recorder:    s.Recorder,
@@ -68,7 +74,12 @@ func (s *Station) bounds() link.Bounds {
 }
 
 func (s *Station) listen(pc net.PacketConn) (net.Listener, error) {
-	if s.Security == nil {
+	switch {
+	case s.Stations != nil:
+		cfg := *s.Stations
+		cfg.Log = s.Log
+		return integrity.Listen(pc, cfg)
+	case s.Security == nil:
 		return plainudp.Listen(pc, s.MaxSessions), nil
 	}
 	cfg := *s.Security
