@@ -10,6 +10,7 @@ import (
 
 	"github.com/coapgw/coapgw/coap"
 	"github.com/coapgw/coapgw/coap/join"
+	"github.com/coapgw/coapgw/dtls"
 	"github.com/coapgw/coapgw/internal/config"
 	"github.com/coapgw/coapgw/internal/gateway"
 )
@@ -34,7 +35,11 @@ For phones on the same network, HTTPS with a certificate of the household:
 
   coapgw keygen ca --cert ca.pem --key ca.key
   coapgw keygen cert --ca ca.pem --ca-key ca.key --name gw.boat --cert gw.pem --key gw.key
-  coapgw connect --pairing @boat.pairing --https-listen :8448 --tls-cert gw.pem --tls-key gw.key --advertise https://gw.boat:8448`
+  coapgw connect --pairing @boat.pairing --https-listen :8448 --tls-cert gw.pem --tls-key gw.key --advertise https://gw.boat:8448
+
+Amateur radio, where encryption is forbidden: log in with the password that keygen station printed.
+
+  coapgw connect --link-security integrity --station OE1XYZ-7 --station-key-file OE1XYZ-7.key --server coap+integrity://gw.example.org --link vhf-ax25-1200`
 }
 
 // Run serves until ctx ends.
@@ -56,15 +61,21 @@ func (c *connectCmd) Run(ctx context.Context, std streams) (err error) {
 	if err != nil {
 		return err
 	}
-	addresses, security, err := gateway.PeerSecurity(c.Peer)
+	addresses, station, err := gateway.PeerStation(c.Connect)
 	if err != nil {
 		return err
+	}
+	var security *dtls.Config
+	if station == nil {
+		if addresses, security, err = gateway.PeerSecurity(c.Peer); err != nil {
+			return err
+		}
 	}
 	pairingFile, isFile := strings.CutPrefix(c.Pairing, "@")
 	if !isFile {
 		pairingFile = ""
 	}
-	warnExposed(log, pairingFile, c.PSKKeyFile, c.Peer.Key, c.TLSKey)
+	warnExposed(log, pairingFile, c.PSKKeyFile, c.StationKeyFile, c.Peer.Key, c.TLSKey)
 	state, err := gateway.OpenState(c.State)
 	if err != nil {
 		return err
@@ -74,7 +85,11 @@ func (c *connectCmd) Run(ctx context.Context, std streams) (err error) {
 		security.Store = state.Sessions()
 		security.SessionName = strings.Join(addresses, ",") + "/" + security.Identity
 	}
-	dialer := &gateway.Dialer{Routes: gateway.UDPRoutes(addresses...), Security: security, Profile: profile, Log: log}
+	if station != nil {
+		station.Store = state.Sessions()
+		station.SessionName = strings.Join(addresses, ",") + "/" + station.Station.Call
+	}
+	dialer := &gateway.Dialer{Routes: gateway.UDPRoutes(addresses...), Security: security, Station: station, Profile: profile, Log: log}
 	transport := &coap.Transport{Dial: dialer.Dial, Profile: profile, FoldV3: c.FoldV3, MaxBody: c.MaxBody, Log: log}
 	defer func() { err = errors.Join(err, transport.Close()) }()
 	listeners, err := c.listen(ctx, std)
@@ -88,7 +103,11 @@ func (c *connectCmd) Run(ctx context.Context, std streams) (err error) {
 		defer func() { err = errors.Join(err, joined.Close()) }()
 		carrier = joined
 	}
-	handler := gateway.NewConnect(gateway.ConnectOptions{Transport: carrier, Advertise: advertise, MaxBody: c.MaxBody, Log: log})
+	options := gateway.ConnectOptions{Transport: carrier, Advertise: advertise, MaxBody: c.MaxBody, Log: log}
+	handler := http.Handler(gateway.NewConnect(options))
+	if station != nil {
+		handler = gateway.NewClearConnect(options, station.Station.Key)
+	}
 	return gateway.RunWeb(ctx, handler, c.StopTimeout, log, listeners...)
 }
 

@@ -13,6 +13,8 @@ type keygenCmd struct {
 	PSK  keygenPSKCmd  `cmd:"" name:"psk" help:"Make a pre-shared key for one client."`
 	Cert keygenCertCmd `cmd:"" help:"Make a certificate: for a DTLS server, for HTTPS, or for a client."`
 	CA   keygenCACmd   `cmd:"" name:"ca" help:"Make a certificate authority for a household."`
+
+	Station keygenStationCmd `cmd:"" help:"Make the key of an amateur radio station."`
 }
 
 // Help is shown by keygen --help.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"net/url"
 
 	"github.com/coapgw/coapgw/internal/config"
@@ -30,7 +31,12 @@ Example: a key for one client, the server, and the line that the client needs:
   coapgw keygen psk --psk-file keys --server gw.example.org:5684
   coapgw serve --homeserver http://127.0.0.1:8008 --psk-file keys
 
-It needs no --link for clients that are coapgw too: each tells its own.`
+It needs no --link for clients that are coapgw too: each tells its own.
+
+Amateur radio, where encryption is forbidden: a station, whose access token stays here, and the server:
+
+  coapgw keygen station --call OE1XYZ-7 --token-file token --stations stations --station-key-file OE1XYZ-7.key
+  coapgw serve --homeserver http://127.0.0.1:8008 --link-security integrity --stations stations`
 }
 
 // Run serves until ctx ends.
@@ -60,11 +66,15 @@ func (c *serveCmd) Run(ctx context.Context, std streams) (err error) {
 	if err != nil {
 		return err
 	}
+	stations, clear, err := gateway.ServerStations(c.Serve)
+	if err != nil {
+		return err
+	}
 	security, err := gateway.ServerSecurity(c.Serve)
 	if err != nil {
 		return err
 	}
-	warnExposed(log, c.PSKFile, c.Serve.Key)
+	warnExposed(log, c.PSKFile, c.Serve.Key, c.Stations)
 	state, err := gateway.OpenState(c.State)
 	if err != nil {
 		return err
@@ -72,21 +82,32 @@ func (c *serveCmd) Run(ctx context.Context, std streams) (err error) {
 	defer func() { err = errors.Join(err, state.Close()) }()
 	if security != nil {
 		security.Store = state.Sessions()
+		security.MaxPerIdentity, security.IdleLifetime = c.MaxPerIdentity, c.IdleLifetime
 	}
-	handler := gateway.NewServe(gateway.ServeOptions{
+	options := gateway.ServeOptions{
 		Homeserver:      homeserver,
 		Advertise:       advertise,
 		ConnectTimeout:  c.ConnectTimeout,
 		ResponseTimeout: c.ResponseTimeout,
 		Log:             log,
-	})
+	}
+	var handler serveHandler
+	if clear != nil {
+		clear.Store = state.Sessions()
+		handler = gateway.NewClearServe(options, stations)
+	} else {
+		handler = gateway.NewServe(options)
+	}
 	defer handler.Close()
 	socket, err := (&net.ListenConfig{}).ListenPacket(ctx, "udp", c.Listen)
 	if err != nil {
 		return err
 	}
 	scheme := "coaps"
-	if security == nil {
+	switch {
+	case clear != nil:
+		scheme = config.ClearScheme
+	case security == nil:
 		scheme = "coap"
 		log.Warn("serving WITHOUT encryption: anyone on the path reads and changes everything")
 	}
@@ -94,6 +115,7 @@ func (c *serveCmd) Run(ctx context.Context, std streams) (err error) {
 	station := &gateway.Station{
 		Handler:     handler,
 		Security:    security,
+		Stations:    clear,
 		Profile:     profile,
 		Slowest:     slowest,
 		MaxBody:     c.MaxBody,
@@ -102,6 +124,12 @@ func (c *serveCmd) Run(ctx context.Context, std streams) (err error) {
 		Log:         log,
 	}
 	return station.Run(ctx, socket)
+}
+
+// serveHandler is a Serve or a ClearServe.
+type serveHandler interface {
+	http.Handler
+	Close()
 }
 
 // warnExposed logs which of the secret files others can read.

@@ -43,10 +43,15 @@ func (s Serve) Check() error {
 		httpURL("homeserver", s.Homeserver, true),
 		httpURL("advertise", s.Advertise, false),
 		pair("cert", s.Cert, "key", s.Key),
+		positive("max-sessions-per-identity", int64(s.MaxPerIdentity)),
+		positive("idle-lifetime", int64(s.IdleLifetime)),
 		positive("connect-timeout", int64(s.ConnectTimeout)),
 		positive("response-timeout", int64(s.ResponseTimeout)),
 	); err != nil {
 		return err
+	}
+	if clear, err := integrity(s.LinkSecurity, s.Stations != "", "stations"); clear || err != nil {
+		return first(err, s.checkClear())
 	}
 	keyed := s.PSKFile != "" || s.Cert != ""
 	switch {
@@ -131,7 +136,7 @@ func (c Connect) Check() error {
 	if err := first(
 		pair("tls-cert", c.TLSCert, "tls-key", c.TLSKey),
 		httpURL("advertise", c.Advertise, false),
-		c.Peer.Check(),
+		c.checkPeer(),
 	); err != nil {
 		return err
 	}

@@ -37,6 +37,10 @@ type Serve struct {
 	// ClientCA names the PEM file of the authorities whose certificates a client
 	// must show; empty asks clients for none.
 	ClientCA string `name:"client-ca" help:"Authorities (PEM) that must have signed a client's certificate." placeholder:"FILE" type:"path"`
+	// LinkSecurity is DTLS or Integrity.
+	LinkSecurity string `help:"What secures the link: dtls; or integrity, for amateur radio where encryption is forbidden: everyone can read along, nobody can pose as a station, and no password, token or encrypted message goes on air." placeholder:"dtls|integrity"`
+	// Stations names the file of stations: call sign, key and access token.
+	Stations string `help:"File of the stations that --link-security integrity serves, as keygen station writes it." placeholder:"FILE" type:"path"`
 	// Advertise is the URL that clients shall use instead of the homeserver's own:
 	// it replaces base_url in discovery answers. Empty leaves them alone.
 	Advertise string `help:"URL to put in place of the homeserver's own in discovery and login answers." placeholder:"URL"`
@@ -45,6 +49,10 @@ type Serve struct {
 	// SlowestLink is a link profile as link.Parse takes it: clients that tell a slower
 	// one are held to its times. Empty grants every link of link.Profiles.
 	SlowestLink string `help:"Slowest link that a client may ask for, a name as for --link: it bounds how long the server holds what belongs to a silent client. By default each of these names is granted." placeholder:"NAME"`
+	// MaxPerIdentity bounds the sessions of one identity.
+	MaxPerIdentity int `name:"max-sessions-per-identity" help:"Most sessions of one key or certificate; a further one ends the one silent for longest." placeholder:"N"`
+	// IdleLifetime is after how long without a datagram a session is forgotten.
+	IdleLifetime time.Duration `help:"Forget a session after this long without a datagram; its client then needs another handshake." placeholder:"DURATION"`
 	// ConnectTimeout bounds the opening of a connection to the homeserver, TLS
 	// included.
 	ConnectTimeout time.Duration `help:"How long to wait for a connection to the homeserver."`
@@ -53,9 +61,18 @@ type Serve struct {
 	ResponseTimeout time.Duration `help:"How long to wait for an answer of the homeserver; a first sync may take minutes."`
 }
 
+// Values of LinkSecurity.
+const (
+	// DTLS encrypts and authenticates; the default.
+	DTLS = "dtls"
+	// Integrity authenticates and hides nothing (package integrity).
+	Integrity = "integrity"
+)
+
 // Peer is how the client's side reaches a server.
 type Peer struct {
-	// Server is the server's address, coaps://host[:port] or coap://host[:port].
+	// Server is the server's address, coaps://host[:port] or coap://host[:port]; for
+	// Integrity, which connect alone knows, coap+integrity://host[:port].
 	Server string `help:"Server to connect to; its name is looked up again whenever a session is opened." placeholder:"coaps://HOST:PORT"`
 	// Pairing is a pairing line or, after "@", the name of a file that holds one.
 	Pairing string `help:"Pairing line that keygen printed, or @FILE to read it from a file. Holds a secret: prefer @FILE or the environment." placeholder:"LINE|@FILE"`
@@ -81,6 +98,12 @@ type Peer struct {
 // Connect is the client's side of the pair.
 type Connect struct {
 	Peer
+	// LinkSecurity is DTLS or Integrity.
+	LinkSecurity string `help:"What secures the link: dtls; or integrity, for amateur radio where encryption is forbidden. Clients then log in with the password that keygen station printed; encrypted rooms can be joined but not be read or written to." placeholder:"dtls|integrity"`
+	// Station is the call sign of the station and StationKeyFile the file that holds
+	// its key in hexadecimal, for Integrity.
+	Station        string `help:"Call sign of this station, for --link-security integrity; it travels in clear." placeholder:"CALL"`
+	StationKeyFile string `help:"File with the key of --station in hexadecimal, as keygen station writes it." placeholder:"FILE" type:"path"`
 	// Listen is the TCP address of plain HTTP, host:port, on a loopback interface;
 	// empty turns it off.
 	Listen string `help:"TCP address for plain HTTP; loopback only, unless --listen-insecure." placeholder:"HOST:PORT"`
@@ -189,12 +212,16 @@ func Default() Config {
 	return Config{
 		Serve: Serve{
 			Listen:          ":5684",
+			LinkSecurity:    DTLS,
+			MaxPerIdentity:  64,
+			IdleLifetime:    7 * 24 * time.Hour,
 			ConnectTimeout:  10 * time.Second,
 			ResponseTimeout: 10 * time.Minute,
 		},
 		Connect: Connect{
-			Listen:      "127.0.0.1:8008",
-			KeepAnswers: 16 << 20,
+			LinkSecurity: DTLS,
+			Listen:       "127.0.0.1:8008",
+			KeepAnswers:  16 << 20,
 		},
 		Link: Link{Name: "default"},
 		Relay: Relay{

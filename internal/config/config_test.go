@@ -64,6 +64,8 @@ func TestServeCheck(t *testing.T) {
 		{"plain", func(s *config.Serve) { s.PlainInsecure, s.PSKFile = true, "" }, ""},
 		{"plain with keys", func(s *config.Serve) { s.PlainInsecure = true }, "plain-insecure"},
 		{"advertise", func(s *config.Serve) { s.Advertise = "coaps://gw" }, "advertise"},
+		{"no session for an identity", func(s *config.Serve) { s.MaxPerIdentity = 0 }, "max-sessions-per-identity"},
+		{"sessions end at once", func(s *config.Serve) { s.IdleLifetime = 0 }, "idle-lifetime"},
 		{"no connect timeout", func(s *config.Serve) { s.ConnectTimeout = 0 }, "connect-timeout"},
 		{"negative response timeout", func(s *config.Serve) { s.ResponseTimeout = -1 }, "response-timeout"},
 	}

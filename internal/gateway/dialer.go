@@ -11,6 +11,7 @@ import (
 
 	"github.com/coapgw/coapgw/coap/link"
 	"github.com/coapgw/coapgw/dtls"
+	"github.com/coapgw/coapgw/integrity"
 	"github.com/coapgw/coapgw/internal/plainudp"
 )
 
@@ -24,6 +25,9 @@ type Dialer struct {
 	// encryption. Dialer sets its Profile and Log. With a Store, it goes on with the
 	// session that an earlier program left there, and keeps one session at a time.
 	Security *dtls.Config
+	// Station, when set, takes the place of Security: a link without encryption on
+	// which this station proves itself (package integrity). The same holds for it.
+	Station *integrity.Config
 	// Profile is the link to the server.
 	Profile link.Profile
 	// Log receives what an operator should know; nil discards it.
@@ -68,12 +72,18 @@ func (d *Dialer) dial(ctx context.Context, r Route) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	if d.Security == nil {
+	switch {
+	case d.Station != nil:
+		return d.dialStation(ctx, r, pc)
+	case d.Security == nil:
 		return plainudp.Dial(pc, r.Peer), nil
 	}
 	cfg := *d.Security
 	cfg.Profile, cfg.Log = d.Profile, d.Log
-	release := d.keep(&cfg)
+	release, kept := d.claim(cfg.Store != nil)
+	if !kept {
+		cfg.Store = nil
+	}
 	if cfg.Store != nil {
 		conn, err := dtls.Resume(pc, r.Peer, cfg)
 		if err == nil {
@@ -102,24 +112,21 @@ func (d *Dialer) log() *slog.Logger {
 	return d.Log
 }
 
-// keep lets cfg have its store if no other session is in it. release must be called
-// when the session has ended, or has not come to be.
-func (d *Dialer) keep(cfg *dtls.Config) (release func()) {
-	if cfg.Store == nil {
-		return func() {}
-	}
+// claim tells whether a session may use the store: when there is one and no other
+// session is in it. release must be called when the session has ended, or has not come
+// to be.
+func (d *Dialer) claim(store bool) (release func(), ok bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.keeping {
-		cfg.Store = nil
-		return func() {}
+	if !store || d.keeping {
+		return func() {}, false
 	}
 	d.keeping = true
 	return sync.OnceFunc(func() {
 		d.mu.Lock()
 		defer d.mu.Unlock()
 		d.keeping = false
-	})
+	}), true
 }
 
 // keptConn is the session in the store until it is closed.

@@ -21,10 +21,10 @@ const (
 	plainPort   = "5683"
 )
 
-// ServerSecurity reads the keys and certificates that cfg names; nil means coap://
-// without encryption.
+// ServerSecurity reads the keys and certificates that cfg names; nil means that there
+// is no encryption.
 func ServerSecurity(cfg config.Serve) (*dtls.Config, error) {
-	if cfg.PlainInsecure {
+	if cfg.PlainInsecure || cfg.LinkSecurity == config.Integrity {
 		return nil, nil
 	}
 	var sec dtls.Config

@@ -25,11 +25,15 @@ type Station struct {
 	Token Key
 }
 
-// NewStation makes a key of 128 random bits for a station.
-func NewStation(call string, token Key) Station {
-	key := make(Key, MinKey)
-	rand.Read(key)
-	return Station{Call: call, Key: key, Token: token}
+// NewStation makes a key of 128 random bits for a station. It fails with
+// *StationLineError when the call sign or the token cannot be used.
+func NewStation(call string, token Key) (Station, error) {
+	s := Station{Call: call, Key: make(Key, MinKey), Token: token}
+	rand.Read(s.Key)
+	if reason := s.check(); reason != "" {
+		return Station{}, &StationLineError{0, reason}
+	}
+	return s, nil
 }
 
 // Line returns the station, with its secrets, as a line of a station file, without the

@@ -14,7 +14,12 @@ import (
 
 func TestStationFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "stations")
-	a, b := NewStation("OE1XYZ-7", Key("syt_a:b")), NewStation("DL0ABC/P", Key("syt_b"))
+	a, err := NewStation("OE1XYZ-7", Key("syt_a:b"))
+	require.NoError(t, err)
+	b, err := NewStation("DL0ABC/P", Key("syt_b"))
+	require.NoError(t, err)
+	_, err = NewStation("oe1xyz", Key("syt_b"))
+	require.Error(t, err)
 	require.NoError(t, AppendStation(path, a))
 	require.NoError(t, AppendStation(path, b))
 	got, err := LoadStations(path)

@@ -1,0 +1,405 @@
+package gateway
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/coapgw/coapgw/coap"
+	"github.com/coapgw/coapgw/coap/endpoint"
+	"github.com/coapgw/coapgw/coap/link"
+	"github.com/coapgw/coapgw/coap/session"
+	"github.com/coapgw/coapgw/integrity"
+	"github.com/coapgw/coapgw/internal/fakehs"
+	"github.com/coapgw/coapgw/internal/keys"
+	"github.com/coapgw/coapgw/internal/linkemu"
+)
+
+// inProcess is a homeserver without a network between.
+type inProcess struct{ http.Handler }
+
+func (h inProcess) RoundTrip(r *http.Request) (*http.Response, error) {
+	w := httptest.NewRecorder()
+	if r.Body == nil {
+		r.Body = http.NoBody
+	}
+	h.ServeHTTP(w, r)
+	res := w.Result()
+	res.Request = r
+	return res, nil
+}
+
+// clearWorld is a homeserver with two users, one of them behind an emulated radio link
+// as the station OE1XYZ-7.
+type clearWorld struct {
+	t       *testing.T
+	hs      *fakehs.Server
+	link    *linkemu.Link
+	profile link.Profile
+	station keys.Station
+
+	serverStore, clientStore *session.Memory
+	stopServer               func()
+	transport                *coap.Transport
+	web                      http.Handler
+
+	mu  sync.Mutex
+	air []linkemu.Packet
+}
+
+const clearPassword = "correct horse battery staple"
+
+// inClearWorld runs f over the link of that name.
+func inClearWorld(t *testing.T, name string, f func(t *testing.T, w *clearWorld)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		profile, ok := link.ByName(name)
+		require.True(t, ok)
+		w := &clearWorld{
+			t: t, hs: fakehs.New(fakehs.Config{Seed: 7}), profile: profile,
+			link:        linkemu.New(linkemu.FromProfile(profile, 1)),
+			serverStore: &session.Memory{}, clientStore: &session.Memory{},
+		}
+		defer w.link.Close()
+		w.link.Tap(func(p linkemu.Packet) {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			w.air = append(w.air, p)
+		})
+		var err error
+		w.station, err = keys.NewStation("OE1XYZ-7", keys.Key(w.register("radio")))
+		require.NoError(t, err)
+		w.startServer()
+		w.startClient()
+		defer func() {
+			require.NoError(t, w.transport.Close())
+			w.stopServer()
+		}()
+		f(t, w)
+	})
+}
+
+// register makes a user of the homeserver and returns his access token.
+func (w *clearWorld) register(name string) string {
+	w.t.Helper()
+	res := w.direct("", http.MethodPost, "/register", map[string]any{
+		"username": name, "password": clearPassword, "auth": map[string]any{"type": "m.login.dummy"},
+	})
+	require.NotEmpty(w.t, res.body["access_token"])
+	return res.body["access_token"].(string)
+}
+
+func (w *clearWorld) startServer() {
+	w.t.Helper()
+	hs, err := url.Parse("http://hs.example")
+	require.NoError(w.t, err)
+	serve := NewClearServe(ServeOptions{Homeserver: hs, Transport: inProcess{w.hs}}, []keys.Station{w.station})
+	s := &Station{
+		Handler: serve, Profile: link.Default(),
+		Stations: &integrity.Config{
+			Stations: []integrity.Station{{Call: w.station.Call, Key: w.station.Key}}, Store: w.serverStore,
+		},
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	pc := w.link.Listen()
+	go func() { ended <- s.Run(ctx, pc) }()
+	w.stopServer = func() {
+		stop()
+		require.NoError(w.t, <-ended)
+		serve.Close()
+	}
+}
+
+func (w *clearWorld) startClient() {
+	d := &Dialer{
+		Routes: emulatedRoute(w.link, "192.0.2.9:1000"), Profile: w.profile,
+		Station: &integrity.Config{
+			Station: integrity.Station{Call: w.station.Call, Key: w.station.Key}, Store: w.clientStore, SessionName: "x",
+		},
+	}
+	w.transport = &coap.Transport{Dial: d.Dial, Profile: w.profile}
+	w.web = NewClearConnect(ConnectOptions{Transport: w.transport}, w.station.Key)
+}
+
+type clearReply struct {
+	status int
+	body   map[string]any
+}
+
+func (w *clearWorld) ask(h http.Handler, token, method, path string, body any) clearReply {
+	w.t.Helper()
+	var content io.Reader
+	if body != nil {
+		b, err := json.Marshal(body)
+		require.NoError(w.t, err)
+		content = bytes.NewReader(b)
+	}
+	if !strings.HasPrefix(path, "/_matrix") {
+		path = "/_matrix/client/v3" + path
+	}
+	r := httptest.NewRequestWithContext(context.Background(), method, path, content)
+	if body != nil {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	if token != "" {
+		r.Header.Set("Authorization", "Bearer "+token)
+	}
+	rec := httptest.NewRecorder()
+	h.ServeHTTP(rec, r)
+	reply := clearReply{status: rec.Code}
+	require.NoError(w.t, json.Unmarshal(rec.Body.Bytes(), &reply.body), "%s %s: %s", method, path, rec.Body)
+	return reply
+}
+
+// direct asks the homeserver past the link.
+func (w *clearWorld) direct(token, method, path string, body any) clearReply {
+	return w.ask(w.hs, token, method, path, body)
+}
+
+func (w *clearWorld) takeAir() []linkemu.Packet {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	air := w.air
+	w.air = nil
+	return air
+}
+
+// login logs a client in at the station's side and returns its token.
+func (w *clearWorld) login() string {
+	w.t.Helper()
+	flows := w.ask(w.web, "", http.MethodGet, "/login", nil)
+	require.Equal(w.t, http.StatusOK, flows.status)
+	in := w.ask(w.web, "", http.MethodPost, "/login", map[string]any{
+		"type": "m.login.password", "identifier": map[string]any{"type": "m.id.user", "user": "radio"},
+		"password": keys.LocalPassword(w.station.Key),
+	})
+	require.Equal(w.t, http.StatusOK, in.status, in.body)
+	require.Equal(w.t, "@radio:localhost", in.body["user_id"])
+	require.NotEmpty(w.t, in.body["device_id"])
+	return in.body["access_token"].(string)
+}
+
+// ciphertext stands for what Megolm makes.
+const ciphertext = "AwgAEnACgAkLmt6qF84IK++J7UDH2Za1YVchHyprqTqsgZyfZgwrGcYvWzFYaXgDyWM"
+
+// A whole session of an unmodified client: log in, sync, send, receive, over a radio
+// link, with both sides restarted in the middle. Nothing that is secret is on the air.
+func TestClearSession(t *testing.T) {
+	for _, name := range []string{"vhf-ax25-1200", "hf-vara500"} {
+		t.Run(name, func(t *testing.T) {
+			inClearWorld(t, name, func(t *testing.T, w *clearWorld) {
+				alice := w.register("alice")
+				room := w.direct(alice, http.MethodPost, "/createRoom", map[string]any{"invite": []string{"@radio:localhost"}}).body["room_id"].(string)
+				secret := w.direct(alice, http.MethodPost, "/createRoom", map[string]any{
+					"invite":        []string{"@radio:localhost"},
+					"initial_state": []any{map[string]any{"type": "m.room.encryption", "state_key": "", "content": map[string]any{"algorithm": "m.megolm.v1.aes-sha2"}}},
+				}).body["room_id"].(string)
+				token := w.login()
+				for _, id := range []string{room, secret} {
+					require.Equal(t, http.StatusOK, w.ask(w.web, token, http.MethodPost, "/join/"+id, map[string]any{}).status)
+				}
+				encrypted := map[string]any{"algorithm": "m.megolm.v1.aes-sha2", "ciphertext": ciphertext, "session_id": "s"}
+				require.Equal(t, http.StatusOK, w.direct(alice, http.MethodPut, "/rooms/"+secret+"/send/m.room.encrypted/1", encrypted).status)
+				require.Equal(t, http.StatusOK, w.direct(alice, http.MethodPut, "/sendToDevice/m.room.encrypted/2", map[string]any{
+					"messages": map[string]any{"@radio:localhost": map[string]any{"*": map[string]any{"ciphertext": ciphertext}}},
+				}).status)
+				sync := w.ask(w.web, token, http.MethodGet, "/sync", nil)
+				require.Equal(t, http.StatusOK, sync.status)
+				text, err := json.Marshal(sync.body)
+				require.NoError(t, err)
+				assert.Contains(t, string(text), withheld)
+				assert.NotContains(t, string(text), "to_device")
+				assert.Contains(t, string(text), "m.megolm.v1.aes-sha2", "the state says why one cannot write there")
+
+				w.stopServer()
+				require.NoError(t, w.transport.Close())
+				w.takeSecrets(alice, token)
+				w.startServer()
+				w.startClient()
+
+				sent := w.ask(w.web, token, http.MethodPut, "/rooms/"+room+"/send/m.room.message/7", map[string]any{"msgtype": "m.text", "body": "73 de OE1XYZ"})
+				require.Equal(t, http.StatusOK, sent.status, sent.body)
+				air := w.takeAir()
+				require.NotEmpty(t, air)
+				assert.NotZero(t, air[0].Payload[0], "no second hello")
+				assert.Contains(t, string(air[0].Payload), "73 de OE1XYZ")
+				w.scan(air, alice, token)
+
+				time.AfterFunc(time.Minute, func() {
+					w.direct(alice, http.MethodPut, "/rooms/"+room+"/send/m.room.message/8", map[string]any{"msgtype": "m.text", "body": "gud copy"})
+				})
+				since := sync.body["next_batch"].(string)
+				for range 3 { // what we sent comes back first
+					poll := w.ask(w.web, token, http.MethodGet, "/sync?timeout=90000&since="+url.QueryEscape(since), nil)
+					require.Equal(t, http.StatusOK, poll.status)
+					since = poll.body["next_batch"].(string)
+					if text, err = json.Marshal(poll.body); bytes.Contains(text, []byte("gud copy")) {
+						break
+					}
+				}
+				require.NoError(t, err)
+				assert.Contains(t, string(text), "gud copy")
+				w.takeSecrets(alice, token)
+			})
+		})
+	}
+}
+
+// takeSecrets scans all that was on the air.
+func (w *clearWorld) takeSecrets(tokens ...string) { w.scan(w.takeAir(), tokens...) }
+
+// scan asserts that nothing secret is in what was sent, and no access token option.
+func (w *clearWorld) scan(air []linkemu.Packet, tokens ...string) {
+	w.t.Helper()
+	assert.Empty(w.t, leaks(air, append(tokens, string(w.station.Token), string(w.station.Key), w.station.Key.Hex(),
+		clearPassword, keys.LocalPassword(w.station.Key), keys.LocalToken(w.station.Key), ciphertext)))
+	for _, p := range air {
+		const header, tag = 5, 8 // docs/integrity.md
+		if b := p.Payload; b[0] > 0 && b[0] < 0xf0 && len(b) > header+tag {
+			m, err := endpoint.ParseMessage(b[header : len(b)-tag])
+			require.NoError(w.t, err)
+			assert.False(w.t, m.Options.Has(coap.OptionAccessToken))
+		}
+	}
+}
+
+// leaks returns the pieces of secrets that are on the air. A piece of 12 bytes is whole
+// in one datagram or another, wherever a transfer was cut.
+func leaks(air []linkemu.Packet, secrets []string) (found []string) {
+	const piece = 12
+	for _, p := range air {
+		for _, s := range secrets {
+			for at := 0; at+piece <= len(s); at++ {
+				if bytes.Contains(p.Payload, []byte(s[at:at+piece])) {
+					found = append(found, s[at:at+piece])
+				}
+			}
+		}
+	}
+	return found
+}
+
+func TestLeaksBites(t *testing.T) {
+	packet := func(s string) linkemu.Packet { return linkemu.Packet{Payload: []byte(s)} }
+	assert.NotEmpty(t, leaks([]linkemu.Packet{packet("xx" + ciphertext[:30]), packet(ciphertext[30:])}, []string{ciphertext}))
+	assert.NotEmpty(t, leaks([]linkemu.Packet{packet(clearPassword[:14]), packet(clearPassword[14:])}, []string{clearPassword}))
+	assert.Empty(t, leaks([]linkemu.Packet{packet("73 de OE1XYZ")}, []string{clearPassword}))
+}
+
+// What must not go on air is refused where the client is, and again where the
+// homeserver is, should the other side be another program.
+func TestClearRefusals(t *testing.T) {
+	inClearWorld(t, "vhf-ax25-1200", func(t *testing.T, w *clearWorld) {
+		token := w.login()
+		before := len(w.takeAir())
+		require.NotZero(t, before)
+		event := map[string]any{"algorithm": "m.megolm.v1.aes-sha2", "ciphertext": ciphertext}
+		for _, tt := range []struct {
+			method, path string
+			body         any
+			status       int
+		}{
+			{"POST", "/login", map[string]any{"type": "m.login.password", "user": "radio", "password": clearPassword}, 403},
+			{"POST", "/login", map[string]any{"type": "m.login.token", "token": "x"}, 403},
+			{"POST", "/register", map[string]any{"username": "x", "password": clearPassword}, 403},
+			{"POST", "/refresh", map[string]any{"refresh_token": "x"}, 403},
+			{"POST", "/account/password", map[string]any{"new_password": "x"}, 403},
+			{"POST", "/account/3pid/add", map[string]any{"sid": "x"}, 403},
+			{"POST", "/user/@radio:localhost/openid/request_token", map[string]any{}, 403},
+			{"GET", "/voip/turnServer", nil, 403},
+			{"GET", "/pushers", nil, 403},
+			{"DELETE", "/devices/X", map[string]any{}, 403},
+			{"PUT", "/devices/X", map[string]any{"auth": map[string]any{"type": "m.login.dummy"}}, 403},
+			{"POST", "/keys/upload", map[string]any{}, 403},
+			{"POST", "/keys/claim", map[string]any{}, 403},
+			{"POST", "/keys/device_signing/upload", map[string]any{}, 403},
+			{"GET", "/room_keys/version", nil, 403},
+			{"PUT", "/sendToDevice/m.room.encrypted/1", map[string]any{}, 403},
+			{"PUT", "/rooms/!a:b/send/m.room.encrypted/1", event, 403},
+			{"PUT", "/rooms/!a:b/send/m.room.%65ncrypted/1", map[string]any{}, 403},
+			{"PUT", "/rooms/!a:b/send/m.room.message/1", event, 403},
+			{"PUT", "/rooms/!a:b/send/m.room.message/1", map[string]any{"msgtype": "m.file", "file": map[string]any{"key": map[string]any{"k": "x"}, "iv": "y"}}, 403},
+			{"PUT", "/rooms/!a:b/state/m.room.encryption/", map[string]any{"algorithm": "m.megolm.v1.aes-sha2"}, 403},
+			{"POST", "/createRoom", map[string]any{"initial_state": []any{map[string]any{"type": "m.room.encryption"}}}, 403},
+			{"PUT", "/user/@radio:localhost/account_data/m.secret_storage.key.x", map[string]any{}, 403},
+			{"PUT", "/user/@radio:localhost/account_data/x", map[string]any{"encrypted": event}, 403},
+			{"GET", "/sync?access_token=x&login_token=y", nil, 403},
+			{"GET", "/rooms/../login", nil, 404},
+			{"GET", "/brand/new", nil, 404},
+			{"GET", "/_matrix/client/unstable/sync", nil, 404},
+			{"GET", "/_synapse/admin/v1/users", nil, 404},
+			{"GET", "/_matrix/federation/v1/version", nil, 404},
+		} {
+			name := tt.method + " " + tt.path
+			if !strings.HasPrefix(tt.path, "/_synapse") {
+				got := w.ask(w.web, token, tt.method, tt.path, tt.body)
+				assert.Equal(t, tt.status, got.status, name)
+				assert.NotEmpty(t, got.body["error"], name)
+			}
+			if strings.HasPrefix(tt.path, "/_") {
+				continue
+			}
+			far := w.ask(w.atServer(), token, tt.method, tt.path, tt.body)
+			assert.Contains(t, []int{403, 404}, far.status, name)
+		}
+		assert.Empty(t, w.takeAir(), "nothing of that went on air")
+		for _, tt := range []struct {
+			token string
+			path  string
+		}{{"", "/sync"}, {"wrong", "/sync"}, {string(w.station.Token), "/account/whoami"}} {
+			assert.Equal(t, http.StatusUnauthorized, w.ask(w.web, tt.token, "GET", tt.path, nil).status)
+		}
+		assert.Equal(t, http.StatusOK, w.ask(w.web, token, "POST", "/logout", map[string]any{}).status)
+		assert.Empty(t, w.takeAir())
+		assert.Equal(t, http.StatusOK, w.direct(string(w.station.Token), "GET", "/account/whoami", nil).status, "the station's login stands")
+	})
+}
+
+// atServer is the homeserver's side as a request finds it that came over the link.
+func (w *clearWorld) atServer() http.Handler {
+	hs, err := url.Parse("http://hs.example")
+	require.NoError(w.t, err)
+	serve := NewClearServe(ServeOptions{Homeserver: hs, Transport: inProcess{w.hs}}, []keys.Station{w.station})
+	return serve
+}
+
+// Datagrams that are sent again or changed have no effect on the homeserver.
+func TestClearReplays(t *testing.T) {
+	inClearWorld(t, "vhf-ax25-1200", func(t *testing.T, w *clearWorld) {
+		token := w.login()
+		made := w.ask(w.web, token, http.MethodPost, "/createRoom", map[string]any{"name": "net"})
+		require.Equal(t, http.StatusOK, made.status, made.body)
+		rooms := len(w.direct(string(w.station.Token), "GET", "/joined_rooms", nil).body["joined_rooms"].([]any))
+		require.Equal(t, 1, rooms)
+		attacker := w.link.Dial(&net.UDPAddr{IP: net.IPv4(203, 0, 113, 9), Port: 9})
+		defer attacker.Close()
+		for _, p := range w.takeAir() {
+			for i := -1; i < len(p.Payload); i += 5 {
+				b := bytes.Clone(p.Payload)
+				if i >= 0 {
+					b[i] ^= 0x40
+				}
+				_, err := attacker.WriteTo(b, linkemu.FarAddr())
+				require.NoError(t, err)
+				time.Sleep(5 * time.Second)
+			}
+		}
+		time.Sleep(time.Hour)
+		assert.Len(t, w.direct(string(w.station.Token), "GET", "/joined_rooms", nil).body["joined_rooms"], rooms)
+		assert.Equal(t, http.StatusOK, w.ask(w.web, token, http.MethodGet, "/joined_rooms", nil).status, "the station goes on")
+	})
+}
