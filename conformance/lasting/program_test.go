@@ -1,0 +1,159 @@
+//go:build unix
+
+package lasting
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/coapgw/coapgw/internal/keys"
+	"github.com/coapgw/coapgw/internal/linkemu"
+)
+
+// programs are the real ones over loopback, with a relay between that looks at what
+// they send.
+type programs struct {
+	t       testing.TB
+	binary  string
+	dir     string
+	numbers *numbers
+	// links is what both are told: timers for a link of no delay, so that hundreds of
+	// deaths take seconds.
+	link string
+	// relay, server and web are the addresses of the relay, of serve and of connect.
+	relay, server, web string
+	homeserver         string
+	serve, connect     *program
+}
+
+// program is a process.
+type program struct {
+	cmd  *exec.Cmd
+	done chan struct{}
+}
+
+// newPrograms builds coapgw and starts both sides.
+func newPrograms(t testing.TB, homeserver string) *programs {
+	p := &programs{
+		t: t, dir: t.TempDir(), numbers: newNumbers(), homeserver: homeserver,
+		link:   "base=leo-broadband,ack-timeout=150ms,max-retransmit=6,empty-ack-delay=100ms",
+		server: free(t, "udp"), web: free(t, "tcp"),
+	}
+	p.binary = filepath.Join(p.dir, "coapgw")
+	build := exec.Command("go", "build", "-o", p.binary, "../../cmd/coapgw")
+	out, err := build.CombinedOutput()
+	require.NoError(t, err, string(out))
+	key := keys.NewPSK()
+	require.NoError(t, os.WriteFile(p.path("keys"), []byte(key.Line()+"\n"), 0o600))
+	require.NoError(t, os.WriteFile(p.path("key"), []byte(key.Key.Hex()), 0o600))
+	require.NoError(t, os.WriteFile(p.path("identity"), []byte(key.Identity), 0o600))
+	p.startRelay()
+	p.startServe()
+	p.startConnect()
+	t.Cleanup(func() {
+		p.serve.kill()
+		p.connect.kill()
+	})
+	return p
+}
+
+func (p *programs) path(name string) string { return filepath.Join(p.dir, name) }
+
+// startRelay puts a link without delay between the programs.
+func (p *programs) startRelay() {
+	link := linkemu.New(linkemu.Config{})
+	link.Tap(p.numbers.watch)
+	pc, err := net.ListenPacket("udp", "127.0.0.1:0")
+	require.NoError(p.t, err)
+	p.relay = pc.LocalAddr().String()
+	relay := &linkemu.Relay{Link: link, MaxClients: 1000, Dial: func(ctx context.Context) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "udp", p.server)
+	}}
+	ctx, stop := context.WithCancel(context.Background())
+	served := make(chan error, 1)
+	go func() { served <- relay.Serve(ctx, pc) }()
+	p.t.Cleanup(func() {
+		stop()
+		<-served
+		link.Close()
+	})
+}
+
+func (p *programs) startServe() {
+	p.serve = p.start("serve", "--listen", p.server, "--homeserver", p.homeserver, "--psk-file", p.path("keys"),
+		"--state", p.path("serve.state"), "--link", p.link)
+}
+
+func (p *programs) startConnect() {
+	identity, err := os.ReadFile(p.path("identity"))
+	require.NoError(p.t, err)
+	p.connect = p.start("connect", "--listen", p.web, "--server", "coaps://"+p.relay, "--psk-identity", string(identity),
+		"--psk-key-file", p.path("key"), "--state", p.path("connect.state"), "--link", p.link, "--keep-answers", "0")
+}
+
+// start runs a subcommand and returns when it says that it listens.
+func (p *programs) start(args ...string) *program {
+	cmd := exec.Command(p.binary, append(args, "--log-level", "error")...)
+	log, err := os.OpenFile(p.path(args[0]+".log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	require.NoError(p.t, err)
+	defer log.Close() // the child has its own
+	cmd.Stderr = log
+	out, err := cmd.StdoutPipe()
+	require.NoError(p.t, err)
+	require.NoError(p.t, cmd.Start())
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil || !strings.HasPrefix(line, "listening on ") {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+		text, _ := os.ReadFile(p.path(args[0] + ".log"))
+		require.Fail(p.t, "not started", "%s %v %s", line, err, text)
+	}
+	r := &program{cmd: cmd, done: make(chan struct{})}
+	go func() {
+		defer close(r.done)
+		_ = cmd.Wait() // it was killed
+	}()
+	return r
+}
+
+// kill ends a program as kill -9 does.
+func (r *program) kill() {
+	_ = r.cmd.Process.Kill()
+	<-r.done
+}
+
+// stop asks a program to end.
+func (r *program) stop() error {
+	_ = r.cmd.Process.Signal(os.Interrupt)
+	select {
+	case <-r.done:
+		return nil
+	case <-time.After(15 * time.Second):
+		r.kill()
+		return fmt.Errorf("%s had to be killed", r.cmd.Args[1])
+	}
+}
+
+// free returns an address of this machine that nobody listens on.
+func free(t testing.TB, network string) string {
+	if network == "udp" {
+		pc, err := net.ListenPacket("udp", "127.0.0.1:0")
+		require.NoError(t, err)
+		defer pc.Close()
+		return pc.LocalAddr().String()
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer l.Close()
+	return l.Addr().String()
+}
