@@ -26,6 +26,9 @@ type Server struct {
 	// Profile is the link of peers that do not tell theirs; the zero value means
 	// link.Default.
 	Profile link.Profile
+	// NoTokens is for peers that must not send access tokens, because everyone can
+	// read the link: no request bears one, and those with option 256 are answered 4.02.
+	NoTokens bool
 	// Bounds is what is granted of the links that peers tell; the zero value means
 	// link.DefaultBounds.
 	Bounds link.Bounds

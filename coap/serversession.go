@@ -88,7 +88,7 @@ func (s *serverSession) admit(r *endpoint.Request) admission {
 		s.wake(r.Conn)
 		s.wake = nil
 	}
-	if !understood(r.Options) {
+	if !understood(r.Options) || s.NoTokens && r.Options.Has(OptionAccessToken) {
 		a.refuse = &endpoint.Response{Code: endpoint.BadOption}
 		return a
 	}
@@ -160,7 +160,11 @@ func (s *serverSession) slotToken(opts endpoint.Options, announced bool) (slot u
 	v, defines := opts.Get(OptionAccessToken)
 	named := opts.Has(OptionSlot)
 	number, _ := opts.GetUint(OptionSlot)
-	if !named {
+	switch {
+	case named:
+	case s.NoTokens:
+		named = true // slot 0 is implied
+	default:
 		number = impliedSlot
 	}
 	switch {

@@ -19,6 +19,8 @@ type session struct {
 	// hello tells the peer who we are and what our link is.
 	hello  []byte
 	memory keeper
+	// noTokens: requests bear no token, and need not say so.
+	noTokens bool
 
 	mu   sync.Mutex
 	kind PeerKind
@@ -152,7 +154,9 @@ func (s *session) sign(req *endpoint.Request, kind PeerKind, token string) (sign
 			sig.hello = true
 		}
 		if token == "" {
-			req.Options = req.Options.AddUint(OptionSlot, anonymousSlot)
+			if !s.noTokens {
+				req.Options = req.Options.AddUint(OptionSlot, anonymousSlot)
+			}
 			return sig, nil
 		}
 		slot, ok := s.slots.slot(token)

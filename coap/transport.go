@@ -32,6 +32,10 @@ type Transport struct {
 	Dial func(ctx context.Context) (net.Conn, error)
 	// Profile is the link; the zero value means link.Default.
 	Profile link.Profile
+	// NoTokens is for a link that everyone can read: requests with an Authorization
+	// header are refused, and the others need not say that they bear no token. The
+	// Server has to know, too.
+	NoTokens bool
 	// FoldV3 sends /v3/ paths as r0 enums to a peer that is no coapgw.
 	FoldV3 bool
 	// MaxBody bounds a response body, in bytes; 0 means 64 MiB.
@@ -86,6 +90,9 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	t.init()
 	if r.Body != nil {
 		defer r.Body.Close()
+	}
+	if t.NoTokens && r.Header.Get("Authorization") != "" {
+		return nil, &Error{Status: http.StatusForbidden, ErrCode: "M_FORBIDDEN", Message: "no access token may go over this link"}
 	}
 	out, err := t.mapping.prepareRequest(r)
 	if err != nil {

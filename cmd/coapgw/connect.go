@@ -90,7 +90,7 @@ func (c *connectCmd) Run(ctx context.Context, std streams) (err error) {
 		station.SessionName = strings.Join(addresses, ",") + "/" + station.Station.Call
 	}
 	dialer := &gateway.Dialer{Routes: gateway.UDPRoutes(addresses...), Security: security, Station: station, Profile: profile, Log: log}
-	transport := &coap.Transport{Dial: dialer.Dial, Profile: profile, FoldV3: c.FoldV3, MaxBody: c.MaxBody, Log: log}
+	transport := &coap.Transport{Dial: dialer.Dial, Profile: profile, NoTokens: station != nil, FoldV3: c.FoldV3, MaxBody: c.MaxBody, Log: log}
 	defer func() { err = errors.Join(err, transport.Close()) }()
 	listeners, err := c.listen(ctx, std)
 	if err != nil {

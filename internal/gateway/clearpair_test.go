@@ -131,7 +131,7 @@ func (w *clearWorld) startClient() {
 			Station: integrity.Station{Call: w.station.Call, Key: w.station.Key}, Store: w.clientStore, SessionName: "x",
 		},
 	}
-	w.transport = &coap.Transport{Dial: d.Dial, Profile: w.profile}
+	w.transport = &coap.Transport{Dial: d.Dial, Profile: w.profile, NoTokens: true}
 	w.web = NewClearConnect(ConnectOptions{Transport: w.transport}, w.station.Key)
 }
 

@@ -56,7 +56,9 @@ func (s *Station) Run(ctx context.Context, pc net.PacketConn) error {
 		Handler: s.Handler,
 		Profile: s.Profile,
 		Bounds:  s.bounds(),
-		MaxBody: s.MaxBody,
+		// What stations may do, their Handler knows.
+		NoTokens: s.Stations != nil,
+		MaxBody:  s.MaxBody,
 		// The listener bounds them, and has the one idle for longest give way.
 		MaxSessions: math.MaxInt,
 		Grace:       s.Grace,
