@@ -9,7 +9,7 @@ import (
 // A request that was acknowledged may wait long for its response. Two things must
 // not make it wait for ever: a peer that restarted meanwhile and knows nothing of
 // it, and a response that was given up because it was sent to an address that we
-// have left.
+// have left. See inquiry.go for how it finds out.
 
 // check looks after a request that has waited for its response; answer is where
 // the reply is awaited.
@@ -29,8 +29,9 @@ func (x *exchange) check(ctx context.Context, answer chan reply, waited time.Dur
 	c.mu.Unlock()
 }
 
-// probe sends a ping (RFC 7252 §4.3): it is answered by a peer that still knows us,
-// and shows it our present address, to which it may be repeating the response. It
+// probe asks whether the response will come, or, of a peer that knows no inquiry,
+// whether it lives: a ping (RFC 7252 §4.3) is answered by a peer that still knows us.
+// Either shows the peer our present address, to which it may be repeating the response. It
 // may have to wait for its place (NSTART), for which a response does not wait.
 func (x *exchange) probe(ctx context.Context, answer chan reply) {
 	c := x.c
@@ -42,11 +43,15 @@ func (x *exchange) probe(ctx context.Context, answer chan reply) {
 	}
 	t := &transmission{class: x.class, ended: func(err error) {
 		over()
-		if errors.Is(err, ErrTimeout) && x.waiting == answer {
+		if (errors.Is(err, ErrTimeout) || errors.Is(err, ErrForgotten)) && x.waiting == answer {
 			x.finish(reply{err: err})
 		}
 	}}
-	if err := c.transmit(ctx, &Message{Type: Confirmable, Code: Empty}, t, nil); err != nil {
+	m := &Message{Type: Confirmable, Code: Empty}
+	if c.terms().peerKnown {
+		m, t.inquires = inquiry(x.token), true
+	}
+	if err := c.transmit(ctx, m, t, nil); err != nil {
 		// The session or ctx has ended, or the response has come.
 		c.mu.Lock()
 		over()

@@ -13,6 +13,11 @@ var (
 	// ErrTimeout: MAX_RETRANSMIT was exhausted without an acknowledgement
 	// (RFC 7252 §4.2). The request may or may not have been executed.
 	ErrTimeout = errors.New("coap: no answer from peer")
+	// ErrForgotten: the peer acknowledged the request and knows nothing of it any more.
+	// It was restarted, or could not deliver the response. The session is as good as
+	// before; the request may have been executed, and one that is idempotent is best
+	// made again at once.
+	ErrForgotten = errors.New("coap: the peer has lost an acknowledged request")
 	// ErrUnanswered: the peer has acknowledged the request and lives, but the response
 	// has not come within Request.Patience. The session is as good as before; the
 	// request was most likely executed.

@@ -52,7 +52,7 @@ type reply struct {
 func (r *reply) answered() bool {
 	var reset *ResetError
 	var option *OptionError
-	return r.err == nil || errors.As(r.err, &reset) || errors.As(r.err, &option)
+	return r.err == nil || errors.Is(r.err, ErrForgotten) || errors.As(r.err, &reset) || errors.As(r.err, &option)
 }
 
 // maxExchanges bounds our requests in progress, so that there is always a token.
@@ -181,6 +181,9 @@ func (c *Conn) receiveAck(m *Message, bytes int) {
 	case m.Code == Empty:
 		c.measure(t, m, bytes)
 		c.settle(t, nil)
+	case t.inquires:
+		c.measure(t, m, bytes)
+		c.settle(t, inquired(m))
 	case m.Options.Has(QBlock1):
 		c.settle(t, nil)
 		c.exchanges[tokenOf(m.Token)].receiveContinue(m)

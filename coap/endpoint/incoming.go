@@ -31,6 +31,8 @@ func (c *Conn) receive(datagram []byte) {
 		c.receiveAck(&m, len(data))
 	case m.Code == Empty:
 		c.reject(m.MessageID) // a ping (RFC 7252 §4.3)
+	case m.isInquiry():
+		c.receiveInquiry(&m)
 	case m.Code.IsRequest():
 		c.receiveRequest(&m, data)
 	default:

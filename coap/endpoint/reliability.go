@@ -28,6 +28,8 @@ type transmission struct {
 	resumed, resent bool
 	// held: an acknowledgement that comes alone was kept back by the peer.
 	held bool
+	// inquires: it asks about an earlier request (see inquiry).
+	inquires bool
 	// ended is called once, with c.mu held: nil means acknowledged.
 	ended func(error)
 }

@@ -77,6 +77,7 @@ func (c *Conn) serve(in *incoming) {
 	}
 	c.wg.Go(func() {
 		defer c.doneServing()
+		defer c.attend(tokenOf(in.m.Token))()
 		resp := run(ctx)
 		if resp == nil {
 			resp = &Response{Code: InternalServerError}
