@@ -29,6 +29,9 @@ var roles = map[string]func(args []string) (address string, stop func(), err err
 
 var psk = keys.PSK{Identity: "ship", Key: []byte("0123456789abcdef")}
 
+// maxSessions is more than any benchmark opens.
+const maxSessions = 20_000
+
 // mediaSize is the length of the file that the homeserver offers, in bytes.
 const mediaSize = 10 << 20
 
@@ -75,14 +78,14 @@ func serve(args []string) (string, func(), error) {
 	if err != nil {
 		return "", nil, err
 	}
-	l, err := dtls.Listen(pc, dtls.Config{Profile: link.Default(), Keys: keys.PSKs{psk.Identity: psk.Key}.Lookup})
+	l, err := dtls.Listen(pc, dtls.Config{Profile: link.Default(), Keys: keys.PSKs{psk.Identity: psk.Key}.Lookup, MaxSessions: maxSessions})
 	if err != nil {
 		return "", nil, err
 	}
 	handler := gateway.NewServe(gateway.ServeOptions{Homeserver: base})
 	ctx, end := context.WithCancel(context.Background())
 	served := make(chan error)
-	go func() { served <- (&coap.Server{Handler: handler}).Serve(ctx, l) }()
+	go func() { served <- (&coap.Server{Handler: handler, MaxSessions: maxSessions}).Serve(ctx, l) }()
 	return pc.LocalAddr().String(), func() { end(); <-served; handler.Close() }, nil
 }
 
