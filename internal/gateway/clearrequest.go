@@ -6,6 +6,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/coapgw/coapgw/coap"
@@ -90,8 +91,8 @@ func screenBody(r *http.Request) *coap.Error {
 		return &coap.Error{Status: http.StatusBadRequest, ErrCode: "M_NOT_JSON", Message: "the body is not valid JSON"}
 	}
 	if body, ok := v.(map[string]any); ok {
-		for _, name := range secretMembers {
-			if _, ok := body[name]; ok {
+		for name := range body { // some homeservers do not look at the case
+			if slices.Contains(secretMembers, strings.ToLower(name)) {
 				return notClear(whyCredential)
 			}
 		}
