@@ -120,7 +120,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		_ = l.Close()
 	case <-ctx.Done():
 		run.stop()
-		run.drain()
+		run.drain(l)
 		_ = l.Close() // not before: a listener may take its sessions with it
 		<-accepted
 	}
@@ -235,8 +235,10 @@ func (s *serving) stop() {
 	s.end()
 }
 
-// drain waits for requests under way and their responses, at most Grace.
-func (s *serving) drain() {
+// drain waits for requests under way and their responses, at most Grace; then it closes
+// l and all sessions. A listener stores thousands of sessions in one write, where each
+// of them would take one of its own.
+func (s *serving) drain(l net.Listener) {
 	if s.Grace <= 0 {
 		return
 	}
@@ -253,6 +255,7 @@ func (s *serving) drain() {
 	select {
 	case <-idle:
 	case <-grace.Done():
+		_ = l.Close()
 		s.closeAll()
 		<-idle
 	}

@@ -38,8 +38,10 @@ type world struct {
 	// security is what a server is told beside keys and store.
 	security    dtls.Config
 	maxSessions int
-	afloat      session.Memory // the client's store
-	ashore      *session.Memory
+	// grace is what requests under way get when the server stops.
+	grace  time.Duration
+	afloat session.Memory // the client's store
+	ashore *session.Memory
 
 	copies   *copies       // nil for none
 	stranger *linkemu.Conn // somebody else's socket at the constrained side
@@ -51,6 +53,8 @@ type world struct {
 	port   int
 	// slow is how long the client's disk takes for a write.
 	slow time.Duration
+	// serverSlow is that of the server's disk.
+	serverSlow time.Duration
 	// fixed has each life of the client use the same port.
 	fixed bool
 	calls int
@@ -100,12 +104,12 @@ func inWorldWith(t *testing.T, cfg linkemu.Config, security dtls.Config, maxSess
 func (w *world) startServer() {
 	l := &life{}
 	cfg := w.security
-	cfg.Keys, cfg.Store = keys.PSKs{psk.Identity: psk.Key}.Lookup, disk{w.ashore, l, 0}
+	cfg.Keys, cfg.Store = keys.PSKs{psk.Identity: psk.Key}.Lookup, disk{w.ashore, l, w.serverSlow}
 	handler := gateway.NewServe(gateway.ServeOptions{
 		Homeserver: &url.URL{Scheme: "http", Host: "homeserver"},
 		Transport:  uplink{w.homeserver, l},
 	})
-	station := &gateway.Station{Handler: handler, Security: &cfg, Profile: w.profile, MaxSessions: w.maxSessions}
+	station := &gateway.Station{Handler: handler, Security: &cfg, Profile: w.profile, MaxSessions: w.maxSessions, Grace: w.grace}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	pc := socket{w.link.Listen(), l, w}
