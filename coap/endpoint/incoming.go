@@ -24,6 +24,7 @@ func (c *Conn) receive(datagram []byte) {
 	silent := c.heard
 	c.heard = now
 	c.estimator.heard(now, len(data))
+	c.busy(len(data), false)
 	c.mu.Unlock()
 	defer c.revive(silent)
 	switch {

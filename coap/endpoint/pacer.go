@@ -188,6 +188,7 @@ func (c *Conn) depart(p *packet) (before state) {
 		before.free = before.estimator.free
 	}
 	begins := c.estimator.send(now, len(p.data))
+	c.busy(len(p.data), true)
 	if p.t != nil {
 		before.t = *p.t
 		p.t.departs(c, now, begins)

@@ -16,6 +16,7 @@ type transmission struct {
 	data     []byte
 	timeout  time.Duration // from begins
 	begins   time.Time     // when the first bit of the last transmission leaves
+	stood    time.Duration // how much later because the link was busy
 	first    time.Time     // when that of the first did, outages left out
 	sent     time.Time     // when it was sent first
 	once     bool          // executed twice it would do harm
@@ -71,7 +72,7 @@ func (c *Conn) transmit(ctx context.Context, m *Message, t *transmission, prepar
 // departs is called when the message is sent, the first bit of which leaves at
 // begins: then its timer starts. c.mu is held.
 func (t *transmission) departs(c *Conn, now, begins time.Time) {
-	t.begins, t.queued = begins, false
+	t.begins, t.stood, t.queued = begins, 0, false
 	switch {
 	case t.timer == nil:
 		t.first, t.sent = begins, now
@@ -85,6 +86,26 @@ func (t *transmission) departs(c *Conn, now, begins time.Time) {
 		t.timeout = c.estimator.backoff(t.timeout)
 	}
 	t.timer.Reset(begins.Sub(now) + t.timeout)
+}
+
+// busy tells that a datagram of that length, ours or the peer's, takes a half-duplex
+// link. Neither an answer nor a retransmission can cross it meanwhile, so that timers
+// stand still, but for no longer than a turn of either side: the peer may send without
+// end. c.mu is held.
+func (c *Conn) busy(bytes int, ours bool) {
+	e := c.estimator
+	if e == nil || !e.profile.HalfDuplex {
+		return
+	}
+	airtime := e.airtime(bytes, e.up == ours)
+	for _, t := range c.outstanding {
+		if t.queued || t.stood+airtime > 2*max(airtime, e.profile.MaxTurn) {
+			continue
+		}
+		t.stood += airtime
+		t.begins = t.begins.Add(airtime)
+		t.timer.Reset(time.Until(t.begins) + t.timeout)
+	}
 }
 
 // returns takes departs back: the link is down. The message waits again. c.mu is
@@ -143,7 +164,7 @@ func (c *Conn) retransmit(t *transmission) {
 		c.mu.Unlock()
 		return
 	}
-	if t.queued { // the timer fired when it was stopped
+	if t.queued || time.Now().Before(t.begins.Add(t.timeout)) { // the timer fired when it was stopped or set anew
 		c.mu.Unlock()
 		return
 	}

@@ -36,10 +36,11 @@ type estimator struct {
 // and the options of a response.
 const blockHead = headerLen + 8 + blockOptions
 
-// newEstimator returns nil where the rates or the side are not known.
+// newEstimator returns nil where the side is not known, or how fast the link drains:
+// by its rates, or by the gap between messages.
 func newEstimator(t *terms) *estimator {
 	p := t.profile
-	if t.side == SideUnknown || p.RateUp <= 0 || p.RateDown <= 0 {
+	if t.side == SideUnknown || min(p.RateUp, p.RateDown) <= 0 && p.MinGap <= 0 {
 		return nil
 	}
 	return &estimator{
@@ -104,16 +105,16 @@ func (e *estimator) wait(now time.Time) time.Duration {
 	return e.free.Sub(now) - ahead
 }
 
-// heard tells of a datagram from the peer: on a half-duplex link what has not left
-// waited while that was on the air.
+// heard tells of a datagram from the peer: on a half-duplex link what had not left
+// when the peer took its turn waited while that was on the air.
 func (e *estimator) heard(now time.Time, bytes int) {
 	if e == nil || !e.profile.HalfDuplex {
 		return
 	}
-	airtime := e.airtime(bytes, !e.up)
-	waited := e.free.After(now.Add(-e.profile.OneWayDelay - airtime))
+	p, airtime := e.profile, e.airtime(bytes, !e.up)
+	waited := e.free.After(now.Add(-p.OneWayDelay - airtime - p.Turnaround - p.Preamble))
 	// A peer that sends more than the link carries must not put off all that is ours.
-	if waited && e.free.Before(now.Add(e.profile.MaxLatency)) {
+	if waited && e.free.Before(now.Add(p.MaxLatency)) {
 		e.free = e.free.Add(airtime)
 	}
 }
@@ -185,16 +186,17 @@ func (e *estimator) answer(m *Message) int {
 }
 
 // residual is what a round trip may take beyond its computed part. It is no less
-// than delay and jitter of the profile and one block of the peer's that is on the
-// air before the answer. Before the first sample it is what ACK_TIMEOUT, which is
-// made for a full datagram and an empty acknowledgement, leaves for it.
+// than delay and jitter of the profile and what is on the air before the answer: one
+// block of the peer's, or on a link for single messages three of them, such as a block,
+// a report and an acknowledgement. Before the first sample it is what ACK_TIMEOUT,
+// which is made for a full datagram and an empty acknowledgement, leaves for it.
 func (e *estimator) residual() time.Duration {
 	p := e.profile
 	estimate := p.AckTimeout - e.computed(p.MaxDatagram(e.up)-e.record, headerLen)
 	if e.sampled {
 		estimate = e.smoothed + 4*e.variation
 	}
-	return max(estimate, 2*(p.OneWayDelay+p.Jitter+p.MinGap)+e.airtime(e.block, !e.up))
+	return max(estimate, 2*(p.OneWayDelay+p.Jitter)+3*p.MinGap+e.airtime(e.block, !e.up))
 }
 
 // sample takes the round trip of a message that was sent once, for else nobody

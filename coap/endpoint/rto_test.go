@@ -189,13 +189,13 @@ func TestTimerStartsWhenTheLastBitHasLeft(t *testing.T) {
 	})
 	t.Run("and the gap after it", func(t *testing.T) {
 		cfg := tenBytes()
-		cfg.Profile.MinGap = 40 * time.Second
+		cfg.Profile.MinGap = 20 * time.Second
 		climb(t, cfg, func(l *ladder) {
-			l.train() // 39.4 s are left
-			l.ping()  // 39.4 s before, 0.8 s, 2 × (1 s + 40 s) and 9.3 s
+			l.train() // 19.4 s are left
+			l.ping()  // 19.4 s before, 0.8 s, 2 × 1 s, 3 × 20 s and 9.3 s
 			l.run(`
-				< CON EMPTY #a t= @40390ms..40390ms
-				< CON EMPTY #a t= @92110ms..92110ms
+				< CON EMPTY #a t= @20390ms..20390ms
+				< CON EMPTY #a t= @72110ms..72110ms
 			`)
 		})
 	})
