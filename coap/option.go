@@ -65,6 +65,9 @@ const (
 	// the one in this answer; the request was not executed and should be repeated
 	// without a link.
 	controlLink controlCode = 3
+	// controlRestart: the server is about to be restarted and had no answer yet; the
+	// request, which changes nothing, should be made again at once on the same session.
+	controlRestart controlCode = 4
 )
 
 // badSlot reports whether the request was refused for the slot it named.

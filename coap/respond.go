@@ -44,6 +44,7 @@ func (s *serverSession) call(req *http.Request) (answer, *Error) {
 		return answer{}, errBusy()
 	}
 	ctx, cancel := context.WithCancel(req.Context())
+	defer s.giveWay(req, cancel)()
 	req = req.WithContext(ctx)
 	w := newResponseWriter(s.mapping().maxJSON, req.Method == http.MethodHead)
 	go func() {

@@ -45,7 +45,8 @@ type Server struct {
 	// are answered 5.03. 0 means 64.
 	MaxRequests int
 	// Grace is how long Serve lets requests finish once its context has ended; 0
-	// means not at all.
+	// means not at all. Long-polls end at once on sessions that go on when the server is
+	// back: their clients ask it again.
 	Grace time.Duration
 	// Log receives what an operator should know; nil discards it.
 	Log *slog.Logger
@@ -90,14 +91,14 @@ type serving struct {
 	end      context.CancelFunc
 	mu       sync.Mutex
 	stopping bool
-	sessions map[*endpoint.Conn]struct{}
+	sessions map[*endpoint.Conn]*serverSession
 }
 
 // Serve accepts sessions until ctx ends or the listener fails, then ends them. It
 // returns when everything that it started has ended: nil after ctx, the
 // listener's error otherwise. It closes l.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
-	run := &serving{Server: s, bounds: s.Bounds, log: s.Log, sessions: make(map[*endpoint.Conn]struct{})}
+	run := &serving{Server: s, bounds: s.Bounds, log: s.Log, sessions: make(map[*endpoint.Conn]*serverSession)}
 	if run.log == nil {
 		run.log = slog.New(slog.DiscardHandler)
 	}
@@ -199,7 +200,7 @@ func (s *serving) start(conn net.Conn, ended *sync.WaitGroup) {
 		Log:           s.log,
 		Recorder:      s.Recorder,
 	})
-	s.sessions[c] = struct{}{}
+	s.sessions[c] = handler
 }
 
 // watchedConn tells when its session is over: it is closed then, once. So none of
@@ -227,10 +228,11 @@ func (s *serving) begin() bool {
 	return true
 }
 
-// stop lets nothing begin any more, and ends observations.
+// stop lets nothing begin any more, and ends observations and what gives way.
 func (s *serving) stop() {
 	s.mu.Lock()
 	s.stopping = true
+	s.leave()
 	s.mu.Unlock()
 	s.end()
 }

@@ -231,7 +231,7 @@ func (s *serverSession) serve(ctx context.Context, r *endpoint.Request, a admiss
 		// leaves wants no other /sync, which the homeserver might hold for long.
 		return a.sign(&endpoint.Response{Code: endpoint.Content})
 	}
-	return a.sign(s.run(req, a.audience))
+	return a.sign(s.orRestart(s.run(req, a.audience), req))
 }
 
 // watchKeys looks whether the body of a foreign client shows that it knows integer

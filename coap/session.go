@@ -230,7 +230,7 @@ func (s *session) learn(resp *endpoint.Response, sig signature) verdict {
 			s.slots.forget(sig.token, sig.slot)
 			s.memory.changed()
 			return again
-		case code == controlLink:
+		case code == controlLink, code == controlRestart:
 			return again
 		}
 		if sig.full && sig.slot != anonymousSlot {

@@ -100,16 +100,27 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	token, _ := bearer(r.Header.Get("Authorization"))
 	resp, err := t.exchange(r, out, token)
-	var lost *lostError
-	if (errors.As(err, &lost) || errors.Is(err, endpoint.ErrUnanswered)) && idempotent(r.Method) && r.Context().Err() == nil && out.payload.replayable() {
-		// The other end may have lost the session while nobody looked, or the answer
-		// may have been given up while the link was away.
+	for again := 0; again < maxAgain && worthAgain(err, again) && idempotent(r.Method) && r.Context().Err() == nil && out.payload.replayable(); again++ {
 		resp, err = t.exchange(r, out, token)
 	}
 	if err != nil {
 		return nil, exchangeError(err)
 	}
 	return resp, nil
+}
+
+// maxAgain bounds how often a request is made again after it was lost: a server may die
+// again before it answers.
+const maxAgain = 3
+
+// worthAgain reports whether to make a request again that failed, after that was done so
+// often: its server has forgotten it, which it has told itself; or, once, the other end may
+// have lost the session while nobody looked, or the answer may have been given up while
+// the link was away.
+func worthAgain(err error, times int) bool {
+	var lost *lostError
+	return errors.Is(err, endpoint.ErrForgotten) ||
+		times == 0 && (errors.As(err, &lost) || errors.Is(err, endpoint.ErrUnanswered))
 }
 
 // sessionLost reports whether a new session may help.

@@ -67,6 +67,7 @@ type Conn struct {
 	estimator       *estimator
 	out             outbox
 	over            bool // Close was called
+	quiesced        bool // Quiesce was
 	sweeper         *time.Timer
 	sweepAt         time.Time
 }

@@ -26,3 +26,11 @@ func (c *Conn) Drain(ctx context.Context) {
 		}
 	}
 }
+
+// Quiesce has every request ignored that arrives from now on, but for blocks of bodies
+// under way. The peer repeats it (RFC 7252 §4.2), to whoever has the session next.
+func (c *Conn) Quiesce() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.quiesced = true
+}

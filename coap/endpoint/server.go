@@ -24,6 +24,11 @@ func (c *Conn) serve(in *incoming) {
 		return
 	}
 	c.mu.Lock()
+	if c.quiesced {
+		c.mu.Unlock()
+		in.drop()
+		return
+	}
 	if c.serving >= c.cfg.MaxRequests {
 		c.mu.Unlock()
 		in.decline(busy())
