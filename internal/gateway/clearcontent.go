@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 )
 
@@ -27,11 +28,31 @@ func hiddenType(name string) bool {
 	return false
 }
 
-// secretMembers are names that credentials have in the outermost object of a body of
-// the Matrix client-server API. Deeper down, in an event, they are anyone's names.
+// secretMembers are names that credentials have in bodies of the Matrix client-server
+// API. Within an event they are anyone's names.
 var secretMembers = []string{
 	"auth", "password", "new_password", "access_token", "refresh_token", "login_token",
 	"id_access_token", "client_secret", "threepid_creds",
+}
+
+// credential tells whether a body, of objects within it too when it is no event, has a
+// credential by its name. Some homeservers do not look at the case.
+func credential(v any, within bool) bool {
+	switch v := v.(type) {
+	case map[string]any:
+		for name, member := range v {
+			if slices.Contains(secretMembers, strings.ToLower(name)) || within && credential(member, within) {
+				return true
+			}
+		}
+	case []any:
+		for _, item := range v {
+			if within && credential(item, within) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // hidden tells whether a JSON value holds something that not everyone can read.

@@ -214,7 +214,7 @@ func TestClearResponse(t *testing.T) {
 func TestScreenBodies(t *testing.T) {
 	for body, status := range map[string]int{
 		`{"body":"x"}`: 0, ``: 0, `{`: 400, strings.Repeat("x", maxClearBody+1): 413,
-		`{"body":"x","auth":{}}`: 403, `{"New_Password":"x"}`: 403, `{"content":{"auth":"a word"}}`: 0, `[{"ciphertext":1}]`: 403,
+		`{"body":"x","auth":{}}`: 403, `{"New_Password":"x"}`: 403, `{"rooms":[{"id_access_token":"x"}]}`: 403, `[{"ciphertext":1}]`: 403,
 	} {
 		r := httptest.NewRequest(http.MethodPost, "/_matrix/client/v3/search", strings.NewReader(body))
 		_, _, refused := screen(r)
@@ -224,8 +224,11 @@ func TestScreenBodies(t *testing.T) {
 			assert.Equal(t, status, refused.Status)
 		}
 	}
+	event := httptest.NewRequest(http.MethodPut, "/_matrix/client/v3/rooms/!a:b/send/m.room.message/1", strings.NewReader(`{"quiz":{"auth":"a word"}}`))
+	_, _, refused := screen(event)
+	assert.Nil(t, refused)
 	packed := httptest.NewRequest(http.MethodPost, "/_matrix/client/v3/search", bytes.NewReader([]byte{0x1f, 0x8b}))
 	packed.Header.Set("Content-Encoding", "gzip")
-	_, _, refused := screen(packed)
+	_, _, refused = screen(packed)
 	require.NotNil(t, refused)
 }

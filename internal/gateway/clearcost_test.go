@@ -41,11 +41,10 @@ func (w *clearWorld) overDTLS() {
 	hs, err := url.Parse("http://hs.example")
 	require.NoError(w.t, err)
 	key := []byte(strings.Repeat("k", 16))
-	runStation(w.t, &Station{
+	w.run(&Station{
 		Handler: NewServe(ServeOptions{Homeserver: hs, Transport: inProcess{w.hs}}), Profile: link.Default(),
 		Security: &dtls.Config{Keys: func(string) ([]byte, bool) { return key, true }},
-	}, w.link.Listen())
-	w.stopServer = func() {}
+	})
 	d := &Dialer{
 		Routes: emulatedRoute(w.link, "192.0.2.9:1000"), Profile: w.profile,
 		Security: &dtls.Config{Identity: "k3x9Qm2T", Key: key},

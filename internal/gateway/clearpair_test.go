@@ -107,12 +107,16 @@ func (w *clearWorld) startServer() {
 	hs, err := url.Parse("http://hs.example")
 	require.NoError(w.t, err)
 	serve := NewClearServe(ServeOptions{Homeserver: hs, Transport: inProcess{w.hs}}, []keys.Station{w.station})
-	s := &Station{
+	w.run(&Station{
 		Handler: serve, Profile: link.Default(),
 		Stations: &integrity.Config{
 			Stations: []integrity.Station{{Call: w.station.Call, Key: w.station.Key}}, Store: w.serverStore,
 		},
-	}
+	})
+}
+
+// run serves s until stopServer is called.
+func (w *clearWorld) run(s *Station) {
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	pc := w.link.Listen()
@@ -120,7 +124,6 @@ func (w *clearWorld) startServer() {
 	w.stopServer = func() {
 		stop()
 		require.NoError(w.t, <-ended)
-		serve.Close()
 	}
 }
 
@@ -375,6 +378,24 @@ func (w *clearWorld) atServer() http.Handler {
 	require.NoError(w.t, err)
 	serve := NewClearServe(ServeOptions{Homeserver: hs, Transport: inProcess{w.hs}}, []keys.Station{w.station})
 	return serve
+}
+
+// A server that has lost its sessions says so, and the request goes through all the
+// same.
+func TestClearServerForgets(t *testing.T) {
+	inClearWorld(t, "vhf-ax25-1200", func(t *testing.T, w *clearWorld) {
+		token := w.login()
+		w.stopServer()
+		w.serverStore = &session.Memory{}
+		w.startServer()
+		w.takeAir()
+		assert.Equal(t, http.StatusOK, w.ask(w.web, token, http.MethodGet, "/joined_rooms", nil).status)
+		kinds := map[byte]bool{}
+		for _, p := range w.takeAir() {
+			kinds[p.Payload[0]] = true
+		}
+		assert.True(t, kinds[0xf1] && kinds[0x00] && kinds[0xf0], "reset, hello, welcome")
+	})
 }
 
 // Datagrams that are sent again or changed have no effect on the homeserver.

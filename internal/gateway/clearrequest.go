@@ -6,7 +6,6 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 
 	"github.com/coapgw/coapgw/coap"
@@ -41,7 +40,7 @@ func screen(r *http.Request) (*http.Request, clearTarget, *coap.Error) {
 	if target.kind == clearUpload {
 		refused = screenUpload(out)
 	} else {
-		refused = screenBody(out)
+		refused = screenBody(out, target.eventType != "")
 	}
 	if refused != nil {
 		return nil, target, refused
@@ -70,7 +69,7 @@ func clearQuery(u *url.URL) (string, *coap.Error) {
 }
 
 // screenBody looks at a body that has to be JSON.
-func screenBody(r *http.Request) *coap.Error {
+func screenBody(r *http.Request, isEvent bool) *coap.Error {
 	if r.Body == nil || r.Body == http.NoBody {
 		return nil
 	}
@@ -90,17 +89,11 @@ func screenBody(r *http.Request) *coap.Error {
 	if err != nil {
 		return &coap.Error{Status: http.StatusBadRequest, ErrCode: "M_NOT_JSON", Message: "the body is not valid JSON"}
 	}
-	if body, ok := v.(map[string]any); ok {
-		for name := range body { // some homeservers do not look at the case
-			if slices.Contains(secretMembers, strings.ToLower(name)) {
-				return notClear(whyCredential)
-			}
-		}
-		if encryptsRoom(body) {
-			return notClear(whySecrecy)
-		}
-	}
-	if hidden(v) {
+	body, _ := v.(map[string]any)
+	switch {
+	case credential(v, !isEvent):
+		return notClear(whyCredential)
+	case hidden(v), encryptsRoom(body):
 		return notClear(whySecrecy)
 	}
 	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(text)), int64(len(text))
