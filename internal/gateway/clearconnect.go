@@ -58,12 +58,19 @@ func (c *ClearConnect) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case r.Method == http.MethodPost && local == "login":
 		c.login(w, r)
 		return
-	case !c.authorized(r) && !isOpen(r):
-		c.refuse(w, &coap.Error{Status: http.StatusUnauthorized, ErrCode: "M_UNKNOWN_TOKEN", Message: "log in at this gateway first"})
-		return
 	case r.Method == http.MethodPost && (local == "logout" || local == "logout/all"):
 		// The login is the station's; the token at the homeserver has to stay.
-		c.answer(w, map[string]any{})
+		if c.authorized(w, r) {
+			c.answer(w, map[string]any{})
+		}
+		return
+	}
+	// Who is not logged in learns too what there is: clients ask before they do.
+	if _, refused := routeClear(r.Method, r.URL); refused != nil {
+		c.refuse(w, refused)
+		return
+	}
+	if !isOpen(r) && !c.authorized(w, r) {
 		return
 	}
 	out, _, refused := screen(r)
@@ -89,13 +96,22 @@ func isOpen(r *http.Request) bool {
 	return r.Method == http.MethodGet && (r.URL.Path == "/_matrix/client/versions" || r.URL.Path == "/.well-known/matrix/client")
 }
 
-// authorized tells whether a request bears the local token.
-func (c *ClearConnect) authorized(r *http.Request) bool {
+// authorized tells whether a request bears the local token; if not, it is answered.
+func (c *ClearConnect) authorized(w http.ResponseWriter, r *http.Request) bool {
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	if !strings.EqualFold(scheme, "Bearer") {
 		token = r.URL.Query().Get("access_token")
 	}
-	return same(strings.TrimSpace(token), c.token)
+	token = strings.TrimSpace(token)
+	if same(token, c.token) {
+		return true
+	}
+	code := "M_UNKNOWN_TOKEN"
+	if token == "" {
+		code = "M_MISSING_TOKEN"
+	}
+	c.refuse(w, &coap.Error{Status: http.StatusUnauthorized, ErrCode: code, Message: "log in at this gateway first"})
+	return false
 }
 
 func same(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
