@@ -48,7 +48,10 @@ func TestNoQueueOverflows(t *testing.T) {
 						}
 						m := Message{Type: NonConfirmable, Code: Content, Token: []byte{1}, Payload: testBody(p.BlockSize)}
 						for ctx.Err() == nil {
-							m.MessageID++
+							if c.lockWithID(ctx, &m.MessageID) != nil {
+								return
+							}
+							c.mu.Unlock()
 							data, err := AppendMessage(nil, &m)
 							assert.NoError(t, err)
 							_ = c.sendBulk(ctx, class{PriorityBulk, 9}, trace.Sent, data)

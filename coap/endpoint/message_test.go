@@ -149,12 +149,18 @@ func FuzzSession(f *testing.F) {
 		}
 		return seed
 	}
-	f.Add(sequence([]byte{0x40, 1, 0, 1}, []byte{0x40, 0, 0, 2}, []byte{0x70, 0, 0, 1}))
-	f.Add(sequence([]byte{0x41, 3, 0, 1, 1, 0xd1, 14, 0x08, 0xff, 1}, append([]byte{0x41, 3, 0, 2, 1, 0xd1, 14, 0x08, 0xff}, make([]byte, 16)...),
+	f.Add(false, sequence([]byte{0x40, 1, 0, 1}, []byte{0x40, 0, 0, 2}, []byte{0x70, 0, 0, 1}))
+	f.Add(false, sequence([]byte{0x41, 3, 0, 1, 1, 0xd1, 14, 0x08, 0xff, 1}, append([]byte{0x41, 3, 0, 2, 1, 0xd1, 14, 0x08, 0xff}, make([]byte, 16)...),
 		append([]byte{0x41, 3, 0, 3, 1, 0xd1, 14, 0x18, 0xff}, make([]byte, 16)...), []byte{0x41, 3, 0, 4, 1, 0xd1, 14, 0x20, 0xff, 7}))
-	f.Add(sequence([]byte{0x41, 1, 0, 1, 1, 0x60}, []byte{0x41, 1, 0, 2, 1, 0x61, 1}, []byte{0x41, 1, 0, 3, 1, 0xd1, 10, 0x10}))
-	f.Add(sequence([]byte{0x61, 0x45, 0, 1, 0}, []byte{0x41, 0x45, 0, 1, 0}, []byte{0x51, 0x45, 0, 1, 0, 0x61, 5}))
-	f.Fuzz(func(t *testing.T, input []byte) {
+	f.Add(false, sequence([]byte{0x41, 1, 0, 1, 1, 0x60}, []byte{0x41, 1, 0, 2, 1, 0x61, 1}, []byte{0x41, 1, 0, 3, 1, 0xd1, 10, 0x10}))
+	f.Add(false, sequence([]byte{0x61, 0x45, 0, 1, 0}, []byte{0x41, 0x45, 0, 1, 0}, []byte{0x51, 0x45, 0, 1, 0, 0x61, 5}))
+	// Q-Block1 out of order with its end, and Q-Block2 with a report.
+	f.Add(true, sequence(append([]byte{0x51, 3, 0, 2, 1, 0xd1, 6, 0x18, 0xff}, make([]byte, 16)...), append([]byte{0x51, 3, 0, 1, 1, 0xd1, 6, 0x08, 0xff}, make([]byte, 16)...),
+		[]byte{0x41, 3, 0, 4, 1, 0xd1, 6, 0x30, 0xff, 7}, append([]byte{0x51, 3, 0, 3, 1, 0xd1, 6, 0x28, 0xff}, make([]byte, 16)...)))
+	f.Add(true, sequence([]byte{0x41, 1, 0, 1, 1}, []byte{0x51, 1, 0, 2, 1, 0xd1, 18, 0x20, 1, 0x68}, []byte{0x41, 1, 0, 3, 1, 0xd1, 18, 0x48}))
+	f.Add(true, sequence(append([]byte{0x51, 0x45, 0, 1, 0, 0xd1, 18, 0x18, 0xff}, make([]byte, 16)...), append([]byte{0x41, 0x45, 0, 2, 0, 0xd1, 18, 0x08, 0xff}, make([]byte, 16)...),
+		append([]byte{0x51, 0x88, 0, 3, 1, 0xc2, 1, 0x10, 0x72, 0x28, 0xff}, 0, 1), []byte{0x51, 0x5f, 0, 4, 1, 0xd1, 6, 0x78}))
+	f.Fuzz(func(t *testing.T, known bool, input []byte) {
 		synctest.Test(t, func(t *testing.T) {
 			p := newPublisher()
 			h := &fuzzHandler{publisher: p}
@@ -164,11 +170,15 @@ func FuzzSession(f *testing.F) {
 			c := New(ours, cfg)
 			defer c.Wait()
 			defer c.Close()
+			if known { // bodies travel by RFC 9177
+				c.SetPeer(cfg.Profile)
+			}
 			go func() {
 				if resp, err := c.Do(t.Context(), get("x")); err == nil {
 					bytes.NewBuffer(nil).ReadFrom(resp.Body)
 				}
 			}()
+			go c.Do(t.Context(), put("z", 100))
 			go c.Observe(t.Context(), get("y"), func(*Response) error { return nil })
 			for n := 0; len(input) > 0 && n < 100; n++ {
 				size := min(int(input[0]), len(input)-1)

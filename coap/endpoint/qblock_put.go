@@ -25,9 +25,12 @@ type bulkPut struct {
 	rate    congestion
 	trip    tripTime
 	turn    int
-	polling bool // a confirmable block is under way
-	polls   int  // in a row without a report
+	polling bool   // a confirmable block is under way
+	asked   uint32 // window.base when it was sent
+	polls   int    // in a row without a report
+	unheard int    // how often the first block was repeated
 	heard   time.Time
+	news    time.Time // the last report, or the beginning
 }
 
 // uploadInBulk sends a body of which buf is the first block, and returns the
@@ -39,10 +42,13 @@ func (x *exchange) uploadInBulk(ctx context.Context, r *Request, first Message, 
 		x: x, first: first, szx: szx, path: p, kick: make(chan struct{}, 1), turn: p.burst,
 		rate:  newCongestion(p, t.profile.Loss),
 		trip:  tripTime{least: p.roundTrip + p.interval, smoothed: t.profile.AckTimeout},
-		heard: time.Now(),
+		heard: time.Now(), news: time.Now(),
 	}
+	// Options of RFC 7959 do not mix with those of RFC 9177 (§4.1), and the peer knows
+	// from the profile how large a block of its response may be.
+	s.first.Options = first.Options.Remove(Block2)
 	if r.Size > 0 {
-		s.first.Options = first.Options.AddUint(Size1, uint32(min(r.Size, 1<<32-1))) // RFC 7959 §4
+		s.first.Options = s.first.Options.AddUint(Size1, uint32(min(r.Size, 1<<32-1))) // RFC 7959 §4
 	}
 	var mid uint16
 	if err := c.lockWithID(ctx, &mid); err != nil {
@@ -104,18 +110,19 @@ func (s *bulkPut) run(ctx context.Context, blocks <-chan chunk, answer chan repl
 	}
 }
 
-// silence is for how long nothing was sent nor heard.
+// silence is for how long the peer has not reported.
 func (s *bulkPut) silence() time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return time.Since(s.heard)
+	return time.Since(s.news)
 }
 
-// deaf reports whether the peer is given up.
+// deaf reports whether the peer is given up, of which nothing was heard yet. Later the
+// confirmable blocks are.
 func (s *bulkPut) deaf() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.polls > s.x.c.terms().profile.MaxRetransmit+maxPollShift
+	return s.unheard > s.x.c.terms().profile.MaxRetransmit+maxPollShift
 }
 
 // cancel ends the request being made, unless its response has come.
@@ -162,6 +169,7 @@ func (s *bulkPut) what(blocks <-chan chunk) (num uint32, send, poll bool, next <
 		// repeated as it was.
 		w.lose(0)
 		s.polls++
+		s.unheard++
 	}
 	return num, true, num > 0, nil, 0
 }
@@ -197,6 +205,7 @@ func (s *bulkPut) transmit(ctx context.Context, num uint32, poll bool) {
 	s.polling = s.polling || poll
 	if poll {
 		s.polls++
+		s.asked = s.window.base
 	}
 	s.mu.Unlock()
 	m := &Message{Type: NonConfirmable, Code: s.first.Code, MessageID: b.mid, Token: s.x.token.bytes(), Payload: b.payload}
@@ -227,7 +236,7 @@ func (s *bulkPut) poll(ctx context.Context, m *Message) {
 		s.mu.Unlock()
 		signal(s.kick)
 	}
-	t := &transmission{class: x.class, ended: func(err error) {
+	t := &transmission{class: x.class, steady: true, ended: func(err error) {
 		x.pending = nil
 		if err != nil {
 			x.finish(reply{err: err})
@@ -248,9 +257,20 @@ func (x *exchange) receiveContinue(m *Message) bool {
 	if s := x.putting; s != nil {
 		if p, ok := qBlock1Progress(m, s.szx); ok {
 			s.report(p)
+			if m.Type == Acknowledgement && s.forgotten(p) {
+				x.finish(reply{err: &BlockError{Offset: block{num: p.next, szx: s.szx}.offset(), Reason: "the peer has forgotten the transfer"}})
+			}
 		}
 	}
 	return true
+}
+
+// forgotten reports whether the peer, in answer to a confirmable block, misses what it
+// had before that was sent.
+func (s *bulkPut) forgotten(p progress) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return p.next < s.asked || len(p.missing) > 0 && p.missing[0] < s.asked
 }
 
 // report takes what the peer reports.
@@ -270,6 +290,6 @@ func (s *bulkPut) report(p progress) {
 	h := s.window.report(p, now, trip, silence)
 	s.trip.sample(h.roundTrip)
 	s.rate.report(now, h.arrived, h.lost, s.trip.smoothed)
-	s.heard, s.polls = now, 0
+	s.heard, s.news, s.polls, s.unheard = now, now, 0, 0
 	signal(s.kick)
 }

@@ -327,7 +327,7 @@ func (d *bulkBody) poll(p progress) error {
 	c, x, m := d.x.c, d.x, d.message(p)
 	m.Type = Confirmable
 	result := make(chan error, 1)
-	t := &transmission{class: x.class, ended: func(err error) {
+	t := &transmission{class: x.class, steady: true, ended: func(err error) {
 		x.pending = nil
 		result <- err
 	}}

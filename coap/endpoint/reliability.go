@@ -12,6 +12,7 @@ import (
 // given up (RFC 7252 §4.2). It occupies a place of the gate.
 type transmission struct {
 	class    class
+	steady   bool // it asks for a report, see pollTimeout
 	mid      uint16
 	data     []byte
 	timeout  time.Duration // from begins
@@ -77,6 +78,9 @@ func (t *transmission) departs(c *Conn, now, begins time.Time) {
 	case t.timer == nil:
 		t.first, t.sent = begins, now
 		t.giveUp = begins.Add(c.estimator.patience())
+		if t.steady {
+			t.giveUp = begins.Add(c.terms().profile.MaxTransmitWait())
+		}
 		t.timer = time.AfterFunc(begins.Sub(now)+t.timeout, func() { c.retransmit(t) })
 		return
 	case t.resumed:
@@ -84,6 +88,9 @@ func (t *transmission) departs(c *Conn, now, begins time.Time) {
 	default:
 		t.repeated++
 		t.timeout = c.estimator.backoff(t.timeout)
+		if t.steady {
+			t.timeout = min(t.timeout, c.terms().pollTimeout(now.Sub(t.first)))
+		}
 	}
 	t.timer.Reset(begins.Sub(now) + t.timeout)
 }
@@ -106,6 +113,15 @@ func (c *Conn) busy(bytes int, ours bool) {
 		t.begins = t.begins.Add(airtime)
 		t.timer.Reset(time.Until(t.begins) + t.timeout)
 	}
+}
+
+// pollTimeout bounds the timeout of a message without which a body in blocks stands
+// still, and that was in vain for so long. A run of losses ends all of a sudden: what
+// still doubles then costs as long again. So silence grows by a quarter each time, and
+// the message is repeated until MAX_TRANSMIT_SPAN is over (RFC 7252 §4.8.2), for which
+// peers remember messages.
+func (t *terms) pollTimeout(silent time.Duration) time.Duration {
+	return max(4*t.profile.AckTimeout, silent/4)
 }
 
 // returns takes departs back: the link is down. The message waits again. c.mu is
@@ -175,7 +191,7 @@ func (c *Conn) retransmit(t *transmission) {
 		return
 	}
 	now := time.Now()
-	if t.repeated < c.terms().profile.MaxRetransmit || c.estimator.mayRepeat(t.repeated, t.first, now) {
+	if t.repeated < c.terms().profile.MaxRetransmit || c.estimator.mayRepeat(t.repeated, t.first, now) || t.steady && now.Sub(t.first) < c.terms().profile.MaxTransmitSpan() {
 		c.repeatLater(t)
 		c.handOver(nil)
 		c.mu.Unlock()
