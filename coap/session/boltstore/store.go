@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -47,13 +48,17 @@ var bucket = []byte("coapgw 1")
 const canary = "\x00canary"
 
 // Open opens the file at path, or makes it, under a key of KeySize bytes. It fails
-// with ErrInUse or ErrWrongKey where these apply.
+// with ErrInUse, ErrWrongKey or ErrDamaged where these apply.
 func Open(path string, key []byte) (*Store, error) {
 	sealer, err := newSealer(key)
 	if err != nil {
 		return nil, fmt.Errorf("boltstore: %w", err)
 	}
-	db, err := bbolt.Open(path, fileMode, &bbolt.Options{Timeout: lockTimeout, FreelistType: bbolt.FreelistMapType})
+	var db *bbolt.DB
+	err = guarded(func() (err error) {
+		db, err = bbolt.Open(path, fileMode, &bbolt.Options{Timeout: lockTimeout, FreelistType: bbolt.FreelistMapType})
+		return err
+	})
 	if errors.Is(err, bolt.ErrTimeout) {
 		return nil, ErrInUse
 	}
@@ -62,9 +67,25 @@ func Open(path string, key []byte) (*Store, error) {
 	}
 	s := &Store{db: db, sealer: sealer, next: &batch{}}
 	if err := s.unlock(); err != nil {
-		return nil, errors.Join(err, db.Close())
+		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
+}
+
+// guarded calls the database. Where the file is damaged bbolt panics, and where it was
+// cut short the memory that it is mapped to is not there.
+func guarded(call func() error) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if reason := recover(); reason != nil {
+			err = fmt.Errorf("%w: %v", ErrDamaged, reason)
+		}
+	}()
+	return call()
+}
+
+func (s *Store) view(f func(*bbolt.Tx) error) error {
+	return guarded(func() error { return s.db.View(f) })
 }
 
 // unlock checks that the key fits, and marks a new file with it.
@@ -83,7 +104,7 @@ func (s *Store) unlock() error {
 }
 
 // Close closes the file. Nothing may be called afterwards.
-func (s *Store) Close() error { return s.db.Close() }
+func (s *Store) Close() error { return guarded(s.db.Close) }
 
 // Load implements session.Store. It fails with *CorruptError when the value was
 // damaged.
@@ -96,7 +117,7 @@ func (s *Store) Load(key string) ([]byte, error) {
 }
 
 func (s *Store) get(key string) (sealed []byte, err error) {
-	err = s.db.View(func(tx *bbolt.Tx) error {
+	err = s.view(func(tx *bbolt.Tx) error {
 		if b := tx.Bucket(bucket); b != nil {
 			sealed = bytes.Clone(b.Get([]byte(key)))
 		}
@@ -108,7 +129,7 @@ func (s *Store) get(key string) (sealed []byte, err error) {
 // Keys implements session.Store.
 func (s *Store) Keys(prefix string) ([]string, error) {
 	var keys []string
-	err := s.db.View(func(tx *bbolt.Tx) error {
+	err := s.view(func(tx *bbolt.Tx) error {
 		b := tx.Bucket(bucket)
 		if b == nil {
 			return nil
@@ -156,7 +177,7 @@ func (s *Store) Commit(changes map[string][]byte) error {
 
 // write runs one transaction.
 func (s *Store) write(sealed map[string][]byte) error {
-	return s.db.Update(func(tx *bbolt.Tx) error {
+	put := func(tx *bbolt.Tx) error {
 		b, err := tx.CreateBucketIfNotExists(bucket)
 		if err != nil {
 			return err
@@ -172,5 +193,6 @@ func (s *Store) write(sealed map[string][]byte) error {
 			}
 		}
 		return nil
-	})
+	}
+	return guarded(func() error { return s.db.Update(put) })
 }
