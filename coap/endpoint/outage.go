@@ -117,6 +117,17 @@ func (c *Conn) outageOver(now time.Time) {
 		u.expires = u.expires.Add(lasted)
 		c.sweepBefore(u.expires)
 	}
+	for _, s := range c.sending {
+		s.expires = s.expires.Add(lasted)
+	}
+	for _, g := range c.gets {
+		g.expires = g.expires.Add(lasted)
+		c.sweepBefore(g.expires)
+	}
+	for i := range c.parked {
+		c.parked[i].until = c.parked[i].until.Add(lasted)
+		c.sweepBefore(c.parked[i].until)
+	}
 }
 
 // outlived reports whether the peer may have forgotten a message because of an
@@ -145,6 +156,11 @@ func (o *outage) wait(now time.Time) time.Duration {
 func (c *Conn) downtime() time.Duration {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	return c.downtimeLocked()
+}
+
+// downtimeLocked is downtime with c.mu held.
+func (c *Conn) downtimeLocked() time.Duration {
 	o := &c.out.outage
 	if o.on {
 		return o.total + time.Since(o.since)

@@ -30,7 +30,8 @@ type bulkPut struct {
 	polls   int    // in a row without a report
 	unheard int    // how often the first block was repeated
 	heard   time.Time
-	news    time.Time // the last report, or the beginning
+	news    time.Time     // the last report, or the beginning
+	down    time.Duration // for how long the link had been down then
 }
 
 // uploadInBulk sends a body of which buf is the first block, and returns the
@@ -42,7 +43,7 @@ func (x *exchange) uploadInBulk(ctx context.Context, r *Request, first Message, 
 		x: x, first: first, szx: szx, path: p, kick: make(chan struct{}, 1), turn: p.burst,
 		rate:  newCongestion(p, t.profile.Loss),
 		trip:  tripTime{least: p.roundTrip + p.interval, smoothed: t.profile.AckTimeout},
-		heard: time.Now(), news: time.Now(),
+		heard: time.Now(), news: time.Now(), down: c.downtime(),
 	}
 	// Options of RFC 7959 do not mix with those of RFC 9177 (§4.1), and the peer knows
 	// from the profile how large a block of its response may be.
@@ -110,11 +111,12 @@ func (s *bulkPut) run(ctx context.Context, blocks <-chan chunk, answer chan repl
 	}
 }
 
-// silence is for how long the peer has not reported.
+// silence is for how long the peer has not reported, outages left out.
 func (s *bulkPut) silence() time.Duration {
+	down := s.x.c.downtime()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return time.Since(s.news)
+	return time.Since(s.news) - (down - s.down)
 }
 
 // deaf reports whether the peer is given up, of which nothing was heard yet. Later the
@@ -273,7 +275,7 @@ func (s *bulkPut) forgotten(p progress) bool {
 	return p.next < s.asked || len(p.missing) > 0 && p.missing[0] < s.asked
 }
 
-// report takes what the peer reports.
+// report takes what the peer reports. c.mu is held.
 func (s *bulkPut) report(p progress) {
 	now := time.Now()
 	s.mu.Lock()
@@ -290,6 +292,6 @@ func (s *bulkPut) report(p progress) {
 	h := s.window.report(p, now, trip, silence)
 	s.trip.sample(h.roundTrip)
 	s.rate.report(now, h.arrived, h.lost, s.trip.smoothed)
-	s.heard, s.news, s.polls, s.unheard = now, now, 0, 0
+	s.heard, s.news, s.down, s.polls, s.unheard = now, now, s.x.c.downtimeLocked(), 0, 0
 	signal(s.kick)
 }

@@ -246,10 +246,13 @@ func (s *bulkSend) report(p progress, in *incoming) {
 	}
 }
 
-// idle is how long to wait for the next report.
+// idle is how long to wait for the next report, or to look again while the link is down.
 func (s *bulkSend) idle() time.Duration {
 	s.c.mu.Lock()
 	defer s.c.mu.Unlock()
+	if s.c.out.outage.on {
+		return s.c.terms().sendingLifetime()
+	}
 	return time.Until(s.expires)
 }
 
