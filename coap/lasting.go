@@ -41,6 +41,14 @@ func lastingOf(conn net.Conn) lasting {
 	return brief{conn}
 }
 
+// pathsOf returns what conn tells of where its peer is, nil for nothing.
+func pathsOf(conn net.Conn) endpoint.Paths {
+	if p, ok := conn.(endpoint.Paths); ok {
+		return p
+	}
+	return nil
+}
+
 // brief is a connection that ends with the process.
 type brief struct {
 	net.Conn

@@ -197,6 +197,7 @@ func (s *serving) start(conn net.Conn, ended *sync.WaitGroup) {
 		Overhead:      overhead(conn),
 		MaxBody:       s.MaxBody,
 		MaxRequests:   s.MaxRequests,
+		Paths:         pathsOf(conn),
 		Log:           s.log,
 		Recorder:      s.Recorder,
 	})

@@ -110,3 +110,15 @@ func (p *path) verified(id uint32) bool {
 	p.proven = p.now.Peer
 	return true
 }
+
+// PathState returns the ID of the present path, and whether the peer has shown that it
+// receives there. If it has not, room is how large a datagram may be that is written now
+// without being held back, in bytes. Without Config.CheckPaths every path counts as
+// verified.
+func (c *Conn) PathState() (id uint32, room int, verified bool) {
+	p := c.path
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	room = amplification*p.now.Received - p.now.Sent - c.Overhead()
+	return p.now.ID, room, p.now.Verified || !p.enforce
+}

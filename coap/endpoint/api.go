@@ -116,6 +116,9 @@ type Config struct {
 	// Lives counts the lives of this session before this one: who asks after a restart
 	// must not use a token of before, which the peer may still answer.
 	Lives uint32
+	// Paths tells where the peer is, nil where its address does not change: then it is
+	// always taken to receive there.
+	Paths Paths
 	// Log receives what an operator should know; nil discards it.
 	Log *slog.Logger
 	// Recorder receives every event of the session; nil discards them.

@@ -168,6 +168,9 @@ func (c *Conn) receiveAck(m *Message, bytes int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	t, ok := c.outstanding[m.MessageID]
+	if ok {
+		c.showed(t)
+	}
 	switch {
 	case !ok:
 		// A block counts although its poll was settled by an earlier one.

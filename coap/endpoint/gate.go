@@ -15,7 +15,7 @@ const maxWaiting = 4096
 type gate struct {
 	mu      sync.Mutex
 	places  int
-	inside  int // more than places for a while after resize
+	inside  int // more than places for a while after resize and intrude
 	waiting line[chan struct{}]
 }
 
@@ -59,6 +59,13 @@ func (g *gate) enter(ctx, session context.Context, c class) error {
 		g.leave()
 	}
 	return err
+}
+
+// intrude takes a place whether there is one or not.
+func (g *gate) intrude() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.inside++
 }
 
 // leave gives the place up.

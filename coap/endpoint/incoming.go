@@ -27,6 +27,7 @@ func (c *Conn) receive(datagram []byte) {
 	c.busy(len(data), false)
 	c.mu.Unlock()
 	defer c.revive(silent)
+	defer c.look()
 	switch {
 	case m.Type == Acknowledgement || m.Type == Reset:
 		c.receiveAck(&m, len(data))

@@ -149,7 +149,9 @@ func (o *Observer) Notify(ctx context.Context, resp *Response) error {
 	if !final {
 		opts = o.sequenced(opts)
 	}
-	m, d := o.c.firstBlock(resp, opts, o.c.beginBody(resp, opts, len(o.token), o.szx), false)
+	begun := o.c.beginBody(resp, opts, len(o.token), o.szx)
+	o.c.reach(sending, begun.datagram(opts, len(o.token)), begun.more)
+	m, d := o.c.firstBlock(resp, opts, begun, false)
 	if d != nil {
 		d.key, d.token, d.roaming, d.class = o.key, tokenOf(o.token), true, o.class
 		o.c.addDownload(d)

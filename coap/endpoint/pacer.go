@@ -190,6 +190,7 @@ func (c *Conn) depart(p *packet) (before state) {
 	begins := c.estimator.send(now, len(p.data))
 	c.busy(len(p.data), true)
 	if p.t != nil {
+		c.follow(p.t)
 		before.t = *p.t
 		p.t.departs(c, now, begins)
 	}

@@ -30,6 +30,11 @@ type transmission struct {
 	resumed, resent bool
 	// held: an acknowledgement that comes alone was kept back by the peer.
 	held bool
+	// unbidden: it does not wait for its turn at the gate.
+	unbidden bool
+	// path is that of the last transmission, strayed says that others went elsewhere.
+	path    uint32
+	strayed bool
 	// inquires: it asks about an earlier request (see inquiry).
 	inquires bool
 	// ended is called once, with c.mu held: nil means acknowledged.
@@ -40,7 +45,9 @@ type transmission struct {
 // lets it through. prepare is called with c.mu held when the message has its ID,
 // before the first transmission.
 func (c *Conn) transmit(ctx context.Context, m *Message, t *transmission, prepare func()) error {
-	if err := c.gate.enter(ctx, c.ctx, t.class); err != nil {
+	if t.unbidden {
+		c.gate.intrude()
+	} else if err := c.gate.enter(ctx, c.ctx, t.class); err != nil {
 		return err
 	}
 	if err := c.lockWithID(ctx, &m.MessageID); err != nil {

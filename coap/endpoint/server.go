@@ -159,6 +159,7 @@ func (c *Conn) respond(in *incoming, r *Request, resp *Response, release func())
 	}
 	in.class = r.class()
 	begun := c.beginBody(resp, opts, len(in.m.Token), in.maxSZX())
+	c.reach(c.ctx, begun.datagram(opts, len(in.m.Token)), begun.more)
 	if begun.more && o == nil && c.terms().peerKnown {
 		c.respondInBulk(in, resp, opts, begun, release)
 		return

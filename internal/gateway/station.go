@@ -21,7 +21,7 @@ type Station struct {
 	// Handler answers the requests, usually a *Serve.
 	Handler http.Handler
 	// Security says who may connect; nil serves coap:// without encryption.
-	// Station sets its Profile, Slowest, MaxSessions and Log.
+	// Station sets its Profile, Slowest, MaxSessions, CheckPaths and Log.
 	Security *dtls.Config
 	// Stations, when set, takes the place of Security: a link without encryption on
 	// which stations prove themselves. The Handler is a *ClearServe then.
@@ -86,5 +86,6 @@ func (s *Station) listen(pc net.PacketConn) (net.Listener, error) {
 	}
 	cfg := *s.Security
 	cfg.Profile, cfg.Slowest, cfg.MaxSessions, cfg.Log = s.Profile, s.Slowest, s.MaxSessions, s.Log
+	cfg.CheckPaths = true // coap.Server checks them
 	return dtls.Listen(pc, cfg)
 }

@@ -1,0 +1,129 @@
+package endpoint
+
+import (
+	"context"
+	"errors"
+)
+
+// A peer whose address has changed may not be where its datagrams seem to come from:
+// somebody on the way may have sent one on under another address, so that ours would
+// flood a stranger (RFC 9146 §6). Before it gets more there than it has sent, it shows
+// that it receives: any acknowledgement or reset shows it, if all transmissions of what
+// it answers went there and nowhere else. Where nothing of that kind is under way and
+// something large is to be sent, a ping is (RFC 7252 §4.3): 4 bytes each way, which
+// every peer answers, and no request has to be made or executed again.
+
+// Paths is what the layer below tells of where the peer is.
+type Paths interface {
+	// PathState returns the ID of the path, which changes with each change of the peer's
+	// address, and whether the peer has shown that it receives there. If it has not, room
+	// is how large a message may be that goes there now, in bytes.
+	PathState() (id uint32, room int, verified bool)
+	// PathVerified says that the peer has answered what was sent only on that path.
+	PathVerified(id uint32) bool
+}
+
+// maxPathChecks bounds how often a peer is asked that keeps moving.
+const maxPathChecks = 3
+
+// follow notes on which path t is sent. The path may change before it leaves; then its
+// ID is no longer that of the path, and nothing is verified. c.mu is held.
+func (c *Conn) follow(t *transmission) {
+	if c.cfg.Paths == nil {
+		return
+	}
+	id, _, _ := c.cfg.Paths.PathState()
+	t.strayed = t.strayed || !t.sent.IsZero() && t.path != id
+	t.path = id
+}
+
+// showed takes note that the peer has answered t. c.mu is held.
+func (c *Conn) showed(t *transmission) {
+	if c.cfg.Paths == nil || t.strayed {
+		return
+	}
+	if _, _, verified := c.cfg.Paths.PathState(); !verified {
+		c.cfg.Paths.PathVerified(t.path)
+	}
+}
+
+// reach waits until a message of that many bytes may go to where the peer is; more says
+// that others follow it. When the peer does not answer it returns all the same, and the
+// layer below keeps the message back.
+func (c *Conn) reach(ctx context.Context, bytes int, more bool) {
+	if c.cfg.Paths == nil {
+		return
+	}
+	for range maxPathChecks {
+		_, room, verified := c.cfg.Paths.PathState()
+		if verified || bytes <= room && !more {
+			return
+		}
+		c.mu.Lock()
+		checked := c.checkPath()
+		c.mu.Unlock()
+		select {
+		case <-checked:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// look is called when a datagram has come. What is under way may be too large for where
+// the peer is now.
+func (c *Conn) look() {
+	if c.cfg.Paths == nil {
+		return
+	}
+	_, room, verified := c.cfg.Paths.PathState()
+	if verified {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	large := len(c.sending) > 0
+	for _, t := range c.outstanding {
+		large = large || len(t.data) > room
+	}
+	if large {
+		c.checkPath()
+	}
+}
+
+// checkPath asks the peer whether it receives, unless that is under way. The channel is
+// closed when it has answered, or will not. c.mu is held.
+func (c *Conn) checkPath() <-chan struct{} {
+	if c.pathCheck != nil {
+		return c.pathCheck
+	}
+	over := make(chan struct{})
+	if c.closed() {
+		close(over)
+		return over
+	}
+	c.pathCheck = over
+	c.wg.Go(func() {
+		result := make(chan error, 1)
+		// What it would wait for may be kept back until it is answered.
+		t := &transmission{class: class{priority: priorityControl}, unbidden: true, ended: func(err error) { result <- err }}
+		err := c.transmit(c.ctx, &Message{Type: Confirmable, Code: Empty}, t, nil)
+		if err == nil {
+			err = <-result
+		}
+		var rejected *ResetError
+		if err != nil && !errors.As(err, &rejected) {
+			c.log.Debug("coap: the peer's path was not verified", "err", err)
+		}
+		c.mu.Lock()
+		c.pathCheck = nil
+		c.mu.Unlock()
+		close(over)
+	})
+	return over
+}
+
+// datagram is the size of the first message of a response, in bytes.
+func (b *begunBody) datagram(opts Options, tokenLen int) int {
+	return headerLen + tokenLen + opts.EncodedSize() + 1 + len(b.first)
+}
