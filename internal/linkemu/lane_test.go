@@ -1,6 +1,7 @@
 package linkemu
 
 import (
+	"net"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -194,4 +195,20 @@ func TestKnownContact(t *testing.T) {
 			time.Sleep(6 * time.Second)
 		}
 	})
+}
+
+// TestQueuesAreFinite: on each link of a profile, whatever is sent, few datagrams wait.
+func TestQueuesAreFinite(t *testing.T) {
+	for _, p := range link.Profiles() {
+		synctest.Test(t, func(t *testing.T) {
+			l := New(FromProfile(p, 1))
+			defer l.Close()
+			c := l.Dial(&net.UDPAddr{IP: net.IPv4(10, 0, 0, 1), Port: 1})
+			for range 20_000 {
+				_, err := c.WriteTo(make([]byte, 100), FarAddr())
+				require.NoError(t, err)
+			}
+			assert.Less(t, len(l.up.waiting)+len(l.flights), 10_000, p.Name)
+		})
+	}
 }

@@ -1,6 +1,7 @@
 package linkemu
 
 import (
+	"cmp"
 	"hash/fnv"
 	"net"
 	"sync"
@@ -81,6 +82,10 @@ type Config struct {
 	Now func() time.Time
 }
 
+// defaultQueue is the queue, in bytes, of a link whose profile does not tell: whatever
+// programs send into a relay, it stays finite.
+const defaultQueue = 64 << 10
+
 // FromProfile is the link that the profile describes. Profiles of other names meet
 // other luck with the same seed.
 func FromProfile(p link.Profile, seed uint64) Config {
@@ -88,8 +93,8 @@ func FromProfile(p link.Profile, seed uint64) Config {
 	_, _ = name.Write([]byte(p.Name)) // never fails
 	d := Direction{Delay: p.OneWayDelay, Jitter: p.Jitter, Burst: p.Loss, MinGap: p.MinGap}
 	up, down := d, d
-	up.Rate, up.MTU, up.Queue = p.RateUp, p.MaxDatagram(true), p.QueueUp
-	down.Rate, down.MTU, down.Queue = p.RateDown, p.MaxDatagram(false), p.QueueDown
+	up.Rate, up.MTU, up.Queue = p.RateUp, p.MaxDatagram(true), cmp.Or(p.QueueUp, defaultQueue)
+	down.Rate, down.MTU, down.Queue = p.RateDown, p.MaxDatagram(false), cmp.Or(p.QueueDown, defaultQueue)
 	return Config{
 		Up: up, Down: down, Seed: seed ^ name.Sum64(), Overhead: p.Overhead, Frame: p.Frame,
 		HalfDuplex: HalfDuplex{On: p.HalfDuplex, Turnaround: p.Turnaround, Preamble: p.Preamble, MaxTurn: p.MaxTurn},
