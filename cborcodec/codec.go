@@ -8,6 +8,8 @@ type Codec struct {
 	numbers map[string]uint64
 	// untagged prefers CBOR that every peer reads to the exact text of numbers.
 	untagged bool
+	// extension writes and reads items of its own; nil for none.
+	extension Extension
 }
 
 // V1 returns the codec of version 1: integer keys by MSC3079, and numbers that keep
@@ -55,7 +57,7 @@ func (c *Codec) AppendJSON(dst, cbor []byte) ([]byte, error) {
 	if err := c.limits.checkInput(len(cbor)); err != nil {
 		return dst, err
 	}
-	d := decoder{limits: &c.limits, in: reader{src: cbor}, dst: dst, base: len(dst)}
+	d := decoder{limits: &c.limits, extension: c.extension, in: reader{src: cbor}, dst: dst, base: len(dst)}
 	if err := d.text(); err != nil {
 		return dst, err
 	}

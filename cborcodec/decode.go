@@ -9,11 +9,12 @@ import (
 
 // decoder walks a CBOR data item and appends its JSON form.
 type decoder struct {
-	limits *Limits
-	in     reader
-	dst    []byte
-	base   int // length of dst before the call
-	depth  int // open containers
+	limits    *Limits
+	extension Extension // nil for none
+	in        reader
+	dst       []byte
+	base      int // length of dst before the call
+	depth     int // open containers
 	// twins lists the maps that hold integer keys together with their string twins.
 	// The first walk fills it, the second consumes it in the order of offsets.
 	twins []twins
@@ -79,8 +80,17 @@ func (d *decoder) item(h head) error {
 	case majorSimple:
 		return d.simple(h)
 	default:
-		return syntaxError(h.offset, ReasonNoJSON)
+		return d.unknown(h, ReasonNoJSON)
 	}
+}
+
+// unknown decodes an item that plain JSON does not need, which is an error without
+// an extension.
+func (d *decoder) unknown(h head, reason Reason) error {
+	if d.extension == nil {
+		return syntaxError(h.offset, reason)
+	}
+	return d.extended(h, false)
 }
 
 // simple decodes major type 7 (RFC 8949 §3.3).
@@ -101,7 +111,7 @@ func (d *decoder) simple(h head) error {
 	case cborBreak & 31:
 		return syntaxError(h.offset, ReasonReserved)
 	default:
-		return syntaxError(h.offset, ReasonNoJSON)
+		return d.unknown(h, ReasonNoJSON)
 	}
 	return nil
 }
@@ -209,6 +219,8 @@ func (d *decoder) key() (mapKey, error) {
 	}
 	start := len(d.dst)
 	switch {
+	case d.extension != nil:
+		return mapKey{}, d.extendedKey(h)
 	case h.major == majorUint:
 		d.dst = append(d.dst, '"')
 		name, ok := keyV1(h.arg)

@@ -15,7 +15,7 @@ func (d *decoder) tagged(tag head) error {
 	case tagWTF8:
 		return d.wtf8(tag)
 	default:
-		return syntaxError(tag.offset, ReasonTag)
+		return d.unknown(tag, ReasonTag)
 	}
 }
 

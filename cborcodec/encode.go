@@ -49,6 +49,12 @@ func (e *encoder) item() error {
 		if err != nil {
 			return err
 		}
+		if x := e.codec.extension; x != nil && number.integer {
+			if out, ok := x.AppendInteger(e.dst, number.text); ok {
+				e.dst = out
+				return nil
+			}
+		}
 		e.dst = appendNumber(e.dst, number, e.codec.untagged)
 		return nil
 	}
@@ -70,6 +76,9 @@ func (e *encoder) close(at int, major byte, members int) {
 	e.depth--
 	e.in.pos++
 	e.dst = sealContainer(e.dst, at, major, members)
+	if x := e.codec.extension; x != nil {
+		e.dst = x.Seal(e.dst, at)
+	}
 }
 
 func (e *encoder) array() error {
@@ -139,6 +148,12 @@ func (e *encoder) key() error {
 		e.dst = appendHead(e.dst, majorUint, n)
 		return nil
 	}
+	if x := e.codec.extension; x != nil && !token.escaped() {
+		if out, ok := x.AppendKey(e.dst, name); ok {
+			e.dst = out
+			return nil
+		}
+	}
 	e.dst = appendString(e.dst, token)
 	return nil
 }
@@ -147,6 +162,12 @@ func (e *encoder) string() error {
 	token, err := e.in.string()
 	if err != nil {
 		return err
+	}
+	if x := e.codec.extension; x != nil && !token.escaped() {
+		if out, ok := x.AppendString(e.dst, token.raw); ok {
+			e.dst = out
+			return nil
+		}
 	}
 	e.dst = appendString(e.dst, token)
 	return nil

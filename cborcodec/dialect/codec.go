@@ -1,0 +1,85 @@
+package dialect
+
+import (
+	"sync"
+
+	"github.com/coapgw/coapgw/cborcodec"
+)
+
+// Codec converts messages to the dialect and back. It is immutable and safe for
+// concurrent use.
+type Codec struct {
+	home string
+	// messages keeps states with their buffers between calls: nothing that one
+	// message leaves there is read by the next.
+	messages sync.Pool
+	limits   cborcodec.Limits
+}
+
+// state is one message with the codec that asks it.
+type state struct {
+	message
+	codec *cborcodec.Codec
+	// value holds a path parameter or the value of a query argument.
+	value []byte
+}
+
+// New returns the codec of a session. Home is the name of the home server, as it
+// stands behind the colon of identifiers; both ends must have the same. With an
+// empty one, identifiers travel in full. Limits bound single messages as those of
+// package cborcodec; what a word or reference stands for may pass MaxOutput by its
+// length.
+func New(home string, limits cborcodec.Limits) *Codec {
+	c := &Codec{home: home, limits: limits}
+	plain := cborcodec.V1(limits)
+	c.messages.New = func() any {
+		s := &state{message: message{home: home, words: &words}}
+		s.codec = plain.Extended(&s.message)
+		return s
+	}
+	return c
+}
+
+// begin returns the state of a new message, end gives it back.
+func (c *Codec) begin(refer Referrer, solve Resolver) *state {
+	s := c.messages.Get().(*state)
+	s.clock = clock{}
+	s.refer, s.solve = refer, solve
+	return s
+}
+
+func (c *Codec) end(s *state) {
+	s.refer, s.solve = nil, nil
+	c.messages.Put(s)
+}
+
+// emptyObject is the JSON text that no payload stands for.
+const emptyObject = "{}"
+
+// AppendBody appends a JSON text, the body of a response, to dst. The empty object
+// is the empty payload. Refer may be nil. The error is a *cborcodec.SyntaxError or
+// *cborcodec.LimitError; dst then comes back with its old length.
+func (c *Codec) AppendBody(dst, json []byte, refer Referrer) ([]byte, error) {
+	s := c.begin(refer, nil)
+	defer c.end(s)
+	return s.appendBody(dst, json)
+}
+
+func (s *state) appendBody(dst, json []byte) ([]byte, error) {
+	if string(json) == emptyObject {
+		return dst, nil
+	}
+	return s.codec.AppendCBOR(dst, json)
+}
+
+// AppendJSON appends the JSON text of a payload of AppendBody to dst. Resolve may
+// be nil. The error is a *FormatError, ErrReference, one of the Resolver's or one
+// of package cborcodec; dst then comes back with its old length.
+func (c *Codec) AppendJSON(dst, payload []byte, resolve Resolver) ([]byte, error) {
+	s := c.begin(nil, resolve)
+	defer c.end(s)
+	if len(payload) == 0 {
+		return append(dst, emptyObject...), nil
+	}
+	return s.codec.AppendJSON(dst, payload)
+}

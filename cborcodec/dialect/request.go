@@ -1,0 +1,251 @@
+package dialect
+
+import (
+	"bytes"
+	"strings"
+
+	"github.com/coapgw/coapgw/coap/paths"
+)
+
+// Request is an HTTP request without its headers.
+type Request struct {
+	// Method is the HTTP method.
+	Method string
+	// Target is the request target in origin-form (RFC 9112 §3.2.1): the escaped
+	// path and, behind "?", the query.
+	Target string
+	// Body is the body, a JSON text; nil if there is none.
+	Body []byte
+}
+
+// A request is a CBOR sequence (RFC 8742):
+//
+//	[form] route param… [query] [body]
+//
+// Form is a negative integer, route an integer, or text with method and target, query
+// an array. Undefined says that there is no query or no body, where leaving them out
+// would say something else.
+
+// takesBody says whether a request of this method without a body item has the body
+// {}, and not none.
+func takesBody(method string) bool {
+	return method == "PUT" || method == "POST" || method == "PATCH"
+}
+
+// AppendRequest appends r to dst. Refer may be nil. The error is ErrRequest, a
+// *cborcodec.SyntaxError or a *cborcodec.LimitError; dst then comes back with its
+// old length.
+func (c *Codec) AppendRequest(dst []byte, r *Request, refer Referrer) ([]byte, error) {
+	if !legalRequest(r) {
+		return dst, ErrRequest
+	}
+	s := c.begin(refer, nil)
+	defer c.end(s)
+	out, query := s.appendTarget(dst, r)
+	out, err := s.appendRequestBody(out, r, query)
+	if err != nil {
+		return dst, err
+	}
+	return out, nil
+}
+
+// appendTarget appends everything before the body, and says whether the last item is
+// the query.
+func (s *state) appendTarget(dst []byte, r *Request) (out []byte, query bool) {
+	path, rawQuery, asked := strings.Cut(r.Target, "?")
+	segments, form, ok := new(paths.Table).Shorten(path, false)
+	if !ok {
+		return appendLiteralRoute(dst, r), false
+	}
+	route, ok := routes.match(r.Method, segments)
+	if !ok {
+		return appendLiteralRoute(dst, r), false
+	}
+	args, style, split := paths.SplitQuery(rawQuery)
+	if split {
+		form.Query = style
+	}
+	if b := form.Byte(); b != 0 {
+		dst = appendHead(dst, majorNegative, uint64(b)-1)
+	}
+	dst = appendHead(dst, majorUint, uint64(route))
+	for i, p := range routes.rows[route].parts {
+		if p.param {
+			dst = s.appendValue(dst, segments[i])
+		}
+	}
+	if !asked {
+		return dst, false
+	}
+	if split {
+		if out, ok := s.appendQuery(dst, args); ok {
+			return out, true
+		}
+	}
+	return appendText(append(dst, majorArray<<5|1), []byte(rawQuery)), true
+}
+
+// appendLiteralRoute appends method and target as they are.
+func appendLiteralRoute(dst []byte, r *Request) []byte {
+	dst = appendHead(dst, majorText, uint64(len(r.Method)+1+len(r.Target)))
+	return append(append(append(dst, r.Method...), ' '), r.Target...)
+}
+
+// appendValue appends a path parameter or the value of a query argument.
+func (s *state) appendValue(dst []byte, value string) []byte {
+	s.value = append(s.value[:0], value...)
+	if out, ok := s.AppendString(dst, s.value); ok {
+		return out
+	}
+	return appendText(dst, s.value)
+}
+
+// appendRequestBody appends the body. An array without a query before it would be
+// taken for the query, so undefined takes its place.
+func (s *state) appendRequestBody(dst []byte, r *Request, query bool) ([]byte, error) {
+	assumed := takesBody(r.Method)
+	if r.Body == nil {
+		switch {
+		case !assumed:
+			return dst, nil
+		case query:
+			return append(dst, itemUndefined), nil
+		default:
+			return append(dst, itemUndefined, itemUndefined), nil
+		}
+	}
+	if assumed && string(r.Body) == emptyObject {
+		return dst, nil
+	}
+	if !query && bytes.HasPrefix(bytes.TrimLeft(r.Body, " \t\r\n"), []byte{'['}) {
+		dst = append(dst, itemUndefined)
+	}
+	return s.codec.AppendCBOR(dst, r.Body)
+}
+
+// DecodeRequest reads a payload of AppendRequest into r, whose Body it reuses.
+// Resolve may be nil. Target may be longer than the payload by what words and
+// references stand for, but holds only characters that are legal there. The error is
+// a *FormatError, ErrReference, ErrRequest, one of the Resolver's or one of package
+// cborcodec.
+func (c *Codec) DecodeRequest(r *Request, payload []byte, resolve Resolver) error {
+	s := c.begin(nil, resolve)
+	defer c.end(s)
+	in := items{src: payload}
+	err := s.readTarget(r, &in)
+	if err == nil {
+		err = s.readRequestBody(r, &in)
+	}
+	return asFormatError(err)
+}
+
+// readTarget reads everything before the body, except the query of a literal route,
+// which has it in its text.
+func (s *state) readTarget(r *Request, in *items) error {
+	form, err := readForm(in)
+	if err != nil {
+		return err
+	}
+	major, n, err := in.head()
+	if err != nil {
+		return err
+	}
+	if major == majorText {
+		text, err := in.take(n)
+		if err != nil {
+			return err
+		}
+		r.Method, r.Target, _ = strings.Cut(string(text), " ")
+		if !legalRequest(r) {
+			return ErrRequest
+		}
+		return s.readQuery(r, in, form, false)
+	}
+	if major != majorUint || n >= uint64(len(routes.rows)) {
+		return errRow
+	}
+	row := &routes.rows[n]
+	segments := make([]string, 0, len(row.parts))
+	for _, p := range row.parts {
+		if !p.param {
+			segments = append(segments, p.literal)
+			continue
+		}
+		value, err := s.readValue(in)
+		if err != nil {
+			return err
+		}
+		segments = append(segments, value)
+	}
+	r.Method = row.method
+	r.Target, err = new(paths.Table).Expand(segments, form)
+	if err != nil {
+		return errParams
+	}
+	return s.readQuery(r, in, form, true)
+}
+
+// readForm reads the form, if there is one.
+func readForm(in *items) (paths.Form, error) {
+	if initial, ok := in.peek(); !ok || initial>>5 != majorNegative {
+		return paths.Form{}, nil
+	}
+	_, n, err := in.head()
+	if err != nil {
+		return paths.Form{}, err
+	}
+	if n >= 63 {
+		return paths.Form{}, errRow
+	}
+	form, err := paths.ParseForm(uint8(n + 1))
+	if err != nil {
+		return paths.Form{}, errRow
+	}
+	return form, nil
+}
+
+// readValue reads a path parameter or the value of a query argument.
+func (s *state) readValue(in *items) (string, error) {
+	value, err := s.appendText(s.value[:0], in)
+	s.value = value
+	return string(value), err
+}
+
+// readRequestBody reads what is left.
+func (s *state) readRequestBody(r *Request, in *items) error {
+	first, ok := in.peek()
+	switch {
+	case !ok && takesBody(r.Method):
+		r.Body = append(r.Body[:0], emptyObject...)
+		return nil
+	case ok && first == itemUndefined && in.rest() > 1:
+		return errTrailing
+	case !ok, first == itemUndefined:
+		r.Body = nil
+		return nil
+	}
+	body, err := s.codec.AppendJSON(r.Body[:0], in.src[in.pos:])
+	if err == nil {
+		r.Body = body
+	}
+	return err
+}
+
+// legalRequest says whether the method is a token as HTTP's methods are, and the
+// target in origin-form.
+func legalRequest(r *Request) bool {
+	if r.Method == "" || r.Target == "" || r.Target[0] != '/' {
+		return false
+	}
+	for i := range len(r.Method) {
+		if c := r.Method[i]; (c < 'A' || c > 'Z') && c != '-' {
+			return false
+		}
+	}
+	for i := range len(r.Target) {
+		if c := r.Target[i]; c <= ' ' || c >= 0x7f {
+			return false
+		}
+	}
+	return true
+}

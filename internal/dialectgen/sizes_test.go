@@ -1,0 +1,116 @@
+package main
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/coapgw/coapgw/cborcodec"
+	"github.com/coapgw/coapgw/cborcodec/dialect"
+	"github.com/coapgw/coapgw/internal/measure"
+)
+
+var update = flag.Bool("update", false, "rewrite testdata/sizes.tsv")
+
+// recordedHome is the home server of the recorded sessions.
+const recordedHome = "chat.nordlicht-verein.org"
+
+// size is what messages of one class take, in bytes.
+type size struct{ count, json, v1, dialect int }
+
+// TestSizes measures the dialect without identifiers or coder on the sessions that
+// were left out when its tables were made.
+func TestSizes(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join("../../testdata/corpus/sessions", "*.jsonl"))
+	require.NoError(t, err)
+	leave := regexp.MustCompile(heldOut)
+	c := dialect.New(recordedHome, cborcodec.Limits{})
+	sizes := map[string]*size{}
+	for _, file := range files {
+		if !leave.MatchString(filepath.Base(file)) {
+			continue
+		}
+		b, err := os.ReadFile(file)
+		require.NoError(t, err)
+		require.NoError(t, measure.EachLine(bytes.NewReader(b), func(e measure.Entry) error {
+			up, down := version1(t, e)
+			r := dialect.Request{Method: e.Method, Target: e.Target, Body: e.Request}
+			request, err := c.AppendRequest(nil, &r, nil)
+			require.NoError(t, err)
+			response, err := c.AppendBody(nil, e.Response, nil)
+			require.NoError(t, err)
+			messages := []size{
+				{1, len(e.Target) + len(e.Request), up, len(request)},
+				{1, len(e.Response), down, len(response)},
+			}
+			for i, name := range classes(e) {
+				for _, class := range []string{name, "all"} {
+					if sizes[class] == nil {
+						sizes[class] = &size{}
+					}
+					sizes[class].add(messages[i])
+				}
+			}
+			return nil
+		}))
+	}
+	var table strings.Builder
+	table.WriteString("message\tcount\tJSON\tversion 1\tdialect\tof version 1\n")
+	for _, class := range slices.Sorted(maps.Keys(sizes)) {
+		s := sizes[class]
+		n := float64(s.count)
+		fmt.Fprintf(&table, "%s\t%d\t%.1f\t%.1f\t%.1f\t%.1f %%\n", class, s.count,
+			float64(s.json)/n, float64(s.v1)/n, float64(s.dialect)/n, 100*float64(s.dialect)/float64(max(s.v1, 1)))
+	}
+	const golden = "testdata/sizes.tsv"
+	if *update {
+		require.NoError(t, os.MkdirAll("testdata", 0o755))
+		require.NoError(t, os.WriteFile(golden, []byte(table.String()), 0o644))
+	}
+	want, err := os.ReadFile(golden)
+	require.NoError(t, err)
+	require.Equal(t, string(want), table.String(), "run with -update if this is meant")
+}
+
+func (s *size) add(o size) {
+	s.count += o.count
+	s.json += o.json
+	s.v1 += o.v1
+	s.dialect += o.dialect
+}
+
+// classes names the request and the response of an exchange; syncs by how many
+// messages they bring.
+func classes(e measure.Entry) [2]string {
+	kind := e.Kind
+	if kind == "sync" {
+		switch messages := bytes.Count(e.Response, []byte(`"type":"m.room.message"`)); {
+		case !bytes.Contains(e.Response, []byte(`"rooms"`)):
+			kind = "sync without rooms"
+		case messages == 1 && bytes.Count(e.Response, []byte(`"event_id"`)) <= 2:
+			kind = "sync, one message"
+		case len(e.Response) > 10_000:
+			kind = "sync, initial"
+		}
+	}
+	return [2]string{kind + " ↑", kind + " ↓"}
+}
+
+// version1 returns what request and response take in wire version 1.
+func version1(t *testing.T, e measure.Entry) (up, down int) {
+	whole, request := measure.NewMeter(), measure.NewMeter()
+	require.NoError(t, whole.Add(e))
+	e.Response = nil
+	require.NoError(t, request.Add(e))
+	up = request.Report().Total.V1
+	return up, whole.Report().Total.V1 - up
+}
