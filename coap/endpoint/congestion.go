@@ -26,6 +26,8 @@ type congestion struct {
 	round            time.Time
 	arrived, missing int
 	lossy            time.Time // when the present loss began, zero for none
+	cut              time.Time // when the window was halved
+	again            bool      // a lost block may be sent
 }
 
 // lossFactor is how much more than the profile's mean is still explained by it.
@@ -38,21 +40,33 @@ const recovery = 64
 func newCongestion(p path, loss link.GilbertElliott) congestion {
 	g := congestion{window: float64(p.window), most: float64(p.most), loss: loss}
 	g.slow = g.most
-	if p.interval > 0 {
+	if p.interval > 0 && p.burst == 0 {
 		g.full = g.window
 	}
 	return g
 }
 
-// blocks is how many blocks may be under way.
-func (g *congestion) blocks() int { return int(g.window) }
+// open reports whether one block more may be sent while so many are under way: the first
+// one that a report found lost may at any rate (RFC 5681 §3.2).
+func (g *congestion) open(flying int) bool { return g.again || flying < int(g.window) }
 
-// report takes what became of blocks: so many arrived, and so many are found lost.
-func (g *congestion) report(now time.Time, arrived, missing int, roundTrip time.Duration) {
-	g.arrived += arrived
-	g.missing += missing
-	if g.full == 0 && missing == 0 {
-		g.probe(float64(arrived))
+// report takes what a report tells of blocks. roundTrip is what one takes, and queued
+// says that these waited on their way.
+func (g *congestion) report(now time.Time, h heardOf, roundTrip time.Duration, queued bool) {
+	g.arrived += h.arrived
+	g.missing += h.lost
+	g.again = h.lost > 0
+	unknown := g.full == 0
+	switch {
+	case queued || unknown && h.lost > 0:
+		// A queue builds up or overflows: a radio link that loses does not delay. What was
+		// sent before the window was halved tells nothing new.
+		if now.Sub(g.cut) >= max(roundTrip, h.roundTrip) {
+			g.cut = now
+			g.halve()
+		}
+	case unknown || g.window < g.slow:
+		g.probe(float64(h.arrived))
 	}
 	if g.round.IsZero() {
 		g.round = now
@@ -69,7 +83,7 @@ func (g *congestion) report(now time.Time, arrived, missing int, roundTrip time.
 		if g.lossy.IsZero() {
 			g.lossy = g.round
 		}
-		if now.Sub(g.lossy) > lossFactor*g.loss.MeanBad {
+		if !unknown && now.Sub(g.lossy) > lossFactor*g.loss.MeanBad {
 			g.halve()
 		}
 	}

@@ -42,6 +42,8 @@ func TestQBlock2Ladder(t *testing.T) {
 				~ 10ms
 				> NON GET #0002 t=01 QBlock2=2/0/16 QBlock2=4/1/16
 				< NON 2.05 #b2 t=01 QBlock2=2/1/16 [32:48]
+				~ 10ms
+				> NON GET #0005 t=01 QBlock2=10/1/16
 				< NON 2.05 #b10 t=01 QBlock2=10/1/16 [160:176]
 				< NON 2.05 #b11 t=01 QBlock2=11/1/16 [176:192]
 				< NON 2.05 #b12 t=01 QBlock2=12/0/16 [192:200]

@@ -145,7 +145,7 @@ func (s *bulkPut) what(blocks <-chan chunk) (num uint32, send, poll bool, next <
 	if w.complete() {
 		return 0, false, false, nil, time.Hour // only the response is missing
 	}
-	open := w.flying < s.rate.blocks()
+	open := s.rate.open(w.flying)
 	if s.path.burst > 0 {
 		open = s.turn > 0
 	}
@@ -204,6 +204,7 @@ func (s *bulkPut) transmit(ctx context.Context, num uint32, poll bool) {
 	}
 	b := *s.window.send(num, time.Now())
 	s.turn--
+	s.rate.again = false
 	s.polling = s.polling || poll
 	if poll {
 		s.polls++
@@ -291,7 +292,7 @@ func (s *bulkPut) report(p progress) {
 	}
 	h := s.window.report(p, now, trip, silence)
 	s.trip.sample(h.roundTrip)
-	s.rate.report(now, h.arrived, h.lost, s.trip.smoothed)
+	s.rate.report(now, h, s.trip.smoothed, s.trip.queued(h.roundTrip))
 	s.heard, s.news, s.down, s.polls, s.unheard = now, now, s.x.c.downtimeLocked(), 0, 0
 	signal(s.kick)
 }

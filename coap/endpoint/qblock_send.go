@@ -153,7 +153,7 @@ func (t *terms) sendingLifetime() time.Duration { return 3 * t.profile.MaxTransm
 func (s *bulkSend) what(blocks <-chan chunk) (num uint32, send bool, next <-chan chunk, over bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	open := s.window.flying < s.rate.blocks()
+	open := s.rate.open(s.window.flying)
 	if s.path.burst > 0 {
 		open = s.turn > 0
 	}
@@ -196,6 +196,7 @@ func (s *bulkSend) transmit(num uint32) bool {
 	}
 	b := *s.window.send(num, time.Now())
 	s.turn--
+	s.rate.again = false
 	poll := s.poll
 	s.poll = nil
 	s.mu.Unlock()
@@ -236,7 +237,7 @@ func (s *bulkSend) report(p progress, in *incoming) {
 	}
 	h := s.window.report(p, now, trip, silence)
 	s.trip.sample(h.roundTrip)
-	s.rate.report(now, h.arrived, h.lost, s.trip.smoothed)
+	s.rate.report(now, h, s.trip.smoothed, s.trip.queued(h.roundTrip))
 	if in.m.Type == Confirmable && !s.window.complete() {
 		s.poll = in
 	}
@@ -315,6 +316,10 @@ func (t *tripTime) sample(d time.Duration) {
 		t.smoothed += (d - t.smoothed) / 8
 	}
 }
+
+// queued reports whether a round trip took twice what the profile explains: a queue has
+// grown that is as long as the path.
+func (t *tripTime) queued(d time.Duration) bool { return t.least > 0 && d > 2*t.least }
 
 // upper is the longest that a round trip commonly takes.
 func (t *tripTime) upper() time.Duration { return max(t.smoothed+4*t.variation, t.least) }

@@ -172,7 +172,7 @@ func TestBulkOverWorseLinks(t *testing.T) {
 		took, s := fetchBody(t, client, size), l.Stats()
 		ideal := time.Duration(size * 8 / air.Down.Rate * float64(time.Second))
 		t.Logf("%v instead of %v, %d of %d dropped", took, ideal, s.Down.Dropped, s.Down.Datagrams)
-		assert.Less(t, took, 3*ideal)
-		assert.Less(t, s.Down.Dropped, s.Down.Datagrams/2)
+		assert.Less(t, took, 2*ideal)
+		assert.Less(t, s.Down.Dropped, s.Down.Datagrams/5)
 	})
 }

@@ -25,6 +25,7 @@ type sendWindow struct {
 	lost   int
 	ended  bool   // the last block is among them, or arrived
 	heard  uint32 // the highest progress.next that the peer reported
+	named  int    // how many blocks the last report asked for by number
 }
 
 // next is the number of the block that was never sent.
@@ -112,6 +113,10 @@ func (w *sendWindow) report(p progress, now time.Time, trip, silence time.Durati
 			h.lost++
 		}
 	}
+	if max(w.named, len(p.missing)) >= maxMissing {
+		h.roundTrip = 0 // it could not speak of all that had come
+	}
+	w.named = len(p.missing)
 	n := 0
 	for n < len(w.blocks) && w.blocks[n].arrived {
 		n++
