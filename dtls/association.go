@@ -25,7 +25,14 @@ type association struct {
 
 	cookied         atomic.Bool // the address was proven by a cookie
 	unknownIdentity atomic.Bool
-	claimed         atomic.Pointer[string] // a PSK identity of ours, not yet proven
+	claimed         atomic.Pointer[claim]
+}
+
+// claim is a PSK identity of ours that a client says is its own, and which key
+// proves it.
+type claim struct {
+	identity string
+	keyCheck []byte
 }
 
 type stage uint8

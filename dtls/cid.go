@@ -49,14 +49,34 @@ func newCIDAllocator() cidAllocator {
 	return cidAllocator{next: cid(binary.BigEndian.Uint16(b[:]) % cidValues)}
 }
 
-// allocate returns a value that is not taken; false when all are.
-func (a *cidAllocator) allocate(taken func(cid) bool) (cid, bool) {
-	for range cidValues {
-		c := a.next
-		a.next = (a.next + 1) % cidValues
-		if !taken(c) {
-			return c, true
+// wornSearch is how many values are looked at for one that is not worn: every stranger
+// who begins a handshake has us search.
+const wornSearch = 1024
+
+// allocate returns a value that is not taken, one that is not worn if one is near;
+// false when all are taken.
+func (a *cidAllocator) allocate(taken, worn func(cid) bool) (c cid, ok bool) {
+	for i := range cid(cidValues) {
+		v := (a.next + i) % cidValues
+		switch {
+		case ok && i > wornSearch:
+			a.next = (c + 1) % cidValues
+			return c, ok
+		case taken(v):
+		case !worn(v):
+			a.next = (v + 1) % cidValues
+			return v, true
+		case !ok:
+			c, ok = v, true
 		}
 	}
-	return 0, false
+	a.next = (c + 1) % cidValues
+	return c, ok
 }
+
+// cidSet is a set of Connection IDs.
+type cidSet [cidValues / 64]uint64
+
+func (s *cidSet) add(c cid) { s[c/64] |= 1 << (c % 64) }
+
+func (s *cidSet) has(c cid) bool { return s[c/64]&(1<<(c%64)) != 0 }

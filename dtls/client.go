@@ -2,6 +2,7 @@ package dtls
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"net"
@@ -75,7 +76,7 @@ func (l *clientLink) establish(c *pion.Conn, p *pipe, cfg Config) (*Conn, error)
 		return nil, err
 	}
 	if cfg.psk() {
-		t.identity = cfg.Identity
+		t.identity, t.keyCheck = cfg.Identity, keyCheck(cfg.Key)
 	}
 	conn, err := newConn(l, t.secrets, newLedger(t.send, t.received), newPath(l.peerAddr(), false), false)
 	if err != nil {
@@ -97,9 +98,9 @@ func (l *clientLink) establish(c *pion.Conn, p *pipe, cfg Config) (*Conn, error)
 
 // Resume goes on with the session that a Dial with the same Config.Store and
 // Config.SessionName began, without sending anything, over a socket which it
-// takes over. It fails with ErrNoSession when there is none. Whether the server
-// still has the session shows in the first exchange: Read fails with ErrReset
-// when not.
+// takes over. It fails with ErrNoSession when there is none, or only one of another
+// identity, key or fingerprint than cfg has. Whether the server still has the session
+// shows in the first exchange: Read fails with ErrReset when not.
 //
 // After a crash (Conn.Incarnation tells of lives, not of how they ended) records of
 // the server that came after the last Mark could be replayed to the client: the
@@ -125,9 +126,12 @@ func (l *clientLink) resume(cfg Config) (*Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	reset, err := cfg.Store.Load(k.prefix + resetKey)
+	if !cfg.wouldMake(s) {
+		return nil, ErrNoSession
+	}
+	reset, err := k.value(resetKey, s.tag())
 	if err != nil {
-		return nil, fmt.Errorf("dtls: session not loaded: %w", err)
+		return nil, err
 	}
 	conn, err := newConn(l, s, storedLedger(), newPath(l.peerAddr(), false), false)
 	if err != nil {
@@ -143,6 +147,19 @@ func (l *clientLink) resume(cfg Config) (*Conn, error) {
 	}
 	l.attach(conn)
 	return conn, nil
+}
+
+// wouldMake tells whether a client of this configuration may use a stored session:
+// its key and its server may be others by now.
+func (c Config) wouldMake(s secrets) bool {
+	switch {
+	case c.psk() != s.suite.PSK(), c.RequireForwardSecrecy && !s.suite.ForwardSecret():
+		return false
+	case c.psk():
+		return s.identity == c.Identity && s.madeWith(c.Key)
+	default:
+		return c.Fingerprint == nil || s.identity == hex.EncodeToString(c.Fingerprint)
+	}
 }
 
 // explain makes the error of a handshake that failed.

@@ -49,7 +49,8 @@ type Config struct {
 	Identity string
 	Key      []byte
 	// Keys is the server's lookup. It is called concurrently and must not block.
-	// A key shorter than MinKey counts as unknown; the log tells.
+	// A key shorter than MinKey counts as unknown; the log tells. A stored session
+	// ends when its identity has no key any more, or another one.
 	Keys func(identity string) (key []byte, ok bool)
 
 	// Certificates are this side's own: Ed25519 or ECDSA.
@@ -71,10 +72,11 @@ type Config struct {
 
 	// MaxSessions bounds the completed sessions of a listener; beyond it the one
 	// idle for longest goes to the store, or is closed where there is none. 0
-	// means 10,000; 30,000 is the most, and stored sessions count for that.
+	// means 10,000, and 30,000 is the most. With those in the store there are never
+	// more than 30,000; the one there that was not used for longest has to go.
 	MaxSessions int
-	// MaxPerIdentity bounds the sessions of one identity; beyond it the one idle
-	// for longest is closed. 0 means no bound.
+	// MaxPerIdentity bounds the sessions of one identity, those in the store
+	// included; beyond it the one idle for longest is closed. 0 means no bound.
 	MaxPerIdentity int
 	// IdleLifetime is after how long without a record a session is closed. 0
 	// means 7 days; a session without a Connection ID never lives longer than
@@ -165,7 +167,7 @@ func (c Config) server() (Config, error) {
 		v        *int
 		def, max int
 	}{
-		{&c.MaxSessions, defaultMaxSessions, 30_000},
+		{&c.MaxSessions, defaultMaxSessions, mostSessions},
 		{&c.MaxHalfOpen, defaultMaxHalfOpen, defaultMaxHalfOpen},
 		{&c.MaxCookieless, defaultMaxCookieless, defaultMaxHalfOpen},
 	} {

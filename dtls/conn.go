@@ -25,14 +25,16 @@ type Conn struct {
 	kept      kept
 
 	mu sync.Mutex
+	// used is a time with a monotonic reading: when a server finds out what time it
+	// is, its sessions must not seem to have been idle for years.
+	used time.Time
 	// changeCipherSpec and finished repeat a server's final flight, until the
 	// client's first data says that it has come.
 	changeCipherSpec, finished []byte
 	repeats                    int
 
 	ended         atomic.Bool
-	used          atomic.Int64 // when, in Unix nanoseconds
-	writeDeadline atomic.Int64 // the same, 0 for none
+	writeDeadline atomic.Pointer[time.Time]
 	forged        atomic.Uint64
 	resetToken    atomic.Pointer[ResetToken]
 }
@@ -72,10 +74,18 @@ func newConn(b below, s secrets, numbers *ledger, p *path, server bool) (*Conn, 
 	return c, nil
 }
 
-func (c *Conn) touch() { c.used.Store(time.Now().UnixNano()) }
+func (c *Conn) touch() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.used = time.Now()
+}
 
 // idleSince is when the session was last used.
-func (c *Conn) idleSince() time.Time { return time.Unix(0, c.used.Load()) }
+func (c *Conn) idleSince() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.used
+}
 
 // Read reads one datagram. It fails with io.EOF after either side closed, with
 // ErrReset when the server does not know the session any more, with
@@ -101,7 +111,7 @@ func (c *Conn) Write(p []byte) (int, error) {
 	if len(p)+c.Overhead() > maxDatagram {
 		return 0, ErrTooLong
 	}
-	if t := c.writeDeadline.Load(); t != 0 && time.Now().UnixNano() >= t {
+	if t := c.writeDeadline.Load(); t != nil && !t.IsZero() && !time.Now().Before(*t) {
 		return 0, os.ErrDeadlineExceeded
 	}
 	if err := c.transmit(typeApplicationData, p); err != nil {
@@ -172,15 +182,6 @@ func (c *Conn) SetReadDeadline(t time.Time) error {
 
 // SetWriteDeadline implements net.Conn. Writes do not block but for the store.
 func (c *Conn) SetWriteDeadline(t time.Time) error {
-	var at int64
-	if !t.IsZero() {
-		at = t.UnixNano()
-	}
-	c.writeDeadline.Store(at)
+	c.writeDeadline.Store(&t)
 	return nil
-}
-
-func isTimeout(err error) bool {
-	var ne net.Error
-	return errors.As(err, &ne) && ne.Timeout()
 }

@@ -145,7 +145,7 @@ func (l *Listener) greet(h clientHello, from net.Addr) (a *association, lost boo
 		l.stats.refused.Add(1)
 		return nil, false
 	}
-	id, ok := l.ids.allocate(l.taken)
+	id, ok := l.ids.allocate(l.taken, l.resets.revealed.has)
 	if !ok {
 		l.stats.refused.Add(1)
 		return nil, false
@@ -228,7 +228,7 @@ func (l *Listener) forget(a *association, stored bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if stored && l.byCID[a.id] == a {
-		l.stored[a.id] = struct{}{}
+		l.lay(a.id, resting{a.session.identity, a.session.idleSince()})
 	}
 	l.remove(a)
 }
@@ -236,7 +236,10 @@ func (l *Listener) forget(a *association, stored bool) {
 func (l *Listener) remove(a *association) {
 	a.stage = gone
 	l.settled(a)
-	delete(l.sessions, a)
+	if _, ok := l.sessions[a]; ok {
+		delete(l.sessions, a)
+		l.left(a.session.identity)
+	}
 	if l.byCID[a.id] == a {
 		delete(l.byCID, a.id)
 	}
@@ -256,6 +259,5 @@ func (l *Listener) remove(a *association) {
 // taken tells whether a Connection ID must not be given to a new session.
 func (l *Listener) taken(c cid) bool {
 	_, stored := l.stored[c]
-	_, revealed := l.resets.revealed[c]
-	return stored || revealed || l.byCID[c] != nil
+	return stored || l.byCID[c] != nil
 }

@@ -7,8 +7,8 @@
 // Store, sessions outlive the process of either side: Resume and a new Listener go
 // on with the next record.
 //
-// The handshake is that of pion/dtls, which no other package imports. What is ours
-// is the demultiplexer, which tells the sessions of one socket apart and bounds
-// what strangers can cost, and the record layer that takes over when a handshake is
-// complete: the sequence numbers have to be known to survive a crash.
+// The handshake is that of pion/dtls, which no other package imports. The rest is
+// here: the demultiplexer, which tells the sessions of one socket apart and bounds
+// what strangers can cost, and, once a handshake is complete, the record layer with
+// its sequence numbers and replay window, which have to survive a crash.
 package dtls

@@ -10,9 +10,8 @@ func (c *Conn) end(err error) (last counters, first bool) {
 	if !c.ended.CompareAndSwap(false, true) {
 		return counters{}, false
 	}
-	last = c.numbers.close()
 	c.in.close(err)
-	return last, true
+	return c.numbers.close(), true
 }
 
 // drop ends the session for good, without a word to the peer.
@@ -66,19 +65,24 @@ func (c *Conn) Suspend() error {
 }
 
 // lost ends the session from within the goroutine that reads the socket, which
-// does not wait for the store.
+// does not wait for the store: other sessions' records wait behind it.
 func (c *Conn) lost(err error) {
-	if _, first := c.end(err); !first {
+	if !c.ended.CompareAndSwap(false, true) {
 		return
 	}
-	if !c.Durable() {
-		c.below.gone(false)
-		return
+	c.in.close(err)
+	if c.Durable() {
+		c.below.background(c.forget)
+	} else {
+		c.forget()
 	}
-	c.below.background(func() {
-		defer c.below.gone(false)
-		if err := c.kept.delete(); err != nil {
-			c.below.warn("dtls: an ended session stays in the store", "error", err)
-		}
-	})
+}
+
+// forget is the rest of lost.
+func (c *Conn) forget() {
+	defer c.below.gone(false)
+	c.numbers.close()
+	if err := c.kept.delete(); err != nil {
+		c.below.warn("dtls: an ended session stays in the store", "error", err)
+	}
 }

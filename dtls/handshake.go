@@ -28,8 +28,8 @@ func (l *Listener) shake(ctx context.Context, a *association, peer net.Addr) {
 		// Anyone can fail a handshake as often as he likes; who names one of our
 		// identities is worth a line.
 		level := slog.LevelDebug
-		if id := a.claimed.Load(); id != nil {
-			level, log = slog.LevelWarn, log.With("identity", *id)
+		if c := a.claimed.Load(); c != nil {
+			level, log = slog.LevelWarn, log.With("identity", c.identity)
 		}
 		log.Log(ctx, level, "dtls: handshake failed", "error", err)
 		return
@@ -75,6 +75,9 @@ func (l *Listener) establish(a *association, c *pion.Conn) (*Conn, error) {
 	if err != nil {
 		return nil, err
 	}
+	if c := a.claimed.Load(); c != nil && t.suite.PSK() {
+		t.keyCheck = c.keyCheck
+	}
 	conn, err := newConn(a, t.secrets, newLedger(t.send, t.received), newPath(peer, l.cfg.CheckPaths), true)
 	if err != nil {
 		return nil, err
@@ -117,19 +120,36 @@ func (l *Listener) promote(a *association, conn *Conn) (ending []func() error, o
 
 // admit adds a session and returns how to end those that are too many.
 func (l *Listener) admit(a *association, conn *Conn) (ending []func() error) {
-	if len(l.sessions) >= l.cfg.MaxSessions {
+	room := len(l.sessions) < l.cfg.MaxSessions
+	if n := l.cfg.MaxPerIdentity; n > 0 && conn.identity != "" && l.perIdentity[conn.identity] >= n {
+		end, rested := l.oldestOf(conn.identity)
+		ending = append(ending, end)
+		room = room || !rested
+	}
+	if !room {
 		ending = append(ending, l.longestIdle(func(*Conn) bool { return true }).putAway)
 	}
-	if n := l.cfg.MaxPerIdentity; n > 0 && conn.identity != "" {
-		same := func(c *Conn) bool { return c.identity == conn.identity }
-		if l.count(same) >= n {
-			ending = append(ending, l.longestIdle(same).drop)
+	if len(l.sessions)+len(l.stored) >= mostSessions {
+		if c, ok := longestResting(l.stored, func(resting) bool { return true }); ok {
+			ending = append(ending, l.dismiss(c))
 		}
 	}
 	a.session, a.stage = conn, completed
 	l.sessions[a] = struct{}{}
+	l.perIdentity[conn.identity]++
 	l.populate()
 	return ending
+}
+
+// oldestOf returns how to end the session of an identity that was not used for
+// longest, and whether it rests in the store.
+func (l *Listener) oldestOf(identity string) (end func() error, rested bool) {
+	live := l.longestIdle(func(c *Conn) bool { return c.identity == identity })
+	c, ok := longestResting(l.stored, func(r resting) bool { return r.identity == identity })
+	if ok && (live == nil || l.stored[c].since.Before(live.idleSince())) {
+		return l.dismiss(c), true
+	}
+	return live.drop, false
 }
 
 // replacedBy tells whether a session ends because a newer one was made from the
@@ -146,18 +166,9 @@ func (a *association) replacedBy(newer *association) bool {
 // longest.
 func (l *Listener) longestIdle(match func(*Conn) bool) (idle *Conn) {
 	for a := range l.sessions {
-		if match(a.session) && (idle == nil || a.session.used.Load() < idle.used.Load()) {
+		if match(a.session) && (idle == nil || a.session.idleSince().Before(idle.idleSince())) {
 			idle = a.session
 		}
 	}
 	return idle
-}
-
-func (l *Listener) count(match func(*Conn) bool) (n int) {
-	for a := range l.sessions {
-		if match(a.session) {
-			n++
-		}
-	}
-	return n
 }

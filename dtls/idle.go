@@ -1,10 +1,6 @@
 package dtls
 
-import (
-	"maps"
-	"slices"
-	"time"
-)
+import "time"
 
 // reap closes sessions that were idle for too long. It sleeps while there are
 // none.
@@ -24,7 +20,7 @@ func (l *Listener) reap() {
 			if l.closeIdle(now) {
 				tick = time.After(every)
 			}
-			l.expire()
+			l.expire(now)
 		}
 	}
 }
@@ -57,25 +53,5 @@ func (l *Listener) populate() {
 	select {
 	case l.populated <- struct{}{}:
 	default:
-	}
-}
-
-// expire deletes stored sessions whose lifetime is over.
-func (l *Listener) expire() {
-	l.mu.Lock()
-	stored := slices.Collect(maps.Keys(l.stored))
-	l.mu.Unlock()
-	for _, id := range stored {
-		if c, err := l.place(id).counters(); err != nil || time.Since(c.used) <= l.cfg.IdleLifetime {
-			continue
-		}
-		l.mu.Lock()
-		if _, ok := l.stored[id]; !ok {
-			l.mu.Unlock()
-			continue
-		}
-		a := l.claim(id)
-		l.mu.Unlock()
-		l.wake(a) // finds the session unwelcome
 	}
 }

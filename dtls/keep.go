@@ -1,9 +1,11 @@
 package dtls
 
 import (
+	"bytes"
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 )
 
 // kept is a session's place in a store; the zero value is none. Its values are
@@ -56,6 +58,20 @@ func (k kept) secrets() (secrets, error) {
 	return parseSecrets(b)
 }
 
+// value reads what belongs to the session with this tag; nil when there is nothing,
+// or it is another session's of the same name.
+func (k kept) value(key string, of sessionTag) ([]byte, error) {
+	b, err := k.store.Load(k.prefix + key)
+	if err != nil {
+		return nil, fmt.Errorf("dtls: session not loaded: %w", err)
+	}
+	v, ok := bytes.CutPrefix(b, of[:])
+	if !ok {
+		return nil, nil
+	}
+	return v, nil
+}
+
 // counters reads the counters without taking them.
 func (k kept) counters() (counters, error) {
 	b, err := k.store.Load(k.prefix + countersKey)
@@ -93,14 +109,18 @@ func (k kept) delete() error {
 		return nil
 	}
 	changes := map[string][]byte{}
-	for _, end := range sessionKeys() {
-		changes[k.prefix+end] = nil
-	}
-	err := k.store.Commit(changes)
-	if err != nil {
+	k.deleteIn(changes)
+	if err := k.store.Commit(changes); err != nil {
 		return fmt.Errorf("dtls: session not deleted: %w", err)
 	}
 	return nil
+}
+
+// deleteIn has a commit of these changes forget the session.
+func (k kept) deleteIn(changes map[string][]byte) {
+	for _, end := range sessionKeys() {
+		changes[k.prefix+end] = nil
+	}
 }
 
 // Durable tells whether the session is in a store, so that it may outlive the
@@ -114,7 +134,7 @@ func (c *Conn) Incarnation() uint32 { return c.numbers.incarnation }
 // Mark returns when nothing that was read so far can be accepted again, not even
 // after a crash: a server calls it before a request has an effect that must not
 // be had twice. Calls at the same time share a write. Without a store it does
-// nothing.
+// nothing; after the session's end it may fail with net.ErrClosed.
 func (c *Conn) Mark() error { return c.numbers.mark() }
 
 // State returns what SaveState stored last, nil when nothing.
@@ -122,12 +142,13 @@ func (c *Conn) State() ([]byte, error) {
 	if c.kept.store == nil {
 		return nil, nil
 	}
-	return c.kept.store.Load(c.kept.prefix + stateKey)
+	return c.kept.value(stateKey, c.numbers.tag)
 }
 
 // SaveState stores what the layer above wants to find in the session's next life;
-// it goes when the session does. It returns when the state is durable. Without a
-// store it does nothing, and after the session's end it fails with net.ErrClosed.
+// it goes when the session does. It returns when the state is durable, and does what
+// Mark does in the same write. Without a store it does nothing, and after the
+// session's end it fails with net.ErrClosed.
 func (c *Conn) SaveState(state []byte) error {
 	return c.save(stateKey, state)
 }
@@ -137,12 +158,7 @@ func (c *Conn) save(key string, value []byte) error {
 	if c.kept.store == nil {
 		return nil
 	}
-	return c.numbers.whileOpen(func() error {
-		if err := c.kept.store.Commit(map[string][]byte{c.kept.prefix + key: value}); err != nil {
-			return fmt.Errorf("dtls: state not stored: %w", err)
-		}
-		return nil
-	})
+	return c.numbers.save(map[string][]byte{c.kept.prefix + key: slices.Concat(c.numbers.tag[:], value)})
 }
 
 // storedAddr is the form of an address in a store. Only UDP addresses are kept.

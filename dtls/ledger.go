@@ -2,6 +2,7 @@ package dtls
 
 import (
 	"fmt"
+	"maps"
 	"net"
 	"sync"
 	"time"
@@ -109,25 +110,33 @@ func (l *ledger) counters(send uint64, received window) counters {
 // net.ErrClosed, or when no more numbers could be reserved.
 func (l *ledger) take() (uint64, error) {
 	for {
-		l.mu.Lock()
-		switch {
-		case l.closed:
-			l.mu.Unlock()
-			return 0, net.ErrClosed
-		case l.next >= maxRecords:
-			l.mu.Unlock()
-			return 0, ErrExhausted
-		case l.next < l.limit:
-			seq := l.next
-			l.next++
-			l.mu.Unlock()
+		if seq, ok := l.takeReserved(); ok {
 			return seq, nil
 		}
+		l.mu.Lock()
+		closed, exhausted := l.closed, l.next >= maxRecords
 		l.mu.Unlock()
+		switch {
+		case closed:
+			return 0, net.ErrClosed
+		case exhausted:
+			return 0, ErrExhausted
+		}
 		if err := l.commit(func() bool { return l.next >= l.limit }); err != nil {
 			return 0, err
 		}
 	}
+}
+
+// takeReserved is take for who must not wait for the store; false when it would.
+func (l *ledger) takeReserved() (seq uint64, ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed || l.next >= l.limit {
+		return 0, false
+	}
+	l.next++
+	return l.next - 1, true
 }
 
 // fresh tells whether a record with this number may be accepted.
@@ -157,18 +166,31 @@ func (l *ledger) mark() error {
 	return l.commit(func() bool { return l.marked < upTo })
 }
 
+// save makes values of the session durable, and in the same write what mark does.
+func (l *ledger) save(values map[string][]byte) error {
+	return l.write(values, func() bool { return true })
+}
+
 // commit writes the counters with a new reservation, unless another caller's
 // write has done what was needed. Needed is called with all locks held.
-func (l *ledger) commit(needed func() bool) error {
+func (l *ledger) commit(needed func() bool) error { return l.write(nil, needed) }
+
+// write is for save and commit. It fails with net.ErrClosed when what is needed is
+// left to the write that follows close.
+func (l *ledger) write(values map[string][]byte, needed func() bool) error {
 	if l.store == nil {
 		return nil
 	}
 	l.saving.acquire()
 	defer l.saving.release()
 	l.mu.Lock()
-	if l.closed || !needed() {
+	switch {
+	case !needed():
 		l.mu.Unlock()
 		return nil
+	case l.closed:
+		l.mu.Unlock()
+		return net.ErrClosed
 	}
 	// Half a stride is left at least: marks come more often than reservations.
 	limit := l.limit
@@ -177,7 +199,9 @@ func (l *ledger) commit(needed func() bool) error {
 	}
 	c := l.counters(limit, closedWindow(l.received.next))
 	l.mu.Unlock()
-	if err := l.store.Commit(map[string][]byte{l.key: c.marshal()}); err != nil {
+	changes := map[string][]byte{l.key: c.marshal()}
+	maps.Copy(changes, values)
+	if err := l.store.Commit(changes); err != nil {
 		return fmt.Errorf("dtls: session not stored: %w", err)
 	}
 	l.marked = c.received.next
@@ -196,17 +220,4 @@ func (l *ledger) close() counters {
 	defer l.mu.Unlock()
 	l.closed = true
 	return l.counters(l.next, l.received)
-}
-
-// whileOpen runs f while nobody closes the ledger or commits through it.
-func (l *ledger) whileOpen(f func() error) error {
-	l.saving.acquire()
-	defer l.saving.release()
-	l.mu.Lock()
-	closed := l.closed
-	l.mu.Unlock()
-	if closed {
-		return net.ErrClosed
-	}
-	return f()
 }

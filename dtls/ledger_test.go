@@ -170,7 +170,7 @@ func TestHistoriesBite(t *testing.T) {
 	forgetful := func(change func(*counters)) error {
 		r := rand.New(rand.NewPCG(1, 1))
 		for range 1000 {
-			var store MemoryStore
+			var store disk
 			l := newLedger(0, window{})
 			c := l.keep(&store, "k", nil)
 			change(&c)

@@ -28,11 +28,13 @@ type Listener struct {
 	resets    resetter
 	admission admission
 	byCID     map[cid]*association
-	stored    map[cid]struct{} // sessions that rest in the store
-	waking    int              // sessions on their way out of it
-	bySite    map[addrKey]*site
-	halfOpen  map[*association]struct{}
-	sessions  map[*association]struct{}
+	stored    map[cid]resting // sessions in the store
+	// perIdentity counts the sessions, those in the store included.
+	perIdentity map[string]int
+	waking      int // sessions on their way out of it
+	bySite      map[addrKey]*site
+	halfOpen    map[*association]struct{}
+	sessions    map[*association]struct{}
 
 	stats tally
 }
@@ -64,7 +66,11 @@ func Listen(pc net.PacketConn, cfg Config) (*Listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	resetKey, stored, err := openStore(cfg)
+	resetKey, err := cfg.resetKey()
+	if err != nil {
+		return nil, err
+	}
+	stored, err := openStore(cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -78,11 +84,16 @@ func Listen(pc net.PacketConn, cfg Config) (*Listener, error) {
 		ids:       newCIDAllocator(),
 		resets:    newResetter(resetKey),
 		admission: newAdmission(),
-		stored:    stored,
+		stored:    map[cid]resting{},
 		byCID:     map[cid]*association{},
 		bySite:    map[addrKey]*site{},
 		halfOpen:  map[*association]struct{}{},
 		sessions:  map[*association]struct{}{},
+
+		perIdentity: map[string]int{},
+	}
+	for c, r := range stored {
+		l.lay(c, r)
 	}
 	l.work.Go(l.read)
 	l.work.Go(l.reap)

@@ -63,7 +63,7 @@ func (a *association) lookUp(claimed []byte) ([]byte, error) {
 		a.unknownIdentity.Store(true)
 		return nil, ErrUnknownIdentity
 	}
-	a.claimed.Store(&identity)
+	a.claimed.Store(&claim{identity, keyCheck(key)})
 	if len(key) < MinKey {
 		a.unknownIdentity.Store(true)
 		return nil, &ShortKeyError{Identity: identity, Len: len(key)}

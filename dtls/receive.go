@@ -5,12 +5,28 @@ import (
 	"net"
 )
 
-// transmit sends a record of its own in a datagram, after what is given in clear.
-func (c *Conn) transmit(typ uint8, content []byte, clear ...byte) error {
+// transmit sends a record of its own in a datagram.
+func (c *Conn) transmit(typ uint8, content []byte) error {
+	if c.ended.Load() {
+		return net.ErrClosed
+	}
 	seq, err := c.numbers.take()
 	if err != nil {
 		return err
 	}
+	return c.send(seq, typ, content, nil)
+}
+
+// answer is transmit from within the goroutine that reads the socket, after what is
+// given in clear: what would have to wait for the store is not sent.
+func (c *Conn) answer(typ uint8, content []byte, clear ...byte) {
+	if seq, ok := c.numbers.takeReserved(); ok {
+		_ = c.send(seq, typ, content, clear)
+	}
+}
+
+// send sends a record under a number that was taken for it.
+func (c *Conn) send(seq uint64, typ uint8, content, clear []byte) error {
 	b := make([]byte, 0, len(clear)+len(content)+c.own.overhead())
 	b = c.own.seal(append(b, clear...), typ, seq, content)
 	if to, ok := c.path.send(len(b)); ok {
@@ -46,7 +62,7 @@ func (c *Conn) receive(b []byte, from net.Addr) {
 // record takes one record; false when it is not authentic or was here before. Of
 // epoch 0 there is nothing to come.
 func (c *Conn) record(r record, from net.Addr) bool {
-	if r.epoch != epoch {
+	if r.epoch != epoch || c.ended.Load() {
 		return false
 	}
 	if !c.numbers.fresh(r.seq) {
@@ -94,7 +110,7 @@ func (c *Conn) alert(content []byte) {
 	case len(content) != alertSize:
 		return
 	case content[1] == alertCloseNotify:
-		_ = c.transmit(typeAlert, []byte{alertWarning, alertCloseNotify}) // RFC 5246 §7.2.1
+		c.answer(typeAlert, []byte{alertWarning, alertCloseNotify}) // RFC 5246 §7.2.1
 	case content[0] != alertFatal:
 		return
 	}
@@ -134,7 +150,7 @@ func (c *Conn) repeatFlight() {
 	}
 	c.mu.Unlock()
 	if finished != nil {
-		_ = c.transmit(typeHandshake, finished, clear...)
+		c.answer(typeHandshake, finished, clear...)
 	}
 }
 

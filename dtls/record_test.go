@@ -63,8 +63,9 @@ func TestSieve(t *testing.T) {
 func TestCIDAllocator(t *testing.T) {
 	a := newCIDAllocator()
 	taken := map[cid]bool{}
+	var worn cidSet
 	for range cidValues {
-		c, ok := a.allocate(func(c cid) bool { return taken[c] })
+		c, ok := a.allocate(func(c cid) bool { return taken[c] }, worn.has)
 		require.True(t, ok)
 		require.False(t, taken[c], "unique")
 		require.Equal(t, shortCID, shortCIDLen(c.bytes()[0]))
@@ -73,10 +74,10 @@ func TestCIDAllocator(t *testing.T) {
 		require.Equal(t, c, back)
 		taken[c] = true
 	}
-	_, ok := a.allocate(func(c cid) bool { return taken[c] })
+	_, ok := a.allocate(func(c cid) bool { return taken[c] }, worn.has)
 	assert.False(t, ok, "all are taken")
 	delete(taken, 77)
-	c, ok := a.allocate(func(c cid) bool { return taken[c] })
+	c, ok := a.allocate(func(c cid) bool { return taken[c] }, worn.has)
 	assert.True(t, ok)
 	assert.Equal(t, cid(77), c)
 	assert.Negative(t, shortCIDLen(0x80), "kept for three bytes")
@@ -86,12 +87,12 @@ func TestCIDAllocator(t *testing.T) {
 func TestCIDRests(t *testing.T) {
 	a := newCIDAllocator()
 	free := func(cid) bool { return false }
-	first, _ := a.allocate(free)
+	first, _ := a.allocate(free, free)
 	for range cidValues - 1 {
-		c, _ := a.allocate(free)
+		c, _ := a.allocate(free, free)
 		require.NotEqual(t, first, c)
 	}
-	c, _ := a.allocate(free)
+	c, _ := a.allocate(free, free)
 	assert.Equal(t, first, c)
 }
 

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/binary"
+	"fmt"
 	"net"
 	"time"
 )
@@ -21,23 +22,44 @@ const resetSize = recordHeader + len(ResetToken{})
 // resetKeySize is the length of the key from which tokens are made.
 const resetKeySize = 32
 
-// Bounds of what strangers can have from resets.
-const (
-	resetsPerSecond = 20
-	// maxRevealed is how many Connection IDs may be unfit for new sessions since
-	// their tokens were sent in clear; beyond it no reset is sent.
-	maxRevealed = cidValues / 2
-)
+// resetsPerSecond bounds what strangers can have from resets.
+const resetsPerSecond = 20
 
 // resetter answers records of sessions that are not there any more.
 type resetter struct {
-	key      []byte // nil sends no resets
-	rate     bucket
-	revealed map[cid]struct{}
+	key  []byte // nil sends no resets
+	rate bucket
+	// revealed are the Connection IDs whose tokens were sent in clear. New sessions
+	// get others, or where none is left, no token: strangers can have that they learn
+	// of a loss as late as any peer of a server without resets, and no more.
+	revealed cidSet
 }
 
 func newResetter(key []byte) resetter {
-	return resetter{key: key, rate: bucket{perSecond: resetsPerSecond}, revealed: map[cid]struct{}{}}
+	return resetter{key: key, rate: bucket{perSecond: resetsPerSecond}}
+}
+
+// resetKey returns the key for reset tokens, nil for no resets.
+func (c Config) resetKey() ([]byte, error) {
+	if len(c.ResetKey) > 0 && len(c.ResetKey) != resetKeySize {
+		return nil, fmt.Errorf("dtls: a reset key has %d bytes, not %d", resetKeySize, len(c.ResetKey))
+	}
+	if c.ResetKey != nil || c.Store == nil {
+		return c.ResetKey, nil
+	}
+	key, err := c.Store.Load(resetKeyName)
+	if err != nil {
+		return nil, fmt.Errorf("dtls: store not read: %w", err)
+	}
+	if len(key) == resetKeySize {
+		return key, nil
+	}
+	key = make([]byte, resetKeySize)
+	rand.Read(key) // never fails
+	if err := c.Store.Commit(map[string][]byte{resetKeyName: key}); err != nil {
+		return nil, fmt.Errorf("dtls: store not written: %w", err)
+	}
+	return key, nil
 }
 
 // token is the same for a Connection ID however often the server forgets
@@ -54,10 +76,10 @@ func (r *resetter) token(c cid) (t ResetToken) {
 // larger than what came in, and rare. It looks like a record with a random
 // number.
 func (r *resetter) answer(c cid, n int, now time.Time) []byte {
-	if r.key == nil || n < resetSize || len(r.revealed) >= maxRevealed || !r.rate.take(now) {
+	if r.key == nil || n < resetSize || !r.rate.take(now) {
 		return nil
 	}
-	r.revealed[c] = struct{}{}
+	r.revealed.add(c)
 	b := []byte{typeApplicationData, versionMajor, versionMinor, 0, epoch, 0, 0}
 	var number [4]byte
 	rand.Read(number[:])
@@ -69,8 +91,8 @@ func (r *resetter) answer(c cid, n int, now time.Time) []byte {
 
 // ResetToken returns what the server has to tell the client, once and inside the
 // session, so that it can learn with one datagram when the server has lost the
-// session. ok is false on a client, without Connection ID, and when the server
-// has no key for it.
+// session. ok is false on a client, without Connection ID, when the server has no
+// key for it, and when strangers have seen the tokens of all Connection IDs.
 func (c *Conn) ResetToken() (t ResetToken, ok bool) {
 	p := c.resetToken.Load()
 	if !c.server || p == nil {

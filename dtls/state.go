@@ -1,6 +1,7 @@
 package dtls
 
 import (
+	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
@@ -12,6 +13,9 @@ import (
 type secrets struct {
 	suite    Suite
 	identity string
+	// keyCheck recognises the pre-shared key of the handshake; empty with
+	// certificates.
+	keyCheck []byte
 	// own protects what this side sends, peer what it receives.
 	own, peer keyBlock
 	// final repeats a server's last flight: a ChangeCipherSpec record and the
@@ -23,9 +27,9 @@ type secrets struct {
 // ID that its records carry.
 type keyBlock struct{ key, iv, cid []byte }
 
-// stateVersion begins each stored value. Another one is not read: the peer
-// shakes hands again.
-const stateVersion = 1
+// stateVersion begins the secrets and the counters in a store. Another one is not
+// read: the peer shakes hands again.
+const stateVersion = 2
 
 var errState = fmt.Errorf("%w: what is stored cannot be read", ErrNoSession)
 
@@ -45,8 +49,25 @@ func (s secrets) marshal() []byte {
 func (s *secrets) fields() []*[]byte {
 	return []*[]byte{
 		&s.own.key, &s.own.iv, &s.own.cid, &s.peer.key, &s.peer.iv, &s.peer.cid,
-		&s.changeCipherSpec, &s.finished,
+		&s.changeCipherSpec, &s.finished, &s.keyCheck,
 	}
+}
+
+// keyCheckSize is enough to tell one key from another by.
+const keyCheckSize = 8
+
+// keyCheck returns a value that tells nothing of a pre-shared key but whether
+// another one is the same.
+func keyCheck(psk []byte) []byte {
+	// Not as the key of the HMAC: that is the same when zeros are appended.
+	m := hmac.New(sha256.New, []byte("coapgw stored session"))
+	m.Write(psk)
+	return m.Sum(nil)[:keyCheckSize]
+}
+
+// madeWith tells whether the handshake was made with this pre-shared key.
+func (s secrets) madeWith(psk []byte) bool {
+	return s.suite.PSK() && hmac.Equal(keyCheck(psk), s.keyCheck)
 }
 
 func parseSecrets(b []byte) (secrets, error) {
