@@ -46,12 +46,17 @@ func (b *begunRequests) add(f endpoint.Fingerprint, now time.Time, lifetime time
 // recorded it; and of one that must not be done twice it is known that it was begun. It
 // returns the response to a request that must not be executed.
 func (s *serverSession) remember(r *endpoint.Request) *endpoint.Response {
+	once := r.Fingerprint != (endpoint.Fingerprint{})
+	if once && !r.Fresh && !s.carrier.Durable() && s.carrier.Incarnation() > 0 {
+		// Nothing shows that somebody has not kept it from an earlier life.
+		return r.Challenge()
+	}
 	if r.Code == endpoint.GET || r.Code == endpoint.FETCH || !s.carrier.Durable() {
 		// Whatever was not stored the peer learns as unknown, and tells again.
 		_ = s.memory.keep()
 		return nil
 	}
-	if r.Fingerprint != (endpoint.Fingerprint{}) && !s.firstTime(r.Fingerprint) {
+	if once && !s.firstTime(r.Fingerprint) {
 		return s.failure(&Error{
 			Status: http.StatusGatewayTimeout, ErrCode: "M_UNKNOWN",
 			Message: "the gateway was restarted while it handled this request, which may have been carried out",

@@ -79,6 +79,8 @@ func exchangeError(err error) error {
 		return &Error{Status: http.StatusRequestHeaderFieldsTooLarge, ErrCode: "M_TOO_LARGE", Message: "path, query, access token and headers do not fit a datagram of this link", Err: err}
 	case errors.Is(err, endpoint.ErrBusy):
 		return &Error{Status: http.StatusServiceUnavailable, ErrCode: "M_LIMIT_EXCEEDED", Message: "too many requests wait for the link", Err: err}
+	case errors.Is(err, endpoint.ErrChallenged):
+		return &Error{Status: http.StatusServiceUnavailable, ErrCode: "M_UNKNOWN", Message: "the gateway at the other end was restarted and wants this request again", Err: err}
 	case errors.Is(err, endpoint.ErrForgotten):
 		return &Error{Status: http.StatusGatewayTimeout, ErrCode: "M_UNKNOWN", Message: "the gateway at the other end lost this request, which may have been carried out", Err: err}
 	case errors.Is(err, endpoint.ErrTimeout), errors.Is(err, endpoint.ErrUnanswered), errors.Is(err, context.DeadlineExceeded),

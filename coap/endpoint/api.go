@@ -43,6 +43,9 @@ type Request struct {
 	// Fingerprint is that of the message which carried a POST or a PATCH, or the first
 	// block of its body; zero for other methods, which may be executed twice.
 	Fingerprint Fingerprint
+	// Fresh says that the request was made after a Challenge, so that it is no copy of an
+	// old one which somebody has kept. It is false as long as no request was challenged.
+	Fresh bool
 	// Observe says what the Observe option of the request asked (RFC 7641 §2).
 	Observe  ObserveAction
 	token    []byte

@@ -18,7 +18,15 @@ import (
 // under the same ctx; the exchange ends when it was read to its end or closed. A GET
 // whose body failed with ErrTimeout, made again on the same session within
 // MAX_TRANSMIT_WAIT, goes on where that stopped if the peer is one of this package.
+//
+// A request that the peer wants to see again with Echo (RFC 9175) is made again, if it
+// has no body or one that is an io.Seeker; else Do fails with ErrChallenged.
 func (c *Conn) Do(ctx context.Context, r *Request) (*Response, error) {
+	return answerChallenges(r, func(r *Request) (*Response, error) { return c.do(ctx, r) })
+}
+
+// do is Do but for Echo.
+func (c *Conn) do(ctx context.Context, r *Request) (*Response, error) {
 	opts := r.Options.withoutOwned()
 	key := c.resumable(r, opts)
 	if resp, err := c.resume(ctx, key); resp != nil || err != nil {

@@ -53,6 +53,7 @@ type Conn struct {
 	tag         uint32              // the last Request-Tag
 	serving     int                 // handlers running
 	quiet       chan struct{}       // closed when none runs, nil while nobody waits
+	echoes      *echoes             // nil until a request is challenged
 	pathCheck   chan struct{}       // see checkPath, nil while none is under way
 	attended    map[token]int       // requests being served, see attend
 	fetching    int                 // block requests being answered

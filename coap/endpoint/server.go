@@ -43,6 +43,7 @@ func (c *Conn) serve(in *incoming) {
 		Size:        int64(len(in.m.Payload)),
 		Conn:        c,
 		Confirmable: in.m.Type == Confirmable,
+		Fresh:       c.isFresh(in.m.Options),
 		token:       in.m.Token,
 	}
 	if r.Code == POST || r.Code == PATCH {
