@@ -1,5 +1,8 @@
 # make test   everything that CI runs: formatting, vet, staticcheck, all tests of
 #             all modules, and each fuzz target for FUZZTIME
+# make architectures
+#             the coder's tests on 32-bit arm and big-endian mips, under qemu-user
+# make model  the coder's model, anew from the recordings
 # make bench  benchmarks
 # make fuzz   each fuzz target for FUZZTIME, default 10s
 # make budgets
@@ -26,9 +29,9 @@ MODULES := $(filter-out ./tools ./conformance/dendrite,$(patsubst %/go.mod,%,$(s
 # mautrix finds its cryptography in Go, not in C, by this tag.
 TAGS := -tags goolm
 
-.PHONY: test check fmt vet staticcheck unit conformance nested fuzz bench budgets links plots soak clean
+.PHONY: test check fmt vet staticcheck unit architectures model conformance nested fuzz bench budgets links plots soak clean
 
-test: check unit conformance nested fuzz
+test: check unit architectures conformance nested fuzz
 
 check: fmt vet staticcheck
 
@@ -49,6 +52,16 @@ $(BUILD)/staticcheck: tools/go.mod tools/go.sum
 # under it by then.
 unit:
 	$(GO) test -race -timeout 10m $$($(GO) list ./... | grep -v /conformance/)
+
+# Both ends must code alike, whatever they run on: one is 32-bit and aligns, the
+# other is big-endian too.
+architectures:
+	@for a in arm mips; do echo "test ./cborcodec/coder on $$a"; \
+		GOARCH=$$a CGO_ENABLED=0 $(GO) test -exec qemu-$$a-static ./cborcodec/coder/... || exit 1; done
+
+model:
+	$(GO) run ./internal/trainv2
+	UPDATE_GOLDEN=1 $(GO) test -count 1 ./cborcodec/coder
 
 conformance:
 	$(GO) test -timeout 10m ./conformance/...

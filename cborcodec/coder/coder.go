@@ -1,0 +1,151 @@
+package coder
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/coapgw/coapgw/cborcodec/coder/internal/mixing"
+)
+
+// Coder codes and decodes payloads. It is safe for concurrent use and keeps nothing of
+// a payload for the next.
+type Coder struct {
+	model *Model
+	// free holds a worker, or nil for one that was never needed, for each call that
+	// may run.
+	free chan *worker
+}
+
+// New returns a Coder that runs at most workers calls at the same time; more wait.
+// Each takes scratch memory at its first use: 1.5 MB for Mixing, 1 MB to deflate, 50 kB
+// to inflate. No session needs any.
+func New(m *Model, workers int) *Coder {
+	c := &Coder{model: m, free: make(chan *worker, max(workers, 1))}
+	for range cap(c.free) {
+		c.free <- nil
+	}
+	return c
+}
+
+// Model returns the model that the Coder uses.
+func (c *Coder) Model() *Model { return c.model }
+
+func (c *Coder) acquire() *worker {
+	w := <-c.free
+	if w == nil {
+		w = &worker{model: c.model.mixing}
+	}
+	return w
+}
+
+func (c *Coder) release(w *worker) { c.free <- w }
+
+// AppendCoded appends the header byte and payload, coded by the method of policy that
+// makes it smallest.
+//
+// prelude is what the receiver knows when the payload arrives, such as which request
+// it answers: a few bytes that count as if they preceded it. The receiver must pass the
+// same.
+func (c *Coder) AppendCoded(dst, prelude, payload []byte, policy Policy) []byte {
+	w := c.acquire()
+	defer c.release(w)
+	begin := len(dst)
+	switch {
+	case len(payload) <= min(policy.Mixing, MaxMixing):
+		dst = w.mix(appendHeader(dst, Mixing, len(payload)), prelude, payload)
+	case len(payload) <= policy.Deflate:
+		dst = w.deflate(appendHeader(dst, Deflate, len(payload)), payload)
+	default:
+		return append(append(dst, byte(Raw)), payload...)
+	}
+	if len(dst)-begin <= len(payload) {
+		return dst
+	}
+	return append(append(dst[:begin], byte(Raw)), payload...)
+}
+
+func appendHeader(dst []byte, m Method, length int) []byte {
+	return binary.AppendUvarint(append(dst, byte(m)), uint64(length))
+}
+
+// AppendDecoded appends the payload that coded holds, of at most limit bytes. The upper
+// six bits of the first byte are ignored.
+//
+// Any input is safe: the result is bounded by limit, and by 1032 times the input too;
+// time is linear in both. Errors are those of this package; dst is then returned as it
+// was.
+func (c *Coder) AppendDecoded(dst, prelude, coded []byte, limit int) ([]byte, error) {
+	if len(coded) == 0 {
+		return dst, ErrTruncated
+	}
+	method, rest := Method(coded[0]&MethodMask), coded[1:]
+	if method == Raw {
+		if len(rest) > limit {
+			return dst, &LimitError{Length: uint64(len(rest)), Limit: limit}
+		}
+		return append(dst, rest...), nil
+	}
+	if method != Deflate && method != Mixing {
+		return dst, fmt.Errorf("%w %d", ErrMethod, method)
+	}
+	length, rest, err := readLength(rest)
+	if err != nil {
+		return dst, err
+	}
+	if method == Mixing {
+		limit = min(limit, MaxMixing)
+	}
+	if length > uint64(max(limit, 0)) {
+		return dst, &LimitError{Length: length, Limit: limit}
+	}
+	w := c.acquire()
+	defer c.release(w)
+	if method == Mixing {
+		return w.unmix(dst, prelude, rest, int(length))
+	}
+	return w.inflate(dst, rest, int(length))
+}
+
+// readLength reads the length in front of coded data: an unsigned LEB128 number in its
+// shortest form.
+func readLength(b []byte) (length uint64, rest []byte, err error) {
+	length, n := binary.Uvarint(b)
+	switch {
+	case n == 0:
+		return 0, nil, ErrTruncated
+	case n < 0 || n > 1 && b[n-1] == 0:
+		return 0, nil, ErrMalformed
+	}
+	return length, b[n:], nil
+}
+
+// worker is the scratch memory of one call. Its parts are made when they are needed.
+type worker struct {
+	model     *mixing.Model
+	predictor *mixing.Predictor
+	deflater  *deflater
+	inflater  *inflater
+}
+
+func (w *worker) mix(dst, prelude, payload []byte) []byte {
+	if w.predictor == nil {
+		w.predictor = mixing.NewPredictor(w.model)
+	}
+	return w.predictor.Encode(dst, prelude, payload)
+}
+
+func (w *worker) unmix(dst, prelude, coded []byte, length int) ([]byte, error) {
+	if w.predictor == nil {
+		w.predictor = mixing.NewPredictor(w.model)
+	}
+	out, err := w.predictor.Decode(slices.Grow(dst, length), prelude, coded, length)
+	switch {
+	case errors.Is(err, mixing.ErrTruncated):
+		return dst, ErrTruncated
+	case err != nil:
+		return dst, ErrTrailing
+	}
+	return out, nil
+}

@@ -1,0 +1,86 @@
+package coder_test
+
+import (
+	"encoding/hex"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/coapgw/coapgw/cborcodec/coder"
+)
+
+const vectorsFile = "testdata/vectors.tsv"
+
+// goldenPayloads are coded in testdata/vectors.tsv: prelude, payload.
+func goldenPayloads() [][2]string {
+	noise := make([]byte, 100)
+	x := uint32(7)
+	for i := range noise {
+		x = x*1664525 + 1013904223
+		noise[i] = byte(x >> 24)
+	}
+	return [][2]string{
+		{"", event},
+		{"\x01", event},
+		{"", "\xa1\x03\x78\x2c$dxHIbbnn0ErgLkOpBZBkXQFcSA9jLbYZtIlv5Jr3HsE"},
+		{"\x45", "\x82\x18\x2a\xfb\x40\x09\x21\xfb\x54\x44\x2d\x18"},
+		{"", "Boat is fine, wind dropped to 3. Nächste Meldung 18:00."},
+		{"", string(noise)},
+		{"", strings.Repeat("\xa1\x61a\x9f\x01\x02\x20\xff", 40)},
+		{"", strings.Repeat("\x81", 40) + "\xff\xff\x1f"},
+		{"", strings.Repeat(event, 60)},
+	}
+}
+
+// Each architecture must code alike: this runs on several (make architectures). The
+// deflate encoder may choose otherwise, so that its rows are decoded only.
+func TestVectors(t *testing.T) {
+	c := newCoder(t)
+	if os.Getenv("UPDATE_GOLDEN") != "" {
+		require.NoError(t, os.WriteFile(vectorsFile, []byte(vectors(c)), 0o644))
+	}
+	b, err := os.ReadFile(vectorsFile)
+	require.NoError(t, err)
+	lines := strings.Split(strings.TrimSpace(string(b)), "\n")
+	require.Equal(t, "model\t"+c.Model().ID().String(), lines[0])
+	rows := lines[2:]
+	require.Len(t, rows, len(goldenPayloads())*len(policies))
+	for i, line := range rows {
+		fields := strings.Split(line, "\t")
+		require.Len(t, fields, 4)
+		prelude, payload, coded := unhex(t, fields[1]), unhex(t, fields[2]), unhex(t, fields[3])
+		got, err := c.AppendDecoded(nil, prelude, coded, len(payload))
+		require.NoError(t, err, i)
+		assert.Equal(t, payload, got, i)
+		if fields[0] != coder.Deflate.String() {
+			for method, policy := range policies {
+				if method.String() == fields[0] {
+					assert.Equal(t, coded, c.AppendCoded(nil, prelude, payload, policy), i)
+				}
+			}
+		}
+	}
+}
+
+func vectors(c *coder.Coder) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "model\t%s\nmethod\tprelude\tpayload\tcoded\n", c.Model().ID())
+	for _, g := range goldenPayloads() {
+		for method := range coder.Method(len(policies)) {
+			coded := c.AppendCoded(nil, []byte(g[0]), []byte(g[1]), policies[method])
+			fmt.Fprintf(&b, "%s\t%x\t%x\t%x\n", method, g[0], g[1], coded)
+		}
+	}
+	return b.String()
+}
+
+func unhex(t *testing.T, s string) []byte {
+	t.Helper()
+	b, err := hex.DecodeString(s)
+	require.NoError(t, err)
+	return b
+}

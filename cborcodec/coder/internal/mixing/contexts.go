@@ -1,0 +1,65 @@
+package mixing
+
+// Contexts is how many contexts each bit is seen in.
+const Contexts = 13
+
+// contexts computes, at each byte, what the contexts of the next byte are.
+type contexts struct {
+	structure structure
+	// recent are the last eight bytes, the newest lowest.
+	recent uint64
+	// word is the run of letters that the message ends with, before is the one
+	// before that.
+	word, before uint32
+	// hashes are the contexts, one each.
+	hashes [Contexts]uint32
+}
+
+// reset begins a message after the bytes of prelude, which both sides know.
+func (c *contexts) reset(prelude []byte) {
+	*c = contexts{}
+	c.structure.reset()
+	for _, b := range prelude {
+		c.recent = c.recent<<8 | uint64(b)
+		c.structure.levels[0].path = hash(c.structure.levels[0].path, uint32(b))
+	}
+	c.structure.begin()
+	c.compute(0)
+}
+
+// add takes the next byte; expected is what the match model foretells after it, 0 if
+// nothing.
+func (c *contexts) add(b byte) {
+	c.recent = c.recent<<8 | uint64(b)
+	c.structure.add(b)
+	if isLetter(b) {
+		c.word = hash(c.word, uint32(b))
+	} else if c.word != 0 {
+		c.before, c.word = c.word, 0
+	}
+}
+
+// compute fills in hashes. expected is what the match model foretells: the byte and
+// how sure it is.
+func (c *contexts) compute(expected uint32) {
+	s := &c.structure
+	low, high := uint32(c.recent), uint32(c.recent>>32)
+	kind := uint32(s.kind)
+	c.hashes = [Contexts]uint32{
+		hash(low&0xff, kind<<8|1),
+		hash(low&0xffff, 2),
+		hash(low&0xffffff, 3),
+		hash(low, 4),
+		hash(low, high&0xff<<8|5),
+		hash(s.path, s.item+6),
+		hash(s.field, (low&0xff)<<16|min(s.at, 255)<<8|7),
+		hash(c.word, (low&0xff)<<8|8),
+		hash(s.item, 9),
+		hash(hash(s.path, s.previous), s.item+10),
+		hash(c.word, c.before+11),
+		hash(kind, 12),
+		hash(expected, 13),
+	}
+}
+
+func isLetter(b byte) bool { return b|0x20-'a' < 26 || b >= 0x80 }

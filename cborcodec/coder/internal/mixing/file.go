@@ -1,0 +1,155 @@
+package mixing
+
+import (
+	"encoding/binary"
+	"errors"
+)
+
+// Version is the number of the algorithm. Whoever changes a constant, a rule or a
+// table of this package that alters a code gives it the next number.
+const Version = 1
+
+// ErrModel says that bytes are no model of this Version.
+var ErrModel = errors.New("mixing: not a model")
+
+// weightShift is what a model leaves out of a weight: it is stored in units of 1/4096.
+const weightShift = 4
+
+// maxDictionary is the longest dictionary: what deflate can look back to.
+const maxDictionary = 32 << 10
+
+// Append appends the form of the model that ParseModel reads: the version, the
+// dictionary behind its length, the logits, the mixers, the slots.
+func (m *Model) Append(dst []byte) []byte {
+	dst = append(dst, Version)
+	dst = binary.AppendUvarint(dst, uint64(len(m.Dictionary)))
+	dst = append(dst, m.Dictionary...)
+	m.fields(func(v *int16) { dst = binary.BigEndian.AppendUint16(dst, uint16(*v)) })
+	m.Mixers.each(func(w *int32) { dst = binary.BigEndian.AppendUint16(dst, uint16(*w>>weightShift)) })
+	return m.appendSlots(dst)
+}
+
+// appendSlots appends the slots: which are in use, a bit each, then the check bytes of
+// those, then their histories. A history is left out where the histories above it tell
+// that it is empty.
+func (m *Model) appendSlots(dst []byte) []byte {
+	var used []uint32
+	bitmap := make([]byte, Slots/8)
+	for i := range uint32(Slots) {
+		if m.Slots[i*slotSize] != 0 {
+			used = append(used, i*slotSize)
+			bitmap[i/8] |= 1 << (i % 8)
+		}
+	}
+	dst = append(dst, bitmap...)
+	for _, at := range used {
+		dst = append(dst, m.Slots[at])
+	}
+	for _, at := range used {
+		for node := uint32(1); node < slotSize; node++ {
+			if m.reached(m.Slots[at:at+slotSize], node) {
+				dst = append(dst, m.Slots[at+node])
+			}
+		}
+	}
+	return dst
+}
+
+// reached says whether a bit has led from the history above a node to it.
+func (m *Model) reached(slot []byte, node uint32) bool {
+	return node == 1 || m.histories.counts[slot[node>>1]][node&1] > 0
+}
+
+// fields calls f for all logits.
+func (m *Model) fields(f func(*int16)) {
+	for i := range m.Logits {
+		for j := range m.Logits[i] {
+			f(&m.Logits[i][j])
+		}
+	}
+	for i := range m.MatchLogits {
+		f(&m.MatchLogits[i])
+	}
+}
+
+// each calls f for all weights.
+func (m *Mixers) each(f func(*int32)) {
+	for i := range m.First {
+		for j := range m.First[i] {
+			f(&m.First[i][j])
+		}
+	}
+	for i := range m.Final {
+		for j := range m.Final[i] {
+			f(&m.Final[i][j])
+		}
+	}
+}
+
+// ParseModel reads what Append wrote. It fails with ErrModel.
+func ParseModel(b []byte) (*Model, error) {
+	r := modelReader{rest: b}
+	if r.byte() != Version {
+		return nil, ErrModel
+	}
+	n, size := binary.Uvarint(r.rest)
+	if size <= 0 || n > maxDictionary {
+		return nil, ErrModel
+	}
+	r.next(size)
+	m := NewModel(r.next(int(n)))
+	m.fields(func(v *int16) { *v = max(-MaxLogit, min(r.int16(), MaxLogit)) })
+	m.Mixers.each(func(w *int32) { *w = int32(r.int16()) << weightShift })
+	m.readSlots(&r)
+	if r.failed || len(r.rest) != 0 {
+		return nil, ErrModel
+	}
+	return m, nil
+}
+
+func (m *Model) readSlots(r *modelReader) {
+	var used []uint32
+	for i, bits := range r.next(Slots / 8) {
+		for j := range 8 {
+			if bits>>j&1 == 1 {
+				used = append(used, uint32(i*8+j)*slotSize)
+			}
+		}
+	}
+	for _, at := range used {
+		m.Slots[at] = r.byte()
+	}
+	for _, at := range used {
+		slot := m.Slots[at : at+slotSize]
+		for node := uint32(1); node < slotSize; node++ {
+			if !m.reached(slot, node) {
+				continue
+			}
+			slot[node] = r.byte()
+			if int(slot[node]) >= len(m.histories.counts) {
+				r.failed = true
+				return
+			}
+		}
+	}
+}
+
+// modelReader reads a model; after a failure it gives zeros.
+type modelReader struct {
+	rest   []byte
+	failed bool
+}
+
+func (r *modelReader) next(n int) []byte {
+	if n > len(r.rest) {
+		r.failed = true
+		return make([]byte, n)
+	}
+	b := r.rest[:n:n]
+	r.rest = r.rest[n:]
+	return b
+}
+
+func (r *modelReader) byte() byte { return r.next(1)[0] }
+
+func (r *modelReader) int16() int16 { return int16(binary.BigEndian.Uint16(r.next(2))) }

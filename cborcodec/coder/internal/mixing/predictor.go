@@ -1,0 +1,171 @@
+package mixing
+
+// Rates are how fast mixers learn within a message.
+type Rates struct {
+	First, Final int32
+}
+
+// Predictor foretells the bits of one message after the other. It is scratch memory:
+// it holds nothing of a message once the next has begun.
+type Predictor struct {
+	model *Model
+	rates Rates
+
+	slots   []byte
+	touched []uint32
+	mixers  Mixers
+
+	contexts contexts
+	match    matcher
+	message  []byte
+
+	// partial is 1 followed by the known bits of the byte, half the same of the
+	// half byte.
+	partial, half uint32
+	at            [Contexts]uint32
+	known         int
+	inputs        [inputs]int32
+	selected      [sets]int
+	logits        [sets]int32
+	mixed         int32
+	matching      bool
+	prob          int32
+}
+
+// NewPredictor returns a Predictor of m.
+func NewPredictor(m *Model) *Predictor {
+	p := &Predictor{
+		model: m, rates: Rates{First: 6, Final: 2},
+		slots: make([]byte, len(m.Slots)), touched: make([]uint32, 0, maxTouched),
+	}
+	copy(p.slots, m.Slots)
+	return p
+}
+
+// maxTouched is how many slots are restored one by one; beyond it all are.
+const maxTouched = 1 << 13
+
+// Reset forgets the message and begins one after prelude.
+func (p *Predictor) Reset(prelude []byte) {
+	if len(p.touched) == maxTouched {
+		copy(p.slots, p.model.Slots)
+	} else {
+		for _, at := range p.touched {
+			copy(p.slots[at:at+slotSize], p.model.Slots[at:at+slotSize])
+		}
+	}
+	p.touched = p.touched[:0]
+	p.mixers = p.model.Mixers
+	p.message = p.message[:0]
+	p.match.reset()
+	p.contexts.reset(prelude)
+	p.beginByte()
+}
+
+func (p *Predictor) beginByte() {
+	p.partial = 1
+	p.contexts.compute(p.match.expected | uint32(p.match.level())<<8)
+	p.beginHalf()
+	p.predict()
+}
+
+// beginHalf looks up the slots of all contexts.
+func (p *Predictor) beginHalf() {
+	p.half = 1
+	p.known = 0
+	for i, h := range p.contexts.hashes {
+		at, fresh := p.model.histories.find(p.slots, nibbleHash(h, p.partial))
+		p.at[i] = at
+		if !fresh && i < 7 {
+			p.known++
+		}
+		if len(p.touched) < maxTouched {
+			p.touched = append(p.touched, at)
+		}
+	}
+}
+
+// predict computes prob.
+func (p *Predictor) predict() {
+	for i, at := range p.at {
+		p.inputs[i] = int32(p.model.Logits[i][p.slots[at+p.half]])
+	}
+	p.inputs[inputMatch] = 0
+	level := 0
+	p.matching = p.match.length > 0 && (p.match.expected|0x100)>>p.bitsLeft() == p.partial
+	if p.matching {
+		level = p.match.level()
+		x := int32(p.model.MatchLogits[level])
+		if p.match.expected>>(p.bitsLeft()-1)&1 == 0 {
+			x = -x
+		}
+		p.inputs[inputMatch] = x
+	}
+	p.inputs[inputBias] = biasLogit
+
+	s := &p.contexts.structure
+	p.selected = [sets]int{
+		int(s.kind)*8 + 8 - int(p.bitsLeft()),
+		structureSelections + level*8 + p.known,
+		structureSelections + matchSelections + int(s.field>>26),
+	}
+	var sum int64
+	final := &p.mixers.Final[s.kind]
+	for i, sel := range p.selected {
+		p.logits[i] = p.mixers.First[sel].dot(&p.inputs)
+		sum += int64(p.logits[i]) * int64(final[i])
+	}
+	p.mixed = clampLogit(sum >> 16)
+	p.prob = p.model.logistic.prob(p.mixed)
+}
+
+// bitsLeft is how many bits of the byte are unknown.
+func (p *Predictor) bitsLeft() uint32 {
+	n := uint32(8)
+	for x := p.partial; x > 1; x >>= 1 {
+		n--
+	}
+	return n
+}
+
+// Prob is the probability that the next bit is 1, in 1..65535 of 65536.
+func (p *Predictor) Prob() uint32 { return uint32(p.prob) }
+
+// Update takes the next bit.
+func (p *Predictor) Update(bit int) {
+	p.learn(bit)
+	p.partial = p.partial<<1 | uint32(bit)
+	p.half = p.half<<1 | uint32(bit)
+	switch {
+	case p.partial >= 0x100:
+		p.endByte(byte(p.partial))
+	case p.half >= 16:
+		p.beginHalf()
+		p.predict()
+	default:
+		p.predict()
+	}
+}
+
+func (p *Predictor) learn(bit int) {
+	next := &p.model.histories.next
+	for _, at := range p.at {
+		h := &p.slots[at+p.half]
+		*h = next[*h][bit]
+	}
+	target := int32(bit) << probBits
+	final := &p.mixers.Final[p.contexts.structure.kind]
+	err := (target - p.prob) * p.rates.Final
+	for i, sel := range p.selected {
+		final[i] += (p.logits[i]*err + 1<<13) >> 14
+		e := (target - p.model.logistic.prob(p.logits[i])) * p.rates.First
+		p.mixers.First[sel].learn(&p.inputs, e)
+	}
+}
+
+func (p *Predictor) endByte(b byte) {
+	p.message = append(p.message, b)
+	p.contexts.add(b)
+	p.match.add(p.model.Dictionary, p.model.dictionaryIndex, p.message, uint32(p.contexts.recent))
+	p.beginByte()
+}

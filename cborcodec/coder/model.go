@@ -1,0 +1,87 @@
+package coder
+
+import (
+	"bytes"
+	"crypto/sha256"
+	_ "embed"
+	"encoding/hex"
+	"fmt"
+	"io"
+
+	"github.com/klauspost/compress/flate"
+
+	"github.com/coapgw/coapgw/cborcodec/coder/internal/mixing"
+)
+
+// shipped is the model in the binary. `go run ./internal/trainv2` makes it.
+//
+//go:embed shipped.model
+var shipped []byte
+
+// maxModel bounds an unpacked model, in bytes.
+const maxModel = 4 << 20
+
+// Model is what both ends know before the first payload: a dictionary, and what
+// follows what. It is immutable and safe for concurrent use.
+type Model struct {
+	mixing *mixing.Model
+	id     ID
+}
+
+// ID identifies a model together with the algorithm: equal IDs code alike.
+type ID [sha256.Size]byte
+
+// String is the ID in hexadecimal.
+func (id ID) String() string { return hex.EncodeToString(id[:]) }
+
+// Shipped unpacks the model in the binary. It takes some milliseconds and 1 MB: do it
+// once. An error means that the binary is damaged.
+func Shipped() (*Model, error) { return Load(shipped) }
+
+// Load unpacks a model as package train packs it. It fails with ErrModel.
+func Load(packed []byte) (*Model, error) {
+	in := flate.NewReader(bytes.NewReader(packed))
+	plain, err := io.ReadAll(io.LimitReader(in, maxModel))
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrModel, err)
+	}
+	m, err := mixing.ParseModel(plain)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrModel, err)
+	}
+	return &Model{mixing: m, id: identify(m, plain)}, nil
+}
+
+// ID is the hash of the algorithm's version, the dictionary, the tables, and what
+// golden payloads become: two builds that would code differently differ in it, even
+// when that is a compiler's fault.
+func (m *Model) ID() ID { return m.id }
+
+func identify(m *mixing.Model, plain []byte) ID {
+	h := sha256.New()
+	h.Write(plain) // the version is its first byte
+	p := mixing.NewPredictor(m)
+	for i, g := range golden(m.Dictionary) {
+		code := p.Encode(nil, []byte{byte(i)}, g)
+		fmt.Fprintf(h, "%d %d:", len(g), len(code))
+		h.Write(code)
+	}
+	return ID(h.Sum(nil))
+}
+
+// golden are the payloads whose codes are part of the ID: CBOR, text, a piece of the
+// dictionary, and bytes that nothing foretells.
+func golden(dictionary []byte) [][]byte {
+	noise := make([]byte, 64)
+	x := uint32(1)
+	for i := range noise {
+		x = x*1664525 + 1013904223
+		noise[i] = byte(x >> 24)
+	}
+	return [][]byte{
+		[]byte("\xa2\x02\x6em.room.message\x06\xa2\x18\x1b\x6bHello World\x18\x1c\x66m.text"),
+		[]byte("Wind NE 4, sea state 3. Ankunft morgen früh, gegen 06:30 UTC."),
+		dictionary[:min(len(dictionary), 256)],
+		noise,
+	}
+}

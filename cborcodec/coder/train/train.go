@@ -1,0 +1,94 @@
+// Package train makes the model of package coder out of recorded messages.
+package train
+
+import (
+	"bytes"
+	"compress/flate"
+
+	"github.com/coapgw/coapgw/cborcodec/coder/internal/mixing"
+)
+
+// Message is a message to learn from.
+type Message struct {
+	// Group names what messages have in common: a server, its users, its texts.
+	// Only what occurs in two groups at least is learned.
+	Group int
+	// Prelude is what both sides know before the message.
+	Prelude []byte
+	// Payload is the message.
+	Payload []byte
+}
+
+// Train makes a model of messages, packed as coder.Load takes it. It is a pure function:
+// the same messages in the same order make the same model.
+func Train(messages []Message) ([]byte, error) {
+	dictionary := Dictionary(messages, DictionarySize)
+	m := fit(clip(messages), dictionary)
+	return pack(m.Append(nil))
+}
+
+// fit makes the tables. How far a known context can be trusted is learned from messages
+// that the context was not learned from: those of groups with an even number teach what
+// to make of the contexts of those with an odd one, and the other way round.
+func fit(messages []Message, dictionary []byte) *mixing.Model {
+	var halves [2][]Message
+	for _, m := range messages {
+		halves[m.Group&1] = append(halves[m.Group&1], m)
+	}
+	var primed [2]*mixing.Model
+	for i := range primed {
+		primed[i] = mixing.NewModel(dictionary)
+		prime(primed[i], halves[1-i])
+	}
+	m := mixing.NewModel(dictionary)
+	var o mixing.Observer
+	for i, p := range primed {
+		predictor := mixing.NewPredictor(p)
+		for _, message := range halves[i] {
+			predictor.Observe(message.Prelude, message.Payload, &o)
+		}
+	}
+	m.Fit(&o)
+	for _, rates := range []mixing.Rates{{First: 10, Final: 4}, {First: 5, Final: 2}, {First: 2, Final: 1}} {
+		for i, p := range primed {
+			p.Share(m)
+			predictor := mixing.NewPredictor(p)
+			for _, message := range halves[i] {
+				predictor.Learn(message.Prelude, message.Payload, rates)
+			}
+			m.Share(p)
+		}
+	}
+	prime(m, messages)
+	return m
+}
+
+// pack compresses a model.
+func pack(model []byte) ([]byte, error) {
+	var b bytes.Buffer
+	w, err := flate.NewWriter(&b, flate.BestCompression)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := w.Write(model); err != nil {
+		return nil, err
+	}
+	if err := w.Close(); err != nil {
+		return nil, err
+	}
+	return b.Bytes(), nil
+}
+
+// maxLearned is how much of a long message is learned, in bytes: short ones matter.
+const maxLearned = 4 << 10
+
+func clip(messages []Message) []Message {
+	var clipped []Message
+	for _, m := range messages {
+		m.Payload = m.Payload[:min(len(m.Payload), maxLearned)]
+		if len(m.Payload) > 0 {
+			clipped = append(clipped, m)
+		}
+	}
+	return clipped
+}

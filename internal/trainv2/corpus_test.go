@@ -1,0 +1,76 @@
+package main
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/coapgw/coapgw/cborcodec/coder"
+)
+
+const recordings = "../../testdata/corpus/sessions"
+
+func TestHeldOutIsNotTrainedOn(t *testing.T) {
+	training, held, err := split(recordings)
+	require.NoError(t, err)
+	require.Len(t, held, len(heldOut), "all that is listed must be there")
+	require.NotEmpty(t, training)
+	for _, f := range training {
+		assert.NotContains(t, heldOut, strings.TrimSuffix(filepath.Base(f), ".jsonl"))
+	}
+}
+
+// Names of the recorded server must not reach a model.
+func TestVariedAway(t *testing.T) {
+	training, _, err := split(recordings)
+	require.NoError(t, err)
+	learned, err := trainingMessages(training[:1])
+	require.NoError(t, err)
+	require.NotEmpty(t, learned)
+	groups := map[int]bool{}
+	for _, m := range learned {
+		groups[m.Group] = true
+		assert.NotContains(t, string(m.Payload), recordedServer)
+	}
+	assert.Len(t, groups, parts)
+}
+
+func TestVariation(t *testing.T) {
+	const line = `"@ingrid:chat.nordlicht-verein.org" "$2TykKj3o8RzaQdO9zuJE8zzms1VJMtIwaSEGB-5ZfSA" 1795328234996 "/_matrix/client/v3/sync"`
+	a, b := variation{"a"}, variation{"b"}
+	assert.Equal(t, a.apply(line), a.apply(line))
+	assert.NotEqual(t, a.apply(line), b.apply(line))
+	for _, word := range []string{"ingrid", recordedServer, "2TykKj3o8R", "1795328234996"} {
+		assert.NotContains(t, a.apply(line), word)
+	}
+	assert.Contains(t, a.apply(line), `"/_matrix/client/v3/sync"`)
+}
+
+// The model in the binary is about as good as docs/wire-v2-coder.md says.
+func TestMeasure(t *testing.T) {
+	model, err := coder.Shipped()
+	require.NoError(t, err)
+	_, held, err := split(recordings)
+	require.NoError(t, err)
+	every, err := messages(held)
+	require.NoError(t, err)
+	var all []message
+	for i := 0; i < len(every); i += 19 { // a sample, since the race detector is slow
+		if len(every[i].payload) < 1000 {
+			all = append(all, every[i])
+		}
+	}
+	rows := measureTable(coder.New(model, 1), all)
+	total := rows[len(rows)-1]
+	assert.Equal(t, len(all), total.n)
+	assert.LessOrEqual(t, total.best, min(total.raw, total.deflate, total.mixing))
+	for i, most := range []float64{0.80, 0.45, 0.45} {
+		assert.Less(t, float64(rows[i].best), most*float64(rows[i].v1), "payloads below %d B", sizeClasses[i])
+	}
+	var b strings.Builder
+	require.NoError(t, printTable(&b, rows))
+	assert.Len(t, strings.Split(strings.TrimSpace(b.String()), "\n"), len(rows)+1)
+}
