@@ -48,6 +48,21 @@ func TestSleep(t *testing.T) {
 	}
 }
 
+// TestStoredRoute: a client that was started again goes on by the address where it found
+// its server, though its names have another one first.
+func TestStoredRoute(t *testing.T) {
+	inWorld(t, linkemu.Config{}, func(w *world) {
+		w.detour = true
+		w.must("GET", "alice")
+		shaken := w.numbers.handshakes()
+		for _, ends := range []string{"client", "both"} {
+			w.restart(ends, true)
+			assert.Equal(w.t, 100*time.Millisecond, w.must("POST", "alice").took)
+		}
+		assert.Equal(w.t, shaken, w.numbers.handshakes())
+	})
+}
+
 // TestManyAddresses moves a client 10,000 times. Nothing of its earlier addresses stays.
 func TestManyAddresses(t *testing.T) {
 	const moves = 10_000

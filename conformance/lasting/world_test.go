@@ -55,6 +55,8 @@ type world struct {
 	slow time.Duration
 	// serverSlow is that of the server's disk.
 	serverSlow time.Duration
+	// detour has the client find an address first at which nobody is.
+	detour bool
 	// fixed has each life of the client use the same port.
 	fixed bool
 	calls int
@@ -133,7 +135,7 @@ func (w *world) newClient(store *session.Memory) *client {
 		Security: &dtls.Config{Identity: psk.Identity, Key: psk.Key, Store: disk{store, c.life, w.slow}, SessionName: "home"},
 		Profile:  w.profile,
 		Routes: func(context.Context) ([]gateway.Route, error) {
-			return []gateway.Route{{Peer: linkemu.FarAddr(), Open: func() (net.PacketConn, error) {
+			open := func() (net.PacketConn, error) {
 				w.mu.Lock()
 				defer w.mu.Unlock()
 				if c.dials++; !w.fixed {
@@ -141,7 +143,12 @@ func (w *world) newClient(store *session.Memory) *client {
 				}
 				c.socket = w.link.Dial(ship(w.port))
 				return socket{c.socket, c.life, w}, nil
-			}}}, nil
+			}
+			routes := []gateway.Route{{Peer: linkemu.FarAddr(), Open: open}}
+			if w.detour {
+				routes = append([]gateway.Route{{Peer: ship(1), Open: open}}, routes...)
+			}
+			return routes, nil
 		},
 	}
 	c.Transport = &coap.Transport{Dial: dialer.Dial, Profile: w.profile}

@@ -54,9 +54,10 @@ func (d *Dialer) Dial(ctx context.Context) (net.Conn, error) {
 		return nil, err
 	}
 	err = errors.New("the server has no address")
-	for _, r := range routes {
+	for _, r := range d.sorted(routes) {
 		var conn net.Conn
 		if conn, err = d.dial(ctx, r); err == nil {
+			d.took(r, routes)
 			return conn, nil
 		}
 		var h *dtls.HandshakeError
