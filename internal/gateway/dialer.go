@@ -81,6 +81,9 @@ func (d *Dialer) dial(ctx context.Context, r Route) (net.Conn, error) {
 	}
 	cfg := *d.Security
 	cfg.Profile, cfg.Log = d.Profile, d.Log
+	if cfg.Identity == "" {
+		cfg.Profile.FlightInterval = max(cfg.Profile.FlightInterval, certificateFlights(d.Profile))
+	}
 	release, kept := d.claim(cfg.Store != nil)
 	if !kept {
 		cfg.Store = nil

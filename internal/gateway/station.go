@@ -86,6 +86,10 @@ func (s *Station) listen(pc net.PacketConn) (net.Listener, error) {
 	}
 	cfg := *s.Security
 	cfg.Profile, cfg.Slowest, cfg.MaxSessions, cfg.Log = s.Profile, s.Slowest, s.MaxSessions, s.Log
+	cfg.Profile.MTU = handshakeMTU(s.Profile)
+	if len(cfg.Certificates) > 0 {
+		cfg.Slowest.FlightInterval = max(cfg.Slowest.FlightInterval, slowestCertificate(s.Slowest))
+	}
 	cfg.CheckPaths = true // coap.Server checks them
 	return dtls.Listen(pc, cfg)
 }
