@@ -21,7 +21,9 @@ type begunRequests []begunRequest
 
 type begunRequest struct {
 	fingerprint endpoint.Fingerprint
-	at          time.Time
+	// at is when it was begun, or restored: the clock may have been set in between, so
+	// that nobody knows how long ago it was.
+	at time.Time
 	// earlier: it was begun in an earlier life of the server.
 	earlier bool
 }
@@ -62,11 +64,9 @@ func (s *serverSession) remember(r *endpoint.Request) *endpoint.Response {
 			Message: "the gateway was restarted while it handled this request, which may have been carried out",
 		}, audience{gateway: true})
 	}
-	marked := make(chan error, 1)
-	go func() { marked <- s.carrier.Mark() }() // both share one write
 	err := s.memory.keep()
-	if failed := <-marked; err == nil {
-		err = failed
+	if err == nil {
+		err = s.carrier.Mark() // which has nothing to write where keep has just written
 	}
 	if err != nil {
 		return s.failure(&Error{

@@ -17,7 +17,7 @@ import (
 func FuzzState(f *testing.F) {
 	f.Add([]byte{})
 	f.Add([]byte("\x01\x0f\x01\x00\x02\x01\x03abc"))
-	f.Add([]byte("\x01\x07\x01\x0d\x00\x01\x01\x05token\x80\x80\x80\x80\x0112345678"))
+	f.Add([]byte("\x02\x07\x01\x0d\x00\x01\x01\x05token12345678"))
 	f.Fuzz(func(t *testing.T, kept []byte) {
 		near, far := net.Pipe()
 		defer far.Close()
@@ -42,7 +42,10 @@ func FuzzState(f *testing.F) {
 			again := newServerSession(run, Peer{}, near)
 			require.NoError(t, again.decodeState(server.encodeState()))
 			assert.Equal(t, len(server.slots.byName), len(again.slots.byName))
-			assert.Equal(t, server.begun, again.begun)
+			require.Equal(t, len(server.begun), len(again.begun))
+			for i, r := range server.begun {
+				assert.Equal(t, r.fingerprint, again.begun[i].fingerprint)
+			}
 			assert.Equal(t, server.link.Load().wire, again.link.Load().wire)
 		} else {
 			assert.Empty(t, server.slots)

@@ -12,8 +12,8 @@ import (
 // what the server knows of it, the slots, and which requests were begun.
 //
 //	version, flags, link, sticky token,
-//	number of slots, slots: number, token; requests begun: seconds, fingerprint
-const serverStateVersion = 1
+//	number of slots, slots: number, token; requests begun: fingerprint
+const serverStateVersion = 2
 
 // encodeState returns what to keep.
 func (s *serverSession) encodeState() []byte {
@@ -29,7 +29,6 @@ func (s *serverSession) encodeState() []byte {
 		b = appendText(b, slot.token)
 	}
 	for _, r := range s.begun {
-		b = binary.AppendUvarint(b, uint64(r.at.Unix()))
 		b = append(b, r.fingerprint[:]...)
 	}
 	return b
@@ -61,7 +60,7 @@ func (s *serverSession) decodeState(kept []byte) error {
 	}
 	var begun begunRequests
 	for len(in.rest) > 0 {
-		r := begunRequest{at: time.Unix(int64(in.number(1<<40)), 0), earlier: true}
+		r := begunRequest{at: time.Now(), earlier: true}
 		if len(in.rest) < len(r.fingerprint) {
 			return errState
 		}

@@ -3,6 +3,7 @@ package boltstore
 import (
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -32,4 +33,22 @@ func TestLoadKey(t *testing.T) {
 
 	_, err = LoadKey(filepath.Join(path, "no directory"))
 	require.Error(t, err)
+}
+
+// Programs that start at the same moment agree on one key.
+func TestLoadKeyAtOnce(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "key")
+	keys := make([][]byte, 20)
+	var wg sync.WaitGroup
+	for i := range keys {
+		wg.Go(func() {
+			var err error
+			keys[i], err = LoadKey(path)
+			assert.NoError(t, err)
+		})
+	}
+	wg.Wait()
+	for _, k := range keys {
+		assert.Equal(t, keys[0], k)
+	}
 }
