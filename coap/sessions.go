@@ -219,6 +219,11 @@ func (t *Transport) lose(s *session, err error) error {
 		return err
 	}
 	t.drop(s)
+	if s.deserted() {
+		// Whoever still waits on it waits in vain, and keeps the next session from its
+		// place in the store.
+		_ = s.conn.Close()
+	}
 	return &lostError{err}
 }
 
@@ -240,6 +245,13 @@ func (s *session) endures() bool {
 	defer s.mu.Unlock()
 	s.silence++
 	return s.resettable && s.silence < maxSilence
+}
+
+// deserted reports whether the peer has been silent for as long as no session endures.
+func (s *session) deserted() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.silence >= maxSilence
 }
 
 // drop lets no new request use the session: the peer is silent or gone.

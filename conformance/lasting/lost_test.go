@@ -3,6 +3,7 @@ package lasting
 import (
 	"crypto/rand"
 	"net/http"
+	"sync"
 	"testing"
 	"time"
 
@@ -87,6 +88,27 @@ func TestSessionAfterReset(t *testing.T) {
 			w.must("POST", "alice")
 			assert.Equal(w.t, n+2, w.numbers.handshakes())
 		}
+		assert.Empty(w.t, w.faults())
+	})
+}
+
+// TestSessionAfterSilence: while others still wait on the session that was given up, the
+// next one is begun, and it lasts.
+func TestSessionAfterSilence(t *testing.T) {
+	inWorld(t, linkemu.Config{}, func(w *world) {
+		w.must("GET", "alice")
+		w.lose()
+		var calls sync.WaitGroup
+		for n := range 12 {
+			calls.Go(func() { w.ask("GET", crew(12)[n], 0) })
+			time.Sleep(10 * time.Second)
+		}
+		calls.Wait()
+		w.must("POST", "alice")
+		shaken := w.numbers.handshakes()
+		w.restart("client", true)
+		w.must("POST", "alice")
+		assert.Equal(w.t, shaken, w.numbers.handshakes())
 		assert.Empty(w.t, w.faults())
 	})
 }
