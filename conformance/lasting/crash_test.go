@@ -20,6 +20,8 @@ type step struct {
 	Do    string
 	User  string
 	Takes time.Duration
+	// Size is that of a body in many blocks, 0 for a small one.
+	Size int
 	// Ends are those that stop or die; Commit is at which of their commits, 0 for at
 	// once, and Spared says that this one is carried out.
 	Ends   string
@@ -55,6 +57,7 @@ func histories() *rapid.Generator[history] {
 		case "rebind":
 		default:
 			s.User = user.Draw(t, "user")
+			s.Size = rapid.SampledFrom([]int{0, 0, 0, 5_000, 20_000}).Draw(t, "size")
 			if rapid.Bool().Draw(t, "slow") {
 				s.Takes = ms(20_000).Draw(t, "takes")
 			}
@@ -123,7 +126,7 @@ func (w *world) step(s step, calls *sync.WaitGroup) {
 	case "rebind":
 		w.rebind()
 	default:
-		calls.Go(func() { w.ask(s.Do, s.User, s.Takes) })
+		calls.Go(func() { w.make(w.transport(), call{method: s.Do, token: s.User, takes: s.Takes, size: s.Size}) })
 	}
 }
 

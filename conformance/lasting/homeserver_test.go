@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -24,6 +25,13 @@ type homeserver struct {
 type call struct {
 	name, method, token string
 	takes               time.Duration
+	// size is how much is sent and answered beside the rest, in bytes.
+	size int
+}
+
+// content is a body of at least so many bytes that says whose it is.
+func content(name string, size int) string {
+	return fmt.Sprintf(`{"body":%q}`, name+strings.Repeat(" "+name, size/(len(name)+1)))
 }
 
 func (c call) url() string {
@@ -34,11 +42,13 @@ func (c call) url() string {
 	case http.MethodPost:
 		path = "/_matrix/client/v3/keys/upload"
 	}
-	return fmt.Sprintf("http://gateway%s?call=%s&takes=%s", path, c.name, c.takes)
+	return fmt.Sprintf("http://gateway%s?call=%s&takes=%s&size=%d", path, c.name, c.takes, c.size)
 }
 
 // answer is what the homeserver says to a call of this token.
-func answer(name, token string) string { return fmt.Sprintf(`{"call":%q,"token":%q}`, name, token) }
+func answer(name, token string, size int) string {
+	return fmt.Sprintf(`{"call":%q,"token":%q,"more":%s}`, name, token, content(name, size))
+}
 
 // expect registers a call.
 func (h *homeserver) expect(c call) {
@@ -49,13 +59,22 @@ func (h *homeserver) expect(c call) {
 
 // RoundTrip implements http.RoundTripper.
 func (h *homeserver) RoundTrip(r *http.Request) (*http.Response, error) {
+	var body []byte
 	if r.Body != nil {
-		_, _ = io.Copy(io.Discard, r.Body)
+		var err error
+		body, err = io.ReadAll(r.Body)
 		r.Body.Close()
+		if err != nil {
+			return nil, err // it did not arrive whole
+		}
 	}
 	token := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
 	name := r.URL.Query().Get("call")
+	size, _ := strconv.Atoi(r.URL.Query().Get("size"))
 	h.mu.Lock()
+	if len(body) > 0 && string(body) != content(name, size) {
+		h.wrong = append(h.wrong, fmt.Sprintf("call %q came with %d bytes of something else", name, len(body)))
+	}
 	if want, known := h.callers[name]; !known || want != token {
 		h.wrong = append(h.wrong, fmt.Sprintf("call %q came with token %q, not %q", name, token, want))
 	}
@@ -71,7 +90,7 @@ func (h *homeserver) RoundTrip(r *http.Request) (*http.Response, error) {
 	return &http.Response{
 		StatusCode: http.StatusOK, ProtoMajor: 1, ProtoMinor: 1,
 		Header: http.Header{"Content-Type": {"application/json"}},
-		Body:   io.NopCloser(strings.NewReader(answer(name, token))), Request: r,
+		Body:   io.NopCloser(strings.NewReader(answer(name, token, size))), Request: r,
 	}, nil
 }
 

@@ -238,14 +238,20 @@ func (w *world) ask(method, token string, takes time.Duration) (string, outcome)
 }
 
 func (w *world) askBy(t http.RoundTripper, method, token string, takes time.Duration) (string, outcome) {
+	return w.make(t, call{method: method, token: token, takes: takes})
+}
+
+// make makes a call, which it names.
+func (w *world) make(t http.RoundTripper, c call) (string, outcome) {
 	w.mu.Lock()
 	w.calls++
-	c := call{name: fmt.Sprintf("c%06d", w.calls), method: method, token: token, takes: takes}
+	c.name = fmt.Sprintf("c%06d", w.calls)
 	w.mu.Unlock()
+	method, token := c.method, c.token
 	w.homeserver.expect(c)
 	var body io.Reader
 	if method != http.MethodGet && method != http.MethodDelete {
-		body = strings.NewReader(`{"body":"ahoy"}`)
+		body = strings.NewReader(content(c.name, c.size))
 	}
 	r, err := http.NewRequest(method, c.url(), body)
 	if err != nil {
@@ -265,8 +271,8 @@ func (w *world) askBy(t http.RoundTripper, method, token string, takes time.Dura
 		got, o.err = io.ReadAll(resp.Body)
 		resp.Body.Close()
 		o.status = resp.StatusCode
-		if o.err == nil && o.status == http.StatusOK && string(got) != answer(c.name, token) {
-			w.fault("%s %s was answered %s", method, answer(c.name, token), got)
+		if o.err == nil && o.status == http.StatusOK && string(got) != answer(c.name, token, c.size) {
+			w.fault("%s %s was answered %s", method, answer(c.name, token, c.size), got)
 		}
 		if o.err == nil && o.status == http.StatusOK && w.homeserver.times(c.name) == 0 {
 			w.fault("%s %s was answered and not executed", method, c.name)
