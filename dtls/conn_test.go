@@ -75,7 +75,7 @@ func TestRecordsWithoutUse(t *testing.T) {
 }
 
 // The client's last flight can be recorded and replayed; the server repeats its own
-// a few times, to the client, and not at all once the client has sent data.
+// a few times, to whoever asks, and not at all once the client has sent data.
 func TestReplayedFinishedIsBounded(t *testing.T) {
 	in(t, time.Millisecond, serverConfig(), func(t *testing.T, w *world) {
 		client, server := w.connect(clientAddress, clientConfig())
@@ -88,7 +88,8 @@ func TestReplayedFinishedIsBounded(t *testing.T) {
 		answers := 0
 		for _, d := range w.net.sentLog() {
 			if d.from == serverAddress {
-				assert.Equal(t, clientAddress, d.to)
+				assert.Equal(t, flight.from, d.to)
+				assert.LessOrEqual(t, len(d.data), len(flight.data))
 				answers++
 			}
 		}
@@ -136,5 +137,28 @@ func TestWriteDeadline(t *testing.T) {
 		require.ErrorIs(t, err, os.ErrDeadlineExceeded)
 		require.NoError(t, client.SetDeadline(time.Time{}))
 		carries(t, client, server, "in time")
+	})
+}
+
+// When the keys have protected all that they may, both ends learn it at once, and a
+// store keeps nothing: a silent session would cost the peer its timeouts.
+func TestExhaustedSessionEnds(t *testing.T) {
+	server, cfg := lasting()
+	in(t, time.Millisecond, server, func(t *testing.T, w *world) {
+		client, s := w.connect(clientAddress, cfg)
+		s.numbers.mu.Lock()
+		s.numbers.next, s.numbers.limit = maxRecords-2, maxRecords
+		s.numbers.mu.Unlock()
+		carries(t, s, client, "the last one")
+		_, err := s.Write([]byte("one more"))
+		require.ErrorIs(t, err, ErrExhausted)
+		_, err = client.Read(make([]byte, 10))
+		require.ErrorIs(t, err, io.EOF)
+		_, err = s.Read(make([]byte, 10))
+		require.ErrorIs(t, err, ErrExhausted)
+		time.Sleep(time.Second)
+		assert.Empty(t, storedSessions(t, server.Store))
+		_, err = Resume(w.net.socket(clientAddress), addr(serverAddress), cfg)
+		require.ErrorIs(t, err, ErrNoSession)
 	})
 }

@@ -19,7 +19,7 @@ var (
 	// ErrNoCredentials: neither a key nor a way to verify certificates was given.
 	ErrNoCredentials = errors.New("dtls: no key and no certificate configured")
 	// ErrExhausted: the session has sent as many records as its keys may
-	// protect. Dial again.
+	// protect, and has ended. Dial again.
 	ErrExhausted = errors.New("dtls: record limit of the session reached")
 	// ErrReset: the server has lost the session and said so with the token that it
 	// gave for this case. Dial again; what was not answered may have been done.

@@ -107,14 +107,15 @@ func (l *ledger) counters(send uint64, received window) counters {
 }
 
 // take returns a number to send with. It fails with ErrExhausted, with
-// net.ErrClosed, or when no more numbers could be reserved.
+// net.ErrClosed, or when no more numbers could be reserved. The last number is not
+// given: it is for the alert that ends the session.
 func (l *ledger) take() (uint64, error) {
 	for {
-		if seq, ok := l.takeReserved(); ok {
+		if seq, ok := l.takeReserved(maxRecords - 1); ok {
 			return seq, nil
 		}
 		l.mu.Lock()
-		closed, exhausted := l.closed, l.next >= maxRecords
+		closed, exhausted := l.closed, l.next >= maxRecords-1
 		l.mu.Unlock()
 		switch {
 		case closed:
@@ -128,11 +129,12 @@ func (l *ledger) take() (uint64, error) {
 	}
 }
 
-// takeReserved is take for who must not wait for the store; false when it would.
-func (l *ledger) takeReserved() (seq uint64, ok bool) {
+// takeReserved returns a number below a bound for who must not wait for the store;
+// false when there is none.
+func (l *ledger) takeReserved(below uint64) (seq uint64, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.closed || l.next >= l.limit {
+	if l.closed || l.next >= min(l.limit, below) {
 		return 0, false
 	}
 	l.next++

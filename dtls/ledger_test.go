@@ -198,12 +198,15 @@ func TestHistoriesBite(t *testing.T) {
 }
 
 func TestLedgerLimits(t *testing.T) {
-	l := newLedger(maxRecords-1, window{})
+	l := newLedger(maxRecords-2, window{})
 	seq, err := l.take()
 	require.NoError(t, err)
-	assert.EqualValues(t, maxRecords-1, seq)
+	assert.EqualValues(t, maxRecords-2, seq)
 	_, err = l.take()
 	require.ErrorIs(t, err, ErrExhausted)
+	seq, ok := l.takeReserved(maxRecords)
+	assert.True(t, ok, "for the alert")
+	assert.EqualValues(t, maxRecords-1, seq)
 
 	full := errors.New("disk full")
 	l = newLedger(0, window{})

@@ -1,6 +1,8 @@
 package dtls
 
 import (
+	"bytes"
+	"errors"
 	"io"
 	"net"
 )
@@ -11,24 +13,28 @@ func (c *Conn) transmit(typ uint8, content []byte) error {
 		return net.ErrClosed
 	}
 	seq, err := c.numbers.take()
+	if errors.Is(err, ErrExhausted) {
+		// The peer, too, has to learn that these keys have had their time.
+		c.answer(typeAlert, alertWarning, alertCloseNotify)
+		c.lost(err)
+	}
 	if err != nil {
 		return err
 	}
-	return c.send(seq, typ, content, nil)
+	return c.send(seq, typ, content)
 }
 
-// answer is transmit from within the goroutine that reads the socket, after what is
-// given in clear: what would have to wait for the store is not sent.
-func (c *Conn) answer(typ uint8, content []byte, clear ...byte) {
-	if seq, ok := c.numbers.takeReserved(); ok {
-		_ = c.send(seq, typ, content, clear)
+// answer is transmit from within the goroutine that reads the socket: what would have
+// to wait for the store is not sent.
+func (c *Conn) answer(typ uint8, content ...byte) {
+	if seq, ok := c.numbers.takeReserved(maxRecords); ok {
+		_ = c.send(seq, typ, content)
 	}
 }
 
 // send sends a record under a number that was taken for it.
-func (c *Conn) send(seq uint64, typ uint8, content, clear []byte) error {
-	b := make([]byte, 0, len(clear)+len(content)+c.own.overhead())
-	b = c.own.seal(append(b, clear...), typ, seq, content)
+func (c *Conn) send(seq uint64, typ uint8, content []byte) error {
+	b := c.own.seal(make([]byte, 0, len(content)+c.own.overhead()), typ, seq, content)
 	if to, ok := c.path.send(len(b)); ok {
 		return c.below.send(b, to)
 	}
@@ -66,7 +72,7 @@ func (c *Conn) record(r record, from net.Addr) bool {
 		return false
 	}
 	if !c.numbers.fresh(r.seq) {
-		c.repetition(r)
+		c.repetition(r, from)
 		return false
 	}
 	typ, content, ok := c.peer.open(r)
@@ -97,7 +103,7 @@ func (c *Conn) record(r record, from net.Addr) bool {
 		c.alert(content)
 	case typeHandshake:
 		if isFinished(typ, content) {
-			c.repeatFlight()
+			c.repeatFlight(from)
 		}
 	}
 	return true
@@ -110,7 +116,7 @@ func (c *Conn) alert(content []byte) {
 	case len(content) != alertSize:
 		return
 	case content[1] == alertCloseNotify:
-		c.answer(typeAlert, []byte{alertWarning, alertCloseNotify}) // RFC 5246 §7.2.1
+		c.answer(typeAlert, alertWarning, alertCloseNotify) // RFC 5246 §7.2.1
 	case content[0] != alertFatal:
 		return
 	}
@@ -123,7 +129,7 @@ const maxRepeats = 16
 
 // repetition looks at a record whose number was seen before. pion's clients, and
 // so ours, repeat Finished under its old number when they have a Connection ID.
-func (c *Conn) repetition(r record) {
+func (c *Conn) repetition(r record, from net.Addr) {
 	c.mu.Lock()
 	asks := c.finished != nil
 	c.mu.Unlock()
@@ -131,7 +137,7 @@ func (c *Conn) repetition(r record) {
 		return
 	}
 	if typ, content, ok := c.peer.open(r); ok && isFinished(typ, content) {
-		c.repeatFlight()
+		c.repeatFlight(from)
 	}
 }
 
@@ -140,8 +146,10 @@ func isFinished(typ uint8, content []byte) bool {
 }
 
 // repeatFlight sends a server's final flight again: a client that repeats its own
-// has not got it (RFC 6347 §4.2.4).
-func (c *Conn) repeatFlight() {
+// has not got it (RFC 6347 §4.2.4). It goes to where the repetition came from, for the
+// client may have got another address since the handshake began; the session moves
+// only with a new record.
+func (c *Conn) repeatFlight(to net.Addr) {
 	c.mu.Lock()
 	clear, finished := c.changeCipherSpec, c.finished
 	c.repeats++
@@ -149,8 +157,11 @@ func (c *Conn) repeatFlight() {
 		finished = nil
 	}
 	c.mu.Unlock()
-	if finished != nil {
-		c.answer(typeHandshake, finished, clear...)
+	if finished == nil {
+		return
+	}
+	if seq, ok := c.numbers.takeReserved(maxRecords); ok {
+		_ = c.below.send(c.own.seal(bytes.Clone(clear), typeHandshake, seq, finished), to)
 	}
 }
 

@@ -154,8 +154,8 @@ func TestSlowStoreHoldsUpNobody(t *testing.T) {
 	store := &slowStore{}
 	server.Store = store
 	for name, send := range map[string]func(w *world, c *Conn, flight sent){
-		"close_notify": func(_ *world, c *Conn, _ sent) { c.answer(typeAlert, []byte{alertWarning, alertCloseNotify}) },
-		"fatal alert":  func(_ *world, c *Conn, _ sent) { c.answer(typeAlert, []byte{alertFatal, 40}) },
+		"close_notify": func(_ *world, c *Conn, _ sent) { c.answer(typeAlert, alertWarning, alertCloseNotify) },
+		"fatal alert":  func(_ *world, c *Conn, _ sent) { c.answer(typeAlert, alertFatal, 40) },
 		"last flight":  func(w *world, _ *Conn, flight sent) { w.net.send(flight) },
 	} {
 		t.Run(name, func(t *testing.T) {

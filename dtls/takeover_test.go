@@ -116,3 +116,30 @@ func TestForeignGCM(t *testing.T) {
 		require.Error(t, err)
 	})
 }
+
+// A NAT that forgets its mapping in the middle of a handshake: the last flight names
+// the Connection ID, and the answer to its repetition goes to where that came from.
+func TestAddressChangesInHandshake(t *testing.T) {
+	in(t, 10*time.Millisecond, serverConfig(), func(t *testing.T, w *world) {
+		const moved = "203.0.113.80:1024"
+		s := w.net.socket(clientAddress)
+		w.net.setFilter(func(d sent) bool {
+			if _, id, ok := routing(d.data); ok && id != nil && d.from == clientAddress {
+				go func() {
+					s.move(moved)
+					d.from = moved
+					w.net.send(d)
+				}()
+				return false
+			}
+			return true
+		})
+		client, err := Dial(t.Context(), s, addr(serverAddress), clientConfig())
+		require.NoError(t, err)
+		w.clients = append(w.clients, client)
+		server := w.accept()
+		carries(t, client, server, "hello")
+		assert.Equal(t, moved, server.RemoteAddr().String())
+		carries(t, server, client, "welcome")
+	})
+}
