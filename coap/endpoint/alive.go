@@ -41,12 +41,19 @@ func (x *exchange) probe(ctx context.Context, answer chan reply) {
 			x.stopProbe = nil
 		}
 	}
-	t := &transmission{class: x.class, ended: func(err error) {
+	c.mu.Lock()
+	silence := c.silence(time.Now())
+	c.mu.Unlock()
+	t := &transmission{class: x.class}
+	t.ended = func(err error) {
 		over()
+		if t.inquires && err == nil {
+			c.vigil.mapping.learn(silence, !t.moved)
+		}
 		if (errors.Is(err, ErrTimeout) || errors.Is(err, ErrForgotten)) && x.waiting == answer {
 			x.finish(reply{err: err})
 		}
-	}}
+	}
 	m := &Message{Type: Confirmable, Code: Empty}
 	if c.terms().peerKnown {
 		m, t.inquires = inquiry(x.token), true

@@ -49,10 +49,12 @@ type Conn struct {
 	outstanding map[uint16]*transmission // our confirmable messages, by message ID
 	exchanges   map[token]*exchange      // our requests, by token
 	seen        duplicates
-	claims      map[uint64]int      // our uploads in progress, by transferKey
-	tag         uint32              // the last Request-Tag
-	serving     int                 // handlers running
-	quiet       chan struct{}       // closed when none runs, nil while nobody waits
+	claims      map[uint64]int // our uploads in progress, by transferKey
+	tag         uint32         // the last Request-Tag
+	serving     int            // handlers running
+	quiet       chan struct{}  // closed when none runs, nil while nobody waits
+	vigil       vigil
+	lastPath    uint32              // of the last datagram but the one being handled
 	echoes      *echoes             // nil until a request is challenged
 	pathCheck   chan struct{}       // see checkPath, nil while none is under way
 	attended    map[token]int       // requests being served, see attend
@@ -129,6 +131,9 @@ func (c *Conn) Close() error {
 	}
 	if c.out.timer != nil {
 		c.out.timer.Stop()
+	}
+	if c.vigil.timer != nil {
+		c.vigil.timer.Stop()
 	}
 	for _, t := range c.outstanding {
 		c.settle(t, ErrClosed)

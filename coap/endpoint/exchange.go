@@ -184,8 +184,10 @@ func (c *Conn) receiveAck(m *Message, bytes int) {
 	case m.Code == Empty:
 		c.measure(t, m, bytes)
 		c.settle(t, nil)
+		c.watch()
 	case t.inquires:
 		c.measure(t, m, bytes)
+		t.moved = m.Code == Changed
 		c.settle(t, inquired(m))
 	case m.Options.Has(QBlock1):
 		c.settle(t, nil)

@@ -33,14 +33,15 @@ func (m *Message) isInquiry() bool {
 // asked again it answers again.
 func (c *Conn) receiveInquiry(m *Message) {
 	c.mu.Lock()
-	known := c.owes(tokenOf(m.Token))
-	c.mu.Unlock()
-	if known {
-		c.write(trace.Sent, emptyMessage(Acknowledgement, m.MessageID))
-		return
+	answer := &Message{Type: Acknowledgement, Code: NotFound, MessageID: m.MessageID, Token: m.Token}
+	if c.owes(tokenOf(m.Token)) {
+		answer.Code, answer.Token = Empty, nil
+		if c.pathID() != c.lastPath { // see vigil
+			answer.Code, answer.Token = Changed, m.Token
+		}
 	}
-	data, err := AppendMessage(nil, &Message{Type: Acknowledgement, Code: NotFound, MessageID: m.MessageID, Token: m.Token})
-	if err == nil {
+	c.mu.Unlock()
+	if data, err := AppendMessage(nil, answer); err == nil {
 		c.write(trace.Sent, data)
 	}
 }

@@ -112,6 +112,7 @@ func (o *Observation) register(ctx context.Context, r *Request, tag []byte) (Mes
 	if err == nil {
 		o.c.mu.Lock()
 		o.established = true
+		o.c.watch()
 		o.c.mu.Unlock()
 	}
 	return m, err

@@ -188,6 +188,7 @@ func (c *Conn) depart(p *packet) (before state) {
 		before.free = before.estimator.free
 	}
 	begins := c.estimator.send(now, len(p.data))
+	c.vigil.spoke = now
 	c.busy(len(p.data), true)
 	if p.t != nil {
 		c.follow(p.t)

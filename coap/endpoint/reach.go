@@ -76,12 +76,13 @@ func (c *Conn) look() {
 	if c.cfg.Paths == nil {
 		return
 	}
-	_, room, verified := c.cfg.Paths.PathState()
+	id, room, verified := c.cfg.Paths.PathState()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.lastPath = id
 	if verified {
 		return
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	large := len(c.sending) > 0
 	for _, t := range c.outstanding {
 		large = large || len(t.data) > room

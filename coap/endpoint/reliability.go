@@ -37,6 +37,8 @@ type transmission struct {
 	strayed bool
 	// inquires: it asks about an earlier request (see inquiry).
 	inquires bool
+	// moved: the answer to that says that our address has changed.
+	moved bool
 	// ended is called once, with c.mu held: nil means acknowledged.
 	ended func(error)
 }
