@@ -17,7 +17,8 @@ import (
 // The body of the response is never nil. It is read from the peer block by block
 // under the same ctx; the exchange ends when it was read to its end or closed. A GET
 // whose body failed with ErrTimeout, made again on the same session within
-// MAX_TRANSMIT_WAIT, goes on where that stopped if the peer is one of this package.
+// MAX_TRANSMIT_WAIT, goes on where that stopped if the peer is one of this package; and
+// so does a request whose body failed with ErrTimeout before its last block was sent.
 //
 // A request that the peer wants to see again with Echo (RFC 9175) is made again, if it
 // has no body or one that is an io.Seeker; else Do fails with ErrChallenged.
@@ -39,7 +40,9 @@ func (c *Conn) do(ctx context.Context, r *Request) (*Response, error) {
 	x.patience, x.resumes = r.Patience, key
 	m, err := x.send(ctx, r, opts)
 	if err != nil {
-		x.end()
+		if !c.parkPut(x, err) {
+			x.end()
+		}
 		return nil, err
 	}
 	if x.tag != nil { // the transfer of the response has it too (RFC 9175 §3.3)

@@ -64,6 +64,8 @@ type Conn struct {
 	sending     map[token]*bulkSend // responses under way in Q-Block2 blocks
 	gets        []*bulkGet          // request bodies of the peer in Q-Block1 blocks
 	parked      []parkedBody        // downloads of ours that were given up
+	kept        shelf               // what downloads of ours keep
+	parkedPuts  []parkedPut         // uploads of ours that were given up
 	bulkIDs     uint16              // see bulkID
 	observers   map[token]*Observer
 	// observeSequence is the next number of a notification (RFC 7641 §4.4).
@@ -256,6 +258,7 @@ func (c *Conn) sweep() {
 	if !down {
 		c.sweepGets(now)
 		c.sweepParked(now)
+		c.sweepPuts(now)
 	}
 	for _, u := range slices.Clone(c.uploads) {
 		switch {

@@ -107,6 +107,7 @@ func (x *exchange) endLocked() {
 // false when no request is being made.
 func (x *exchange) finish(r reply) bool {
 	if x.waiting == nil {
+		x.c.dropPut(x) // the peer is done with it, if it was parked
 		return false
 	}
 	x.waiting <- r

@@ -25,9 +25,10 @@ type gathering struct {
 	keeps     bool              // what was read, see keep
 	kept      [][]byte          // all blocks below next; nil when there are none, or too many
 	keptBytes int
-	waiting   int // bytes of unread
-	ahead     int // bytes of early
-	limit     int // of waiting, and of both but for what makes early blocks readable
+	shelf     *shelf // what keptBytes counts against
+	waiting   int    // bytes of unread
+	ahead     int    // bytes of early
+	limit     int    // of waiting, and of both but for what makes early blocks readable
 }
 
 // size is the length of a block that is not the last.

@@ -128,6 +128,10 @@ func (c *Conn) outageOver(now time.Time) {
 		c.parked[i].until = c.parked[i].until.Add(lasted)
 		c.sweepBefore(c.parked[i].until)
 	}
+	for i := range c.parkedPuts {
+		c.parkedPuts[i].until = c.parkedPuts[i].until.Add(lasted)
+		c.sweepBefore(c.parkedPuts[i].until)
+	}
 }
 
 // outlived reports whether the peer may have forgotten a message because of an

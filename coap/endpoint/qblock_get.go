@@ -72,9 +72,14 @@ func (c *Conn) beganGet(in *incoming) *bulkGet {
 	return g
 }
 
-// touch postpones the end of an idle transfer. c.mu is held.
+// touch postpones the end of an idle transfer: the peer may give it up, and resume within
+// another MAX_TRANSMIT_WAIT. c.mu is held.
 func (g *bulkGet) touch() {
-	g.expires = time.Now().Add(g.c.terms().profile.MaxTransmitWait())
+	wait := g.c.terms().profile.MaxTransmitWait()
+	if g.opened != nil && !g.over {
+		wait = g.c.terms().sendingLifetime()
+	}
+	g.expires = time.Now().Add(wait)
 	g.c.sweepBefore(g.expires)
 }
 

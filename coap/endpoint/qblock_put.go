@@ -19,9 +19,11 @@ type bulkPut struct {
 	path   path
 	answer chan reply
 	kick   chan struct{} // a report came, or the confirmable block was settled
+	key    uint64        // of the request and the length of its body, see resumePut
 
 	mu      sync.Mutex
 	window  sendWindow
+	sums    []Fingerprint // of all blocks up to window.next
 	rate    congestion
 	trip    tripTime
 	turn    int
@@ -37,6 +39,32 @@ type bulkPut struct {
 // uploadInBulk sends a body of which buf is the first block, and returns the
 // response.
 func (x *exchange) uploadInBulk(ctx context.Context, r *Request, first Message, szx uint8, src *source, buf []byte) (Message, error) {
+	key := x.c.putKey(r, first.Options)
+	s, err := x.resumePut(ctx, key, szx, src, buf)
+	if s == nil && err == nil {
+		s, err = x.beginPut(ctx, r, first, szx, buf)
+	}
+	if err != nil {
+		return Message{}, err
+	}
+	s.key = key
+	sending, stop := context.WithCancel(ctx)
+	blocks := make(chan chunk)
+	var feeding sync.WaitGroup
+	feeding.Go(func() { feed(sending, src, block{szx: szx}.size(), blocks) })
+	defer feeding.Wait() // the body is the caller's again
+	defer stop()
+	return s.run(sending, blocks, s.answer)
+}
+
+// putKey is the key under which an upload may be resumed: of the request, and the length
+// that the peer was told.
+func (c *Conn) putKey(r *Request, opts Options) uint64 {
+	return c.transferKey(r.Code, opts.Remove(Block2)) ^ uint64(max(r.Size, 0))
+}
+
+// beginPut makes a transfer with its first block.
+func (x *exchange) beginPut(ctx context.Context, r *Request, first Message, szx uint8, buf []byte) (*bulkPut, error) {
 	c, t, size := x.c, x.c.terms(), block{szx: szx}.size()
 	p := t.path(t.side == SideConstrained, size)
 	s := &bulkPut{
@@ -53,21 +81,15 @@ func (x *exchange) uploadInBulk(ctx context.Context, r *Request, first Message, 
 	}
 	var mid uint16
 	if err := c.lockWithID(ctx, &mid); err != nil {
-		return Message{}, err
+		return nil, err
 	}
 	answer := make(chan reply, 1)
 	s.answer = answer
 	x.waiting, x.putting = answer, s
 	c.mu.Unlock()
 	s.window.add(buf, true, mid)
-
-	sending, stop := context.WithCancel(ctx)
-	blocks := make(chan chunk)
-	var feeding sync.WaitGroup
-	feeding.Go(func() { feed(sending, src, size, blocks) })
-	defer feeding.Wait() // the body is the caller's again
-	defer stop()
-	return s.run(sending, blocks, answer)
+	s.sums = append(s.sums, fingerprintOf(buf))
+	return s, nil
 }
 
 // run sends until the response has come.
@@ -191,6 +213,7 @@ func (s *bulkPut) take(b chunk) error {
 		return &BlockError{Offset: block{num: num, szx: s.szx}.offset(), Reason: "body has too many blocks of this size"}
 	}
 	s.window.add(b.payload, b.more, mid)
+	s.sums = append(s.sums, fingerprintOf(b.payload))
 	return nil
 }
 

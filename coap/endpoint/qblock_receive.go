@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 	"time"
 
@@ -81,7 +82,11 @@ func (c *Conn) bulkResponse(ctx context.Context, x *exchange, code Code, key uin
 	d.path = t.path(t.side != SideConstrained, b.size())
 	d.closing = !t.profile.HalfDuplex && !t.profile.Slow()
 	d.size, d.options, d.key = r.Size, r.Options.clone(), key
-	d.g.keeps = key != 0
+	d.g.keeps, d.g.shelf = key != 0, &c.kept
+	for len(c.parked) > 0 && key != 0 && c.kept.bytes.Load()+max(r.Size, 0) > maxKept {
+		c.parked[0].d.discard() // the oldest makes place
+		c.parked = slices.Delete(c.parked, 0, 1)
+	}
 	d.g.limit = d.path.gathered(b.size())
 	if !d.g.begun {
 		d.g.szx = b.szx
@@ -292,8 +297,10 @@ func (d *bulkBody) run() {
 // finish lets the reader see the end: what the reader does next comes after the last
 // report.
 func (d *bulkBody) finish() {
-	if !d.x.c.park(d) {
-		d.x.end()
+	if c := d.x.c; !c.park(d) {
+		c.mu.Lock()
+		d.discard()
+		c.mu.Unlock()
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync/atomic"
 	"time"
 )
 
@@ -16,8 +17,10 @@ import (
 // Bounds of what is parked on a session.
 const (
 	maxParked = 4
-	// maxKept bounds the bytes that came of a download. Of more nothing is kept.
-	maxKept = 4 << 20
+	// maxKept bounds the bytes that are kept of all downloads, those under way included.
+	// Of what does not fit nothing is kept. It bounds too how much of an upload may be
+	// skipped.
+	maxKept = 16 << 20
 )
 
 // parkedBody is a download that was given up.
@@ -47,12 +50,12 @@ func (c *Conn) park(d *bulkBody) bool {
 	c.parked = slices.DeleteFunc(c.parked, func(p parkedBody) bool {
 		same := p.d.key == d.key
 		if same {
-			p.d.x.endLocked()
+			p.d.discard()
 		}
 		return same
 	})
 	if len(c.parked) == maxParked {
-		c.parked[0].d.x.endLocked()
+		c.parked[0].d.discard()
 		c.parked = slices.Delete(c.parked, 0, 1)
 	}
 	until := time.Now().Add(c.terms().profile.MaxTransmitWait())
@@ -64,7 +67,7 @@ func (c *Conn) park(d *bulkBody) bool {
 // sweepParked forgets what nobody asked for again. c.mu is held.
 func (c *Conn) sweepParked(now time.Time) {
 	for len(c.parked) > 0 && !now.Before(c.parked[0].until) {
-		c.parked[0].d.x.endLocked()
+		c.parked[0].d.discard()
 		c.parked = slices.Delete(c.parked, 0, 1)
 	}
 	if len(c.parked) > 0 {
@@ -110,7 +113,9 @@ func (c *Conn) resume(ctx context.Context, key uint64) (*Response, error) {
 	var forgotten *BlockError
 	switch {
 	case errors.As(err, &forgotten):
-		d.x.end()
+		c.mu.Lock()
+		d.discard()
+		c.mu.Unlock()
 		return nil, nil
 	case err != nil:
 		d.finish()
@@ -128,10 +133,32 @@ func (g *gathering) rewind() {
 	}
 }
 
+// shelf counts the bytes that the downloads of a session keep.
+type shelf struct{ bytes atomic.Int64 }
+
 // keep remembers a block that was made readable.
 func (g *gathering) keep(payload []byte) {
-	g.kept = append(g.kept, payload)
-	if g.keptBytes += len(payload); g.keptBytes > maxKept {
-		g.keeps, g.kept = false, nil
+	if g.shelf.bytes.Add(int64(len(payload))) > maxKept {
+		g.shelf.bytes.Add(-int64(len(payload)))
+		g.discard()
+		return
 	}
+	g.kept = append(g.kept, payload)
+	g.keptBytes += len(payload)
+}
+
+// discard forgets what was kept, and keeps nothing more.
+func (g *gathering) discard() {
+	if g.keptBytes > 0 {
+		g.shelf.bytes.Add(-int64(g.keptBytes))
+	}
+	g.keeps, g.kept, g.keptBytes = false, nil, 0
+}
+
+// discard ends a download that is parked no more. c.mu is held.
+func (d *bulkBody) discard() {
+	d.x.endLocked()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.g.discard()
 }
