@@ -144,15 +144,16 @@ func (e *encoder) key() error {
 		// Unescape behind the output, where appendString would put it anyway.
 		name = appendUnescaped(e.dst, token.raw)[len(e.dst):]
 	}
-	if n, ok := e.codec.numbers[string(name)]; ok {
-		e.dst = appendHead(e.dst, majorUint, n)
-		return nil
-	}
+	n, listed := e.codec.numbers[string(name)]
 	if x := e.codec.extension; x != nil && !token.escaped() {
-		if out, ok := x.AppendKey(e.dst, name); ok {
+		if out, ok := x.AppendKey(e.dst, name, listed); ok {
 			e.dst = out
 			return nil
 		}
+	}
+	if listed {
+		e.dst = appendHead(e.dst, majorUint, n)
+		return nil
 	}
 	e.dst = appendString(e.dst, token)
 	return nil

@@ -9,10 +9,10 @@ import (
 // integers and whole containers. It may keep state from one item to the next; the
 // codec asks once for each, in the order of the text, and never twice.
 type Extension interface {
-	// AppendKey appends the item for a member's name that is in no key table, or
-	// returns dst and false to have it written as text. Names and strings that
-	// were written with escapes are not asked for.
-	AppendKey(dst, name []byte) (out []byte, ok bool)
+	// AppendKey appends the item for a member's name, or returns dst and false to
+	// have it written as without the extension: as an integer if it is listed in
+	// the key table. Names that were written with escapes are not asked for.
+	AppendKey(dst, name []byte, listed bool) (out []byte, ok bool)
 	// AppendString is AppendKey for a string value.
 	AppendString(dst, text []byte) (out []byte, ok bool)
 	// AppendInteger is AppendKey for an integer, an optional sign and digits.

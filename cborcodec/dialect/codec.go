@@ -1,20 +1,23 @@
 package dialect
 
-import (
-	"sync"
-
-	"github.com/coapgw/coapgw/cborcodec"
-)
+import "github.com/coapgw/coapgw/cborcodec"
 
 // Codec converts messages to the dialect and back. It is immutable and safe for
 // concurrent use.
 type Codec struct {
-	home string
-	// messages keeps states with their buffers between calls: nothing that one
-	// message leaves there is read by the next.
-	messages sync.Pool
-	limits   cborcodec.Limits
+	home  string
+	plain *cborcodec.Codec
+	// idle keeps states with their buffers between calls. Nothing that one message
+	// leaves there is read by the next.
+	idle chan *state
 }
+
+const (
+	// maxIdle is how many states are kept: more calls at a time allocate.
+	maxIdle = 8
+	// maxKept is the longest buffer that is kept, in bytes.
+	maxKept = 64 << 10
+)
 
 // state is one message with the codec that asks it.
 type state struct {
@@ -30,27 +33,35 @@ type state struct {
 // package cborcodec; what a word or reference stands for may pass MaxOutput by its
 // length.
 func New(home string, limits cborcodec.Limits) *Codec {
-	c := &Codec{home: home, limits: limits}
-	plain := cborcodec.V1(limits)
-	c.messages.New = func() any {
-		s := &state{message: message{home: home, words: &words}}
-		s.codec = plain.Extended(&s.message)
-		return s
-	}
-	return c
+	return &Codec{home: home, plain: cborcodec.V1(limits), idle: make(chan *state, maxIdle)}
 }
 
 // begin returns the state of a new message, end gives it back.
 func (c *Codec) begin(refer Referrer, solve Resolver) *state {
-	s := c.messages.Get().(*state)
-	s.clock = clock{}
+	var s *state
+	select {
+	case s = <-c.idle:
+	default:
+		s = &state{message: message{home: c.home, words: &words}}
+		s.codec = c.plain.Extended(&s.message)
+	}
+	s.clock, s.named = clock{}, false
 	s.refer, s.solve = refer, solve
 	return s
 }
 
 func (c *Codec) end(s *state) {
 	s.refer, s.solve = nil, nil
-	c.messages.Put(s)
+	if cap(s.scratch) > maxKept {
+		s.scratch = nil
+	}
+	if cap(s.value) > maxKept {
+		s.value = nil
+	}
+	select {
+	case c.idle <- s:
+	default:
+	}
 }
 
 // emptyObject is the JSON text that no payload stands for.

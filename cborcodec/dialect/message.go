@@ -13,26 +13,39 @@ type message struct {
 	clock clock
 	refer Referrer // nil without references
 	solve Resolver // nil without references
+	// named says that the last key is one of namedKeys and its value comes next.
+	named bool
 	// scratch holds what an item was read back to.
 	scratch []byte
 }
 
 // AppendKey implements cborcodec.Extension.
-func (m *message) AppendKey(dst, name []byte) (out []byte, ok bool) {
+func (m *message) AppendKey(dst, name []byte, listed bool) (out []byte, ok bool) {
+	m.named = m.refer != nil && isNamedKey(name)
+	if listed {
+		return dst, false
+	}
 	if n, ok := keyNumbers[string(name)]; ok {
 		return appendHead(dst, majorNegative, n), true
 	}
-	return m.AppendString(dst, name)
+	return m.appendString(dst, name, false)
 }
 
 // AppendString implements cborcodec.Extension.
 func (m *message) AppendString(dst, s []byte) (out []byte, ok bool) {
+	named := m.named
+	m.named = false
+	return m.appendString(dst, s, named)
+}
+
+// appendString appends a string: a word, a reference, or what it looks like.
+func (m *message) appendString(dst, s []byte, named bool) (out []byte, ok bool) {
 	if len(s) <= m.words.maxText {
 		if row, ok := m.words.rows[string(s)]; ok {
 			return appendWord(dst, row), true
 		}
 	}
-	if m.refer != nil && isIdentifier(s) {
+	if m.refer != nil && (isIdentifier(s) || named && isName(s)) {
 		if ref, ok := m.refer.Find(s); ok {
 			return appendInt(appendHead(dst, majorTag, tagReference), ref), true
 		}
@@ -210,7 +223,7 @@ func (m *message) appendInserted(dst []byte, in *items) ([]byte, error) {
 	if err != nil {
 		return dst, err
 	}
-	if !isIdentifier(dst[start:]) {
+	if n := len(dst) - start; n == 0 || n > maxIdentifier {
 		return dst, errContent
 	}
 	if err := m.solve.Inserted(dst[start:]); err != nil {

@@ -1,5 +1,7 @@
 package dialect
 
+import "bytes"
+
 // Referrer says for each identifier of a message that is encoded whether the peer
 // knows it already. The codec asks in the order of the message, and calls Find
 // before Insert. After an error of the codec the message is not to be sent.
@@ -25,27 +27,58 @@ type Resolver interface {
 // specification limits user IDs, room IDs, event IDs and aliases.
 const maxIdentifier = 255
 
-// isIdentifier says whether s has the form of an identifier. Only such strings are
-// ever referred to, so that no text or secret of a message is kept: a sigil and a
-// name without spaces, or a media URI.
+// isIdentifier says whether s has the form of an identifier: a sigil and a name
+// without spaces, a media URI, or the ID of a device's key. Only such strings, and
+// names under namedKeys, are ever referred to, so that no text or secret of a message
+// is kept.
 func isIdentifier(s []byte) bool {
-	if len(s) < 4 || len(s) > maxIdentifier {
+	if !isName(s) {
 		return false
 	}
+	server := bytes.IndexByte(s, ':') > 0
 	switch s[0] {
-	case '$', '!', '@', '#':
-	default:
-		if _, ok := cutPrefix(s, "mxc://"); !ok {
-			return false
+	case '@', '#':
+		return server
+	case '$', '!':
+		// Without a server's name it is a hash.
+		return server || len(s) == 1+base64URL.EncodedLen(idBytes)
+	case 'm':
+		_, ok := cutPrefix(s, "mxc://")
+		return ok
+	case 'c', 'e':
+		// Of these two a device has one each; of signed keys, hundreds.
+		for _, prefix := range []string{"curve25519:", "ed25519:"} {
+			if _, ok := cutPrefix(s, prefix); ok {
+				return true
+			}
 		}
 	}
-	server := false
-	for _, c := range s[1:] {
+	return false
+}
+
+// isNamedKey says whether a key's values are public names that come again: those of
+// devices, and of sessions of end-to-end encryption.
+func isNamedKey(key []byte) bool {
+	switch string(key) {
+	case "device_id", "sender_key", "session_id":
+		return true
+	}
+	return false
+}
+
+// minIdentifier is the shortest string that a reference shortens, in bytes.
+const minIdentifier = 4
+
+// isName says whether s may be referred to: printable ASCII without spaces, quotes
+// or backslashes, of a length that is worth it.
+func isName(s []byte) bool {
+	if len(s) < minIdentifier || len(s) > maxIdentifier {
+		return false
+	}
+	for _, c := range s {
 		if c <= ' ' || c >= 0x7f || c == '"' || c == '\\' {
 			return false
 		}
-		server = server || c == ':'
 	}
-	// Without a server's name only a hash is an identifier.
-	return server || (s[0] == '$' || s[0] == '!') && len(s) == 1+base64URL.EncodedLen(idBytes)
+	return true
 }

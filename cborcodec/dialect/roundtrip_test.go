@@ -14,6 +14,9 @@ func TestCorpus(t *testing.T) {
 	for _, home := range []string{recordedHome, "", "example.org"} {
 		c := New(home, cborcodec.Limits{})
 		for _, e := range corpus(t) {
+			if home != recordedHome && e.Session != "bs0" && e.Session != "d0" {
+				continue
+			}
 			want := e.request()
 			payload, err := c.AppendRequest(nil, &want, nil)
 			require.NoError(t, err)

@@ -62,9 +62,10 @@ func (m *message) appendIdentifier(dst, s []byte) (out []byte, ok bool) {
 	tag := uint64(sigils[s[0]])
 	name, local := cutServer(s[1:], m.home)
 	switch {
-	case local && tag == tagRoom:
+	case local && tag == tagRoom && len(name) != base64URL.EncodedLen(idBytes):
 		return appendOpaque(appendHead(dst, majorTag, tag), name), true
 	case local:
+		// As bytes, the name of a room that is as long as a hash would be one.
 		return appendText(appendHead(dst, majorTag, tag), name), true
 	case len(name) != base64URL.EncodedLen(idBytes):
 		return dst, false
@@ -74,8 +75,6 @@ func (m *message) appendIdentifier(dst, s []byte) (out []byte, ok bool) {
 		}
 		return appendBase64(appendHead(dst, majorTag, tag), base64Std, name)
 	case tag == tagRoom:
-		// A byte string of 32 is a hash; the name of a room on the home server that
-		// is as long goes as text.
 		return appendBase64(appendHead(dst, majorTag, tag), base64URL, name)
 	default:
 		return dst, false

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -114,7 +115,10 @@ func (c *census) target(method, target string) {
 	}
 	for _, arg := range args {
 		key, value, _ := strings.Cut(arg, "=")
-		c.argumentCounts[arg]++
+		if slices.Contains(c.arguments, arg) {
+			c.argumentCounts[arg]++
+			continue
+		}
 		c.argumentCounts[key]++
 		c.wordCounts[value]++
 	}

@@ -11,49 +11,53 @@ import (
 	"log"
 	"os"
 	"path/filepath"
-	"regexp"
+	"slices"
+	"strings"
 )
 
-// heldOut are the sessions that are left out, to measure on: the file names that begin
-// with b, recorded with other users in other rooms.
-const heldOut = "^b"
+// heldOut are the sessions that are left out, to measure on: those of other users in
+// other rooms, later.
+var heldOut = []string{"bd0", "bd1", "bd2", "bd3", "bs0", "bs1", "bs2", "bs3"}
 
 func main() {
 	log.SetFlags(0)
 	sessions := flag.String("sessions", "testdata/corpus/sessions", "directory of recorded sessions, JSON lines")
-	held := flag.String("held", heldOut, "sessions to leave out, a regular expression over file names")
 	out := flag.String("out", "cborcodec/dialect/tables.go", "the Go file to write")
 	flag.Parse()
-	if err := run(*sessions, *held, *out); err != nil {
+	source, err := generate(*sessions)
+	if err == nil {
+		err = os.WriteFile(*out, source, 0o644)
+	}
+	if err != nil {
 		log.Fatal("dialectgen: ", err)
 	}
 }
 
-func run(sessions, held, out string) error {
-	leave, err := regexp.Compile(held)
-	if err != nil {
-		return err
-	}
+// generate returns the tables for the traffic in a directory.
+func generate(sessions string) (source []byte, err error) {
 	v, err := readVocabulary()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	files, err := filepath.Glob(filepath.Join(sessions, "*.jsonl"))
+	files, err := training(sessions)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	c := newCensus(v)
 	for _, file := range files {
-		if leave.MatchString(filepath.Base(file)) {
-			continue
-		}
 		if err := c.addFile(file); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	source, err := c.tables().source()
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(out, source, 0o644)
+	return c.tables().source()
+}
+
+// training returns the files of the sessions that are counted, in order.
+func training(sessions string) ([]string, error) {
+	files, err := filepath.Glob(filepath.Join(sessions, "*.jsonl"))
+	return slices.DeleteFunc(files, isHeldOut), err
+}
+
+func isHeldOut(file string) bool {
+	return slices.Contains(heldOut, strings.TrimSuffix(filepath.Base(file), ".jsonl"))
 }

@@ -7,7 +7,6 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -21,6 +20,8 @@ import (
 
 var update = flag.Bool("update", false, "rewrite testdata/sizes.tsv")
 
+const corpus = "../../testdata/corpus/sessions"
+
 // recordedHome is the home server of the recorded sessions.
 const recordedHome = "chat.nordlicht-verein.org"
 
@@ -30,13 +31,12 @@ type size struct{ count, json, v1, dialect int }
 // TestSizes measures the dialect without identifiers or coder on the sessions that
 // were left out when its tables were made.
 func TestSizes(t *testing.T) {
-	files, err := filepath.Glob(filepath.Join("../../testdata/corpus/sessions", "*.jsonl"))
+	files, err := filepath.Glob(filepath.Join(corpus, "*.jsonl"))
 	require.NoError(t, err)
-	leave := regexp.MustCompile(heldOut)
 	c := dialect.New(recordedHome, cborcodec.Limits{})
 	sizes := map[string]*size{}
 	for _, file := range files {
-		if !leave.MatchString(filepath.Base(file)) {
+		if !isHeldOut(file) {
 			continue
 		}
 		b, err := os.ReadFile(file)

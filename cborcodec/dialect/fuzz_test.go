@@ -1,0 +1,111 @@
+package dialect
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/coapgw/coapgw/cborcodec"
+)
+
+// fuzzLimits keeps single runs short.
+var fuzzLimits = cborcodec.Limits{MaxInput: 1 << 16, MaxOutput: 1 << 20}
+
+// Any text: accepted if and only if version 1 accepts it, and then the same comes back.
+func FuzzAppendBody(f *testing.F) {
+	f.Add([]byte(`{"event_id":"$` + hash + `","sender":"@alice:example.org","origin_server_ts":1700000000000}`))
+	f.Add([]byte(`["m1700000000000.5","mautrix-go_1700000000000000042_7","s1_2-3","t1-2_3","00","1","ed25519:AAAAHg",` + wordRows[0] + `]`))
+	codec, v1 := New(testHome, fuzzLimits), cborcodec.V1(fuzzLimits)
+	f.Fuzz(func(t *testing.T, text []byte) {
+		item, plainErr := v1.AppendCBOR(nil, text)
+		payload, err := codec.AppendBody(nil, text, nil)
+		var limit *cborcodec.LimitError
+		if errors.As(plainErr, &limit) || errors.As(err, &limit) {
+			return
+		}
+		require.Equal(t, plainErr == nil, err == nil, "%v %v", plainErr, err)
+		if err != nil {
+			return
+		}
+		want, err := v1.AppendJSON(nil, item)
+		if err != nil {
+			return
+		}
+		back, err := codec.AppendJSON(nil, payload, nil)
+		require.NoError(t, err, "%x", payload)
+		require.Equal(t, string(want), string(back), "%x", payload)
+	})
+}
+
+// Any bytes: never a panic; what is accepted is JSON, and stays as it is.
+func FuzzAppendJSON(f *testing.F) {
+	for _, payload := range []string{"", "a101" + "5820" + hashHex, "82d21b0000018bcfe56800d20a", "d184011b0000018bcfe5680018" + "2a07", "cf83051a00011b9201", "f8ff", "d500"} {
+		b, err := hex.DecodeString(payload)
+		require.NoError(f, err)
+		f.Add(b)
+	}
+	codec := New(testHome, fuzzLimits)
+	f.Fuzz(func(t *testing.T, payload []byte) {
+		text, err := codec.AppendJSON(nil, payload, newEnds())
+		if err != nil {
+			require.Empty(t, text)
+			return
+		}
+		require.True(t, json.Valid(text) && utf8.Valid(text), "%q", text)
+		again, err := New(testHome, cborcodec.Limits{}).AppendBody(nil, text, nil)
+		require.NoError(t, err)
+		back, err := New(testHome, cborcodec.Limits{}).AppendJSON(nil, again, nil)
+		require.NoError(t, err)
+		require.Equal(t, string(text), string(back))
+	})
+}
+
+// Any request comes back to the byte, or is refused.
+func FuzzRequest(f *testing.F) {
+	f.Add("GET", "/_matrix/client/v3/sync?timeout=0&since=s1_2", []byte(nil))
+	f.Add("PUT", "/_matrix/client/v3/rooms/%21abc:example.org/send/m.room.message/m1700000000000.5", []byte(`{"body":"x"}`))
+	f.Add("POST", "/a//b/?", []byte("[]"))
+	codec := New(testHome, fuzzLimits)
+	f.Fuzz(func(t *testing.T, method, target string, body []byte) {
+		r := Request{Method: method, Target: target}
+		if json.Valid(body) && utf8.Valid(body) {
+			r.Body = body
+		}
+		payload, err := codec.AppendRequest(nil, &r, nil)
+		require.Equal(t, legalRequest(&r), !errors.Is(err, ErrRequest))
+		if err != nil {
+			return
+		}
+		var got Request
+		require.NoError(t, codec.DecodeRequest(&got, payload, nil), "%x", payload)
+		requireRequest(t, r, got)
+	})
+}
+
+// Any bytes: never a panic; what is accepted is a request that HTTP can have.
+func FuzzDecodeRequest(f *testing.F) {
+	for _, payload := range []string{"00", "2000f7f7", "0083056131f6", "654745542f2f", "01c06161f3d183001b0000018bcfe5680005a0", "696e"} {
+		b, err := hex.DecodeString(payload)
+		require.NoError(f, err)
+		f.Add(b)
+	}
+	codec := New(testHome, fuzzLimits)
+	f.Fuzz(func(t *testing.T, payload []byte) {
+		var r Request
+		if err := codec.DecodeRequest(&r, payload, newEnds()); err != nil {
+			return
+		}
+		require.True(t, legalRequest(&r), "%q", r.Target)
+		again, err := codec.AppendRequest(nil, &r, nil)
+		if err != nil { // a limit
+			return
+		}
+		var got Request
+		require.NoError(t, codec.DecodeRequest(&got, again, nil))
+		requireRequest(t, r, got)
+	})
+}

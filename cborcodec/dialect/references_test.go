@@ -1,0 +1,104 @@
+package dialect
+
+import (
+	"encoding/hex"
+	"errors"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/coapgw/coapgw/cborcodec"
+)
+
+// ends is both ends of a link that loses nothing, with a table without bounds.
+type ends struct {
+	sent     map[string]int64
+	received []string
+}
+
+func newEnds() *ends { return &ends{sent: map[string]int64{}} }
+
+func (e *ends) Find(id []byte) (int64, bool) {
+	ref, ok := e.sent[string(id)]
+	return ref, ok
+}
+
+func (e *ends) Insert(id []byte) bool {
+	e.sent[string(id)] = int64(len(e.sent))
+	return true
+}
+
+func (e *ends) Resolve(ref int64) ([]byte, bool) {
+	if ref < 0 || ref >= int64(len(e.received)) {
+		return nil, false
+	}
+	return []byte(e.received[ref]), true
+}
+
+func (e *ends) Inserted(id []byte) error {
+	e.received = append(e.received, string(id))
+	return nil
+}
+
+// TestReferences: an identifier is inserted once and referred to from then on, also
+// within its message, as a key and as a path parameter.
+func TestReferences(t *testing.T) {
+	codec := New(testHome, cborcodec.Limits{})
+	e := newEnds()
+	const text = `{"@alice:example.org":"@alice:example.org","device_id":"QIIVX2ax"}`
+	payload, err := codec.AppendBody(nil, []byte(text), e)
+	require.NoError(t, err)
+	assert.Equal(t, item("a2", "d6c065", "'alice", "d700", "1847", "d668", "'QIIVX2ax"), hex.EncodeToString(payload))
+	back, err := codec.AppendJSON(nil, payload, e)
+	require.NoError(t, err)
+	assert.Equal(t, text, string(back))
+
+	r := Request{Method: "GET", Target: "/_matrix/client/v3/profile/@alice:example.org"}
+	payload, err = codec.AppendRequest(nil, &r, e)
+	require.NoError(t, err)
+	assert.Len(t, payload, 4)
+	var got Request
+	require.NoError(t, codec.DecodeRequest(&got, payload, e))
+	assert.Equal(t, r, got)
+	assert.ErrorIs(t, codec.DecodeRequest(&got, payload, nil), ErrReference)
+	assert.ErrorIs(t, codec.DecodeRequest(&got, payload, newEnds()), ErrReference)
+}
+
+// TestNothingElseIsKept: text, tokens and secrets are never offered for a reference.
+func TestNothingElseIsKept(t *testing.T) {
+	codec := New(testHome, cborcodec.Limits{})
+	e := newEnds()
+	const text = `{"access_token":"a0k-7Enr4FaP_m18sP7IVcBZmWs4zkWnd5fqiGmSpHI","password":"@ not an id","body":"@alice is here",` +
+		`"user":"#1","key":"` + stdHash + `","next_batch":"s1_2","session":"QIIVX2ax","x":["$5","$no hash:","!"],"signed_curve25519:AAAAHg":1}`
+	_, err := codec.AppendBody(nil, []byte(text), e)
+	require.NoError(t, err)
+	assert.Empty(t, e.sent)
+}
+
+// refusing refuses every insertion.
+type refusing struct{ *ends }
+
+var errFull = errors.New("full")
+
+func (refusing) Inserted([]byte) error { return errFull }
+
+func TestInsertionRefused(t *testing.T) {
+	codec := New(testHome, cborcodec.Limits{})
+	payload, err := codec.AppendBody(nil, []byte(`"@alice:example.org"`), newEnds())
+	require.NoError(t, err)
+	_, err = codec.AppendJSON(nil, payload, refusing{newEnds()})
+	assert.ErrorIs(t, err, errFull)
+}
+
+// TestHostileInsertions: an insertion holds one identifier of a legal length.
+func TestHostileInsertions(t *testing.T) {
+	codec := New(testHome, cborcodec.Limits{})
+	for _, payload := range []string{"d6", "d660", "d6d6c06161", "d605", "d6790100" + hex.EncodeToString(make([]byte, 256))} {
+		b, err := hex.DecodeString(payload)
+		require.NoError(t, err)
+		var format *FormatError
+		_, err = codec.AppendJSON(nil, b, newEnds())
+		assert.ErrorAs(t, err, &format, payload)
+	}
+}
