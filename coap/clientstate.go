@@ -2,14 +2,22 @@ package coap
 
 import (
 	"encoding/binary"
+	"time"
+
+	"github.com/coapgw/coapgw/coap/endpoint"
 )
 
 // What a client keeps of a session with a coapgw, beyond its own life: that the peer
-// is one, by which link it goes, and the slots that it has confirmed. The server has
+// is one, by which link it goes, the slots that it has confirmed, and what was learnt of
+// the way there. The server has
 // kept as much (see serverstate.go), so that the next request needs no introduction.
 //
-//	version, flags, link of the peer, last slot, slots: number, token
-const clientStateVersion = 1
+//	version, flags, link of the peer, seconds of silence that a mapping survives, and
+//	that it does not, last slot, slots: number, token
+const clientStateVersion = 2
+
+// mostSilent bounds what is taken for the silence of a mapping, in seconds.
+const mostSilent = 1 << 20
 
 // encodeState returns what to keep.
 func (s *session) encodeState() []byte {
@@ -18,6 +26,9 @@ func (s *session) encodeState() []byte {
 	b := []byte{clientStateVersion}
 	b = appendFlags(b, s.kind == PeerGateway, s.agreed, s.refused, s.resettable)
 	b = appendText(b, s.theirs)
+	s.way = s.conn.Mapping()
+	b = binary.AppendUvarint(b, uint64(s.way.Lasts/time.Second))
+	b = binary.AppendUvarint(b, uint64(s.way.Dies/time.Second))
 	b = binary.AppendUvarint(b, uint64(s.slots.last))
 	for token, slot := range s.slots.byToken {
 		if slot.confirmed {
@@ -41,6 +52,9 @@ func (s *session) restore(kept []byte) error {
 	var gateway, agreed, refused, resettable bool
 	in.flags(&gateway, &agreed, &refused, &resettable)
 	theirs := in.bytes()
+	var way endpoint.Mapping
+	way.Lasts = time.Duration(in.number(mostSilent)) * time.Second
+	way.Dies = time.Duration(in.number(mostSilent)) * time.Second
 	slots := clientSlots{last: uint32(in.number(maxSlot)), byToken: make(map[string]*clientSlot)}
 	for len(in.rest) > 0 {
 		number := uint32(in.number(uint64(slots.last)))
@@ -57,8 +71,20 @@ func (s *session) restore(kept []byte) error {
 	s.kind, s.slots = PeerGateway, slots
 	close(s.known)
 	s.agreed, s.resettable = agreed, resettable
+	s.way = way
+	s.conn.SetMapping(way)
 	if len(theirs) > 0 {
 		s.goBy(theirs, refused)
 	}
 	return nil
+}
+
+// lookBack sees whether something was learnt of the way to the peer.
+func (s *session) lookBack() {
+	way := s.conn.Mapping()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if way != s.way {
+		s.memory.changed()
+	}
 }

@@ -201,7 +201,7 @@ func TestRestart(t *testing.T) {
 // An end that finds nothing, or nothing that it understands, tells and asks again,
 // whatever the other end remembers.
 func TestStateLost(t *testing.T) {
-	for _, found := range []string{"", "\x07of another version", "\x01\x01\xff", "\x01"} {
+	for _, found := range []string{"", "\x07of another version", "\x01\x01\xff", "\x02\x01\xff", "\x01", "\x02"} {
 		for _, end := range []string{"client", "server", "both"} {
 			l := newLives(t, whoami)
 			for _, token := range []string{"token-of-alice", "token-of-bob"} {

@@ -46,6 +46,8 @@ type session struct {
 	slots          clientSlots
 	// resettable: the server has given a token by which it can end the session.
 	resettable bool
+	// way is what is stored of the way to the peer.
+	way endpoint.Mapping
 	// silence counts the exchanges that timed out since the last answer.
 	silence int
 	// users counts exchanges under way; a session that was given up is closed

@@ -193,6 +193,7 @@ func (t *Transport) send(r *http.Request, s *session, kind PeerKind, out *outgoi
 	}
 	verdict := s.learn(resp, sig)
 	s.takeReset(resp)
+	s.lookBack()
 	_ = s.memory.keep() // a session that is not stored ends with the process
 	if verdict == again {
 		_ = closeBody(resp.Body)
