@@ -64,6 +64,7 @@ type Conn struct {
 	sending     map[token]*bulkSend // responses under way in Q-Block2 blocks
 	gets        []*bulkGet          // request bodies of the peer in Q-Block1 blocks
 	parked      []parkedBody        // downloads of ours that were given up
+	putting     atomic.Int32        // bodies of ours under way in Q-Block1 blocks
 	kept        shelf               // what downloads of ours keep
 	parkedPuts  []parkedPut         // uploads of ours that were given up
 	bulkIDs     uint16              // see bulkID

@@ -48,6 +48,8 @@ func (x *exchange) uploadInBulk(ctx context.Context, r *Request, first Message, 
 		return Message{}, err
 	}
 	s.key = key
+	x.c.putting.Add(1)
+	defer x.c.putting.Add(-1)
 	sending, stop := context.WithCancel(ctx)
 	blocks := make(chan chunk)
 	var feeding sync.WaitGroup
@@ -131,6 +133,12 @@ func (s *bulkPut) run(ctx context.Context, blocks <-chan chunk, answer chan repl
 			}
 		}
 	}
+}
+
+// burst is how many blocks this body may send in a turn on a half-duplex link, of which
+// all bodies that this side sends have a share.
+func (s *bulkPut) burst() int {
+	return max(s.path.burst/max(int(s.x.c.putting.Load()), 1), 1)
 }
 
 // silence is for how long the peer has not reported, outages left out.
@@ -311,7 +319,7 @@ func (s *bulkPut) report(p progress) {
 	silence := trip + s.path.jitter + time.Duration(s.path.every)*s.path.interval
 	if s.path.burst > 0 {
 		trip, silence = 0, 0
-		s.turn = s.path.burst
+		s.turn = s.burst()
 	}
 	h := s.window.report(p, now, trip, silence)
 	s.trip.sample(h.roundTrip)

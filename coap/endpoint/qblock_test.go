@@ -176,3 +176,52 @@ func TestBulkOverWorseLinks(t *testing.T) {
 		assert.Less(t, s.Down.Dropped, s.Down.Datagrams/5)
 	})
 }
+
+// TestUploadsShareATurn: several bodies on a half-duplex link take no longer a turn than
+// one does, but for one block each.
+func TestUploadsShareATurn(t *testing.T) {
+	p, _ := link.ByName("hf-s5066-2400")
+	const bodies = 4
+	overLink(t, p, linkemu.FromProfile(p, 1), HandlerFunc(takeBody), func(t *testing.T, client, _ *Conn, _ *linkemu.Link) {
+		var all sync.WaitGroup
+		for range bodies {
+			all.Go(func() { sendBody(t, client, 20_000) })
+		}
+		most := 0
+		for client.putting.Load() < bodies {
+			time.Sleep(time.Second)
+		}
+		for client.putting.Load() == bodies {
+			time.Sleep(time.Second)
+			turn, full := 0, 0
+			client.mu.Lock()
+			for _, x := range client.exchanges {
+				if s := x.putting; s != nil {
+					s.mu.Lock()
+					turn, full = turn+s.burst(), s.path.burst
+					s.mu.Unlock()
+				}
+			}
+			client.mu.Unlock()
+			assert.LessOrEqual(t, turn, full+bodies)
+			most = max(most, turn)
+		}
+		assert.Positive(t, most)
+		all.Wait()
+	})
+}
+
+// TestUploadToSlowReader: a handler that pauses holds the upload up, and does not end it:
+// the peer acknowledges what it is asked.
+func TestUploadToSlowReader(t *testing.T) {
+	const size = 4 << 20
+	p, _ := link.ByName("leo-broadband")
+	h := HandlerFunc(func(ctx context.Context, r *Request) *Response {
+		time.Sleep(20 * time.Minute) // virtual
+		return takeBody(ctx, r)
+	})
+	overLink(t, p, linkemu.FromProfile(p, 1), h, func(t *testing.T, client, _ *Conn, l *linkemu.Link) {
+		assert.Less(t, sendBody(t, client, size), 25*time.Minute)
+		assert.Less(t, l.Stats().Up.Datagrams, int64(2*size/p.BlockSize))
+	})
+}
