@@ -97,7 +97,7 @@ func TestOneSourceDoesNotFillTheTable(t *testing.T) {
 // give way begins again at once.
 func TestFlood(t *testing.T) {
 	rounds := 1000
-	if raceDetector {
+	if raceDetector { // its runtime may fail a check in long runs in virtual time (golang/go#78156)
 		rounds /= 40
 	}
 	in(t, 20*time.Millisecond, serverConfig(), func(t *testing.T, w *world) {

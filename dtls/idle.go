@@ -1,6 +1,10 @@
 package dtls
 
-import "time"
+import (
+	"errors"
+	"net"
+	"time"
+)
 
 // reap closes sessions that were idle for too long. It sleeps while there are
 // none.
@@ -25,9 +29,14 @@ func (l *Listener) reap() {
 	}
 }
 
-// closeIdle reports whether sessions remain.
+// usesStored is how many times in an idle lifetime the store learns, at the least, that
+// a session is in use.
+const usesStored = 4
+
+// closeIdle also has the store know which sessions are in use. It reports whether
+// sessions remain.
 func (l *Listener) closeIdle(now time.Time) bool {
-	var idle []*Conn
+	var idle, used []*Conn
 	l.mu.Lock()
 	remain := len(l.sessions) + len(l.stored)
 	for a := range l.sessions {
@@ -35,14 +44,25 @@ func (l *Listener) closeIdle(now time.Time) bool {
 		if !a.session.withCID() {
 			lifetime = min(lifetime, addressLifetime)
 		}
-		if now.Sub(a.session.idleSince()) >= lifetime {
+		switch unused := now.Sub(a.session.idleSince()); {
+		case unused >= lifetime:
 			idle = append(idle, a.session)
+		case unused < lifetime/usesStored && a.session.Durable():
+			used = append(used, a.session)
 		}
 	}
 	l.mu.Unlock()
 	for _, c := range idle {
 		if err := c.drop(); err != nil {
 			l.cfg.log().Error("dtls: session not put away", "error", err)
+		}
+	}
+	for _, c := range used {
+		if l.ctx.Err() != nil {
+			break
+		}
+		if err := c.numbers.refresh(l.cfg.IdleLifetime / usesStored); err != nil && !errors.Is(err, net.ErrClosed) {
+			l.cfg.log().Error("dtls: the use of a session is not stored", "error", err)
 		}
 	}
 	return remain > len(idle)

@@ -32,7 +32,8 @@ type ledger struct {
 	// while its holder sleeps.
 	saving      semaphore
 	incarnation uint32
-	marked      uint64 // numbers below it are durably received
+	marked      uint64    // numbers below it are durably received
+	saved       time.Time // of the last write
 
 	mu       sync.Mutex
 	next     uint64 // the next number to send
@@ -66,7 +67,7 @@ func (l *ledger) keep(store Store, key string, peer func() string) counters {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.store, l.key, l.peer = store, key, peer
-	l.limit, l.marked = min(l.next+l.stride, maxRecords), l.received.next
+	l.limit, l.marked, l.saved = min(l.next+l.stride, maxRecords), l.received.next, time.Now()
 	return l.counters(l.limit, closedWindow(l.marked))
 }
 
@@ -94,6 +95,7 @@ func (l *ledger) open(store Store, key string, peer func() string) error {
 	if err := store.Commit(map[string][]byte{key: taken.marshal()}); err != nil {
 		return fmt.Errorf("dtls: session not taken: %w", err)
 	}
+	l.saved = time.Now()
 	return nil
 }
 
@@ -168,6 +170,12 @@ func (l *ledger) mark() error {
 	return l.commit(func() bool { return l.marked < upTo })
 }
 
+// refresh writes the counters if that was not done for an age, so that the next life
+// knows that the session was in use.
+func (l *ledger) refresh(age time.Duration) error {
+	return l.commit(func() bool { return time.Since(l.saved) >= age })
+}
+
 // save makes values of the session durable, and in the same write what mark does.
 func (l *ledger) save(values map[string][]byte) error {
 	return l.write(values, func() bool { return true })
@@ -206,7 +214,7 @@ func (l *ledger) write(values map[string][]byte, needed func() bool) error {
 	if err := l.store.Commit(changes); err != nil {
 		return fmt.Errorf("dtls: session not stored: %w", err)
 	}
-	l.marked = c.received.next
+	l.marked, l.saved = c.received.next, time.Now()
 	l.mu.Lock()
 	l.limit = limit
 	l.mu.Unlock()

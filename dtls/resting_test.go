@@ -167,6 +167,25 @@ func TestIdleTimeIsMonotonic(t *testing.T) {
 	assert.NotEqual(t, c.idleSince(), c.idleSince().Round(0), "it has a reading that does not jump")
 }
 
+// A session that is used now and then, too rarely for a reservation, is not taken for
+// an idle one after a crash.
+func TestRareUseIsStored(t *testing.T) {
+	server, cfg := lasting()
+	in(t, time.Millisecond, server, func(t *testing.T, w *world) {
+		client, s := w.connect(clientAddress, cfg)
+		cfg.SessionName = "idle"
+		w.connect("198.51.100.8:1", cfg)
+		for range 6 {
+			time.Sleep(24 * time.Hour)
+			carries(t, client, s, "what is new?")
+		}
+		time.Sleep(36 * time.Hour)
+		w.restart(server, true)
+		assert.Equal(t, []string{s.kept.prefix}, storedSessions(t, server.Store))
+		carries(t, w.say(client, "still there?"), client, "yes")
+	})
+}
+
 // What a clock said that was wrong neither ends a session nor keeps it for ever.
 func TestClockJumps(t *testing.T) {
 	server, cfg := lasting()
