@@ -6,6 +6,10 @@ import "time"
 // random start (RFC 7252 §4.4). None is handed out again within
 // EXCHANGE_LIFETIME: the sender waits instead.
 //
+// A session that outlives its process starts at random again. Should an ID of the
+// earlier life come again, the message is no duplicate all the same: it differs in its
+// token (see tokens), and the whole message decides (see duplicates).
+//
 // To stay small it remembers when each group of 256 was last used, not each ID.
 type messageIDs struct {
 	next    uint16
