@@ -125,6 +125,16 @@ func (s *slotted) dead() bool {
 	}
 }
 
+// is reports whether the dial is finished and has led to that session.
+func (s *slotted) is(session *session) bool {
+	select {
+	case <-s.ready:
+		return s.session == session
+	default:
+		return false
+	}
+}
+
 // retire gives up a session that has been dialled; it reports whether it has.
 func (s *slotted) retire() bool {
 	select {
@@ -218,12 +228,14 @@ func (t *Transport) lose(s *session, err error) error {
 	if errors.Is(err, endpoint.ErrTimeout) && s.endures() {
 		return err
 	}
-	t.drop(s)
-	if s.deserted() {
-		// Whoever still waits on it waits in vain, and keeps the next session from its
-		// place in the store.
+	deserted := s.deserted()
+	if deserted { // who still waits on it waits in vain
 		_ = s.conn.Close()
 	}
+	if deserted || errors.Is(err, endpoint.ErrClosed) {
+		<-s.conn.Done() // then its place in the store is free for the next session
+	}
+	t.drop(s)
 	return &lostError{err}
 }
 
@@ -258,7 +270,7 @@ func (s *session) deserted() bool {
 func (t *Transport) drop(s *session) {
 	t.mu.Lock()
 	for key, known := range t.sessions {
-		if known.session == s {
+		if known.is(s) {
 			delete(t.sessions, key)
 		}
 	}
