@@ -16,7 +16,7 @@ import (
 // half of it, and what it has taken it writes again as it was.
 func FuzzState(f *testing.F) {
 	f.Add([]byte{})
-	f.Add([]byte("\x01\x0f\x01\x00\x02\x01\x03abc"))
+	f.Add([]byte("\x02\x0f\x01\x00\x3c\x00\x02\x01\x03abc"))
 	f.Add([]byte("\x02\x07\x01\x0d\x00\x01\x01\x05token12345678"))
 	f.Fuzz(func(t *testing.T, kept []byte) {
 		near, far := net.Pipe()
