@@ -45,6 +45,9 @@ type container struct {
 	inner map[*container]int
 }
 
+// frequent is how often a frequent entry counts before there is any traffic.
+const frequent = 50
+
 func newCensus(v vocabulary) *census {
 	c := &census{
 		vocabulary: v,
@@ -61,8 +64,14 @@ func newCensus(v vocabulary) *census {
 	for _, word := range v.words {
 		c.known[word] = true
 	}
+	for _, entry := range v.frequent {
+		c.routeCounts[entry] = frequent
+	}
 	for _, text := range v.containers {
-		c.value(decoder([]byte(text)))
+		f := c.value(decoder([]byte(text)))
+		if f.whole != nil && slices.Contains(v.frequent, text) {
+			f.whole.outside, f.whole.sessions = frequent, minSessions
+		}
 	}
 	return c
 }

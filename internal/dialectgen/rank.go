@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 const (
@@ -21,7 +22,7 @@ func (c *census) tables() tables {
 		keys:      c.rankedKeys(),
 		words:     c.rankedWords(),
 		arguments: byCount(c.arguments, c.argumentCounts),
-		routes:    byCount(c.routes, c.routeCounts),
+		routes:    byCount(recentFirst(c.routes), c.routeCounts),
 	}
 }
 
@@ -30,6 +31,24 @@ func byCount(entries []string, counts map[string]int) []string {
 	sorted := slices.Clone(entries)
 	slices.SortStableFunc(sorted, func(a, b string) int { return counts[b] - counts[a] })
 	return sorted
+}
+
+// recentFirst moves the routes that clients of this link hardly use to the end.
+func recentFirst(routes []string) []string {
+	sorted := slices.Clone(routes)
+	slices.SortStableFunc(sorted, func(a, b string) int { return cmp.Compare(age(a), age(b)) })
+	return sorted
+}
+
+func age(route string) int {
+	switch {
+	case strings.Contains(route, "/federation/"), strings.Contains(route, "/_matrix/key/"):
+		return 2
+	case strings.Contains(route, "/r0/"), strings.Contains(route, "/_matrix/media/v1/"):
+		return 1
+	default:
+		return 0
+	}
 }
 
 func (c *census) rankedKeys() []string {

@@ -72,13 +72,46 @@ func TestSizes(t *testing.T) {
 			float64(s.json)/n, float64(s.v1)/n, float64(s.dialect)/n, 100*float64(s.dialect)/float64(max(s.v1, 1)))
 	}
 	const golden = "testdata/sizes.tsv"
+	document, err := os.ReadFile(documentFile)
+	require.NoError(t, err)
+	documented := []byte(inDocument(t, string(document), sizes))
 	if *update {
+		document = documented
+		require.NoError(t, os.WriteFile(documentFile, documented, 0o644))
 		require.NoError(t, os.MkdirAll("testdata", 0o755))
 		require.NoError(t, os.WriteFile(golden, []byte(table.String()), 0o644))
 	}
 	want, err := os.ReadFile(golden)
 	require.NoError(t, err)
 	require.Equal(t, string(want), table.String(), "run with -update if this is meant")
+	require.True(t, bytes.Equal(documented, document), "%s: run with -update if this is meant", documentFile)
+}
+
+const documentFile = "../../docs/wire-v2-dialect.md"
+
+// documentedClasses are the rows of the table in the document.
+var documentedClasses = []string{
+	"send_text ↑", "send_text ↓", "send_encrypted ↑", "send_reaction ↑", "receipt ↑", "typing ↑",
+	"sync, one message ↑", "sync, one message ↓", "sync ↓", "sync without rooms ↓", "sync, initial ↓", "pushrules ↓", "keys_upload ↑", "keys_query ↓", "all",
+}
+
+// inDocument returns the document with its table made from sizes.
+func inDocument(t *testing.T, document string, sizes map[string]*size) string {
+	const begin, end = "<!-- sizes -->\n", "<!-- end of sizes -->"
+	before, rest, ok := strings.Cut(document, begin)
+	require.True(t, ok)
+	_, after, ok := strings.Cut(rest, end)
+	require.True(t, ok)
+	var table strings.Builder
+	table.WriteString("| message | count | JSON | version 1 | dialect | of version 1 |\n|---|---|---|---|---|---|\n")
+	for _, class := range documentedClasses {
+		s := sizes[class]
+		require.NotNil(t, s, class)
+		n := float64(s.count)
+		fmt.Fprintf(&table, "| %s | %d | %.1f | %.1f | %.1f | %.1f %% |\n", class, s.count,
+			float64(s.json)/n, float64(s.v1)/n, float64(s.dialect)/n, 100*float64(s.dialect)/float64(s.v1))
+	}
+	return before + begin + table.String() + end + after
 }
 
 func (s *size) add(o size) {

@@ -13,6 +13,9 @@ var vocabularyFiles embed.FS
 // their order, but adds only containers that are made of them.
 type vocabulary struct {
 	keys, words, arguments, routes, containers []string
+	// frequent are the routes and containers with a plus, which the traffic has less
+	// often than that of other clients and servers.
+	frequent []string
 }
 
 func readVocabulary() (v vocabulary, err error) {
@@ -36,7 +39,11 @@ func readVocabulary() (v vocabulary, err error) {
 			if strings.HasPrefix(line, "#") {
 				continue
 			}
-			for _, entry := range f.split(strings.TrimSpace(line)) {
+			line, frequent := strings.CutPrefix(strings.TrimSpace(line), "+")
+			for _, entry := range f.split(line) {
+				if frequent {
+					v.frequent = append(v.frequent, entry)
+				}
 				if !seen[entry] {
 					seen[entry] = true
 					*f.into = append(*f.into, entry)
