@@ -192,3 +192,27 @@ func TestHundredCrashes(t *testing.T) {
 		}
 	})
 }
+
+// The end of a handshake that was recorded wakes a stored session only as long as
+// nothing else has come: the client may not have got the answer.
+func TestReplayedFinishedWakesNothing(t *testing.T) {
+	for _, data := range []bool{false, true} {
+		server, cfg := lasting()
+		in(t, time.Millisecond, server, func(t *testing.T, w *world) {
+			client, s := w.connect(clientAddress, cfg)
+			flight := w.net.sentLog()[2]
+			if data {
+				carries(t, client, s, "hello")
+			}
+			w.restart(server, false)
+			w.net.send(flight)
+			if data {
+				time.Sleep(time.Second)
+				assert.Equal(t, 1, w.listener.Stats().Stored)
+			} else {
+				w.accept()
+				assert.Equal(t, 1, w.listener.Stats().Sessions)
+			}
+		})
+	}
+}
