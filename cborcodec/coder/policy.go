@@ -20,7 +20,7 @@ type Policy struct {
 // Class is what kind of device runs the coder.
 type Class uint8
 
-// Classes. A model in memory is 1 MB, and each worker has 1.5 MB for Mixing.
+// Classes. A model in memory is 1.1 MB, and each worker has as much for Mixing.
 const (
 	// Server has time and memory for anything that the link can carry.
 	Server Class = iota

@@ -45,16 +45,16 @@ func fit(messages []Message, dictionary []byte) *mixing.Model {
 	for i, p := range primed {
 		predictor := mixing.NewPredictor(p)
 		for _, message := range halves[i] {
-			predictor.Observe(message.Prelude, message.Payload, &o)
+			predictor.Observe(message.Prelude, beginning(message.Payload), &o)
 		}
 	}
 	m.Fit(&o)
-	for _, rates := range []mixing.Rates{{First: 10, Final: 4}, {First: 5, Final: 2}, {First: 2, Final: 1}} {
+	for _, rates := range learning {
 		for i, p := range primed {
 			p.Share(m)
 			predictor := mixing.NewPredictor(p)
 			for _, message := range halves[i] {
-				predictor.Learn(message.Prelude, message.Payload, rates)
+				predictor.Learn(message.Prelude, beginning(message.Payload), rates)
 			}
 			m.Share(p)
 		}
@@ -78,6 +78,13 @@ func pack(model []byte) ([]byte, error) {
 	}
 	return b.Bytes(), nil
 }
+
+// learning are the rates of the mixers, pass by pass.
+var learning = []mixing.Rates{{First: 160, Final: 64}, {First: 64, Final: 32}, {First: 24, Final: 16}}
+
+// beginning is what of a payload the mixers learn from: the model is how a message begins,
+// and later they have learned from the message itself.
+func beginning(payload []byte) []byte { return payload[:min(len(payload), 600)] }
 
 // maxLearned is how much of a long message is learned, in bytes: short ones matter.
 const maxLearned = 4 << 10

@@ -3,6 +3,12 @@ package mixing
 // Contexts is how many contexts each bit is seen in.
 const Contexts = 13
 
+// ordered is how many of them, from the first, count for the choice of weights.
+const ordered = 7
+
+// KindContext is the number of the context that knows only what kind the byte is.
+const KindContext = 11
+
 // contexts computes, at each byte, what the contexts of the next byte are.
 type contexts struct {
 	structure structure
@@ -27,8 +33,7 @@ func (c *contexts) reset(prelude []byte) {
 	c.compute(0)
 }
 
-// add takes the next byte; expected is what the match model foretells after it, 0 if
-// nothing.
+// add takes the next byte.
 func (c *contexts) add(b byte) {
 	c.recent = c.recent<<8 | uint64(b)
 	c.structure.add(b)

@@ -1,6 +1,7 @@
 package mixing
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 )
@@ -97,7 +98,7 @@ func ParseModel(b []byte) (*Model, error) {
 		return nil, ErrModel
 	}
 	r.next(size)
-	m := NewModel(r.next(int(n)))
+	m := NewModel(bytes.Clone(r.next(int(n))))
 	m.fields(func(v *int16) { *v = max(-MaxLogit, min(r.int16(), MaxLogit)) })
 	m.Mixers.each(func(w *int32) { *w = int32(r.int16()) << weightShift })
 	m.readSlots(&r)

@@ -62,7 +62,7 @@ func (w *weights) dot(x *[inputs]int32) int32 {
 	return clampLogit(sum >> 16)
 }
 
-// learn moves the weights by err, in 1/65536 of a bit, times rate.
+// learn moves the weights against err: the error of the probability times the rate.
 func (w *weights) learn(x *[inputs]int32, err int32) {
 	for i := range x {
 		w[i] += (x[i]*err + 1<<13) >> 14

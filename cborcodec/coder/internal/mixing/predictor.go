@@ -1,6 +1,7 @@
 package mixing
 
-// Rates are how fast mixers learn within a message.
+// Rates are how fast mixers learn, in units of 1/2^18 of input times error. They are 160
+// at most: more overflows.
 type Rates struct {
 	First, Final int32
 }
@@ -22,20 +23,28 @@ type Predictor struct {
 	// partial is 1 followed by the known bits of the byte, half the same of the
 	// half byte.
 	partial, half uint32
-	at            [Contexts]uint32
-	known         int
-	inputs        [inputs]int32
-	selected      [sets]int
-	logits        [sets]int32
-	mixed         int32
-	matching      bool
-	prob          int32
+	// left is how many bits of the byte are unknown.
+	left uint32
+	// at is where the slot of each context begins, known how many of the orders had
+	// theirs before.
+	at    [Contexts]uint32
+	known int
+	// fetched keeps the reads that only fill the cache.
+	fetched byte
+
+	// matching says that the match foretells the next bit; inputs, the selected
+	// weights and their logits lead to prob.
+	matching bool
+	inputs   [inputs]int32
+	selected [sets]int
+	logits   [sets]int32
+	prob     int32
 }
 
 // NewPredictor returns a Predictor of m.
 func NewPredictor(m *Model) *Predictor {
 	p := &Predictor{
-		model: m, rates: Rates{First: 6, Final: 2},
+		model: m, rates: Rates{First: 32, Final: 16},
 		slots: make([]byte, len(m.Slots)), touched: make([]uint32, 0, maxTouched),
 	}
 	copy(p.slots, m.Slots)
@@ -63,7 +72,7 @@ func (p *Predictor) Reset(prelude []byte) {
 }
 
 func (p *Predictor) beginByte() {
-	p.partial = 1
+	p.partial, p.left = 1, 8
 	p.contexts.compute(p.match.expected | uint32(p.match.level())<<8)
 	p.beginHalf()
 	p.predict()
@@ -73,10 +82,18 @@ func (p *Predictor) beginByte() {
 func (p *Predictor) beginHalf() {
 	p.half = 1
 	p.known = 0
+	// The slots are all over the memory: touching them first lets the processor
+	// fetch them at the same time.
+	var hashes [Contexts]uint32
 	for i, h := range p.contexts.hashes {
-		at, fresh := p.model.histories.find(p.slots, nibbleHash(h, p.partial))
+		hashes[i] = nibbleHash(h, p.partial)
+		slot, _ := home(hashes[i])
+		p.fetched |= p.slots[slot*slotSize]
+	}
+	for i, h := range hashes {
+		at, fresh := p.model.histories.find(p.slots, h)
 		p.at[i] = at
-		if !fresh && i < 7 {
+		if !fresh && i < ordered {
 			p.known++
 		}
 		if len(p.touched) < maxTouched {
@@ -92,11 +109,11 @@ func (p *Predictor) predict() {
 	}
 	p.inputs[inputMatch] = 0
 	level := 0
-	p.matching = p.match.length > 0 && (p.match.expected|0x100)>>p.bitsLeft() == p.partial
+	p.matching = p.match.length > 0 && (p.match.expected|0x100)>>p.left == p.partial
 	if p.matching {
 		level = p.match.level()
 		x := int32(p.model.MatchLogits[level])
-		if p.match.expected>>(p.bitsLeft()-1)&1 == 0 {
+		if p.match.expected>>(p.left-1)&1 == 0 {
 			x = -x
 		}
 		p.inputs[inputMatch] = x
@@ -105,7 +122,7 @@ func (p *Predictor) predict() {
 
 	s := &p.contexts.structure
 	p.selected = [sets]int{
-		int(s.kind)*8 + 8 - int(p.bitsLeft()),
+		int(s.kind)*8 + int(8-p.left),
 		structureSelections + level*8 + p.known,
 		structureSelections + matchSelections + int(s.field>>26),
 	}
@@ -115,17 +132,7 @@ func (p *Predictor) predict() {
 		p.logits[i] = p.mixers.First[sel].dot(&p.inputs)
 		sum += int64(p.logits[i]) * int64(final[i])
 	}
-	p.mixed = clampLogit(sum >> 16)
-	p.prob = p.model.logistic.prob(p.mixed)
-}
-
-// bitsLeft is how many bits of the byte are unknown.
-func (p *Predictor) bitsLeft() uint32 {
-	n := uint32(8)
-	for x := p.partial; x > 1; x >>= 1 {
-		n--
-	}
-	return n
+	p.prob = p.model.logistic.prob(clampLogit(sum >> 16))
 }
 
 // Prob is the probability that the next bit is 1, in 1..65535 of 65536.
@@ -136,6 +143,7 @@ func (p *Predictor) Update(bit int) {
 	p.learn(bit)
 	p.partial = p.partial<<1 | uint32(bit)
 	p.half = p.half<<1 | uint32(bit)
+	p.left--
 	switch {
 	case p.partial >= 0x100:
 		p.endByte(byte(p.partial))
@@ -155,10 +163,10 @@ func (p *Predictor) learn(bit int) {
 	}
 	target := int32(bit) << probBits
 	final := &p.mixers.Final[p.contexts.structure.kind]
-	err := (target - p.prob) * p.rates.Final
+	err := (target - p.prob) * p.rates.Final >> 4
 	for i, sel := range p.selected {
 		final[i] += (p.logits[i]*err + 1<<13) >> 14
-		e := (target - p.model.logistic.prob(p.logits[i])) * p.rates.First
+		e := (target - p.model.logistic.prob(p.logits[i])) * p.rates.First >> 4
 		p.mixers.First[sel].learn(&p.inputs, e)
 	}
 }

@@ -32,7 +32,7 @@ func (h *histories) find(slots []byte, context uint32) (at uint32, fresh bool) {
 	victim, least := slot*slotSize, byte(255)
 	for i := range uint32(probes) {
 		at := (slot ^ i) * slotSize
-		s := slots[at : at+2 : at+2]
+		s := (*[2]byte)(slots[at:])
 		if s[0] == check {
 			return at, false
 		}
@@ -44,7 +44,6 @@ func (h *histories) find(slots []byte, context uint32) (at uint32, fresh bool) {
 			victim, least = at, t
 		}
 	}
-	clear(slots[victim : victim+slotSize])
-	slots[victim] = check
+	*(*[slotSize]byte)(slots[victim:]) = [slotSize]byte{check}
 	return victim, true
 }

@@ -29,8 +29,6 @@ const (
 
 // Initial bytes (RFC 8949 §3.1): majors in the upper three bits.
 const (
-	majorUint   = 0
-	majorNeg    = 1
 	majorBytes  = 2
 	majorText   = 3
 	majorArray  = 4
@@ -71,7 +69,7 @@ type structure struct {
 	arg   uint64
 	left  uint64
 	// inContent says that left counts content.
-	inContent, chunked bool
+	inContent bool
 	// field names the key or the index that the item has, path all of those from
 	// the top, item the bytes of the item so far, previous the item before.
 	field, path, item, previous uint32

@@ -1,0 +1,158 @@
+package mixing
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestLogistic(t *testing.T) {
+	l := newLogistic()
+	assert.Equal(t, int32(1<<15), l.prob(0))
+	for x := int32(-MaxLogit); x <= MaxLogit; x++ {
+		require.Positive(t, l.prob(x))
+		require.Less(t, l.prob(x), int32(1<<probBits))
+		require.InDelta(t, 1<<probBits, l.prob(x)+l.prob(-x), 2, x)
+		if x > -MaxLogit {
+			require.GreaterOrEqual(t, l.prob(x), l.prob(x-1))
+		}
+		require.Equal(t, l.prob(x), l.prob(l.Logit(l.prob(x))))
+	}
+}
+
+func TestHistories(t *testing.T) {
+	h := newHistories()
+	require.LessOrEqual(t, len(h.counts), Histories)
+	assert.Equal(t, Counts{0, 0}, h.counts[0])
+	for i, c := range h.counts {
+		assert.Equal(t, uint8(i), h.History(c))
+		for bit := range 2 {
+			after := h.counts[h.next[i][bit]]
+			assert.Positive(t, after[bit], "%v after %d", c, bit)
+			assert.LessOrEqual(t, after[1-bit], max(c[1-bit], 2), "%v after %d", c, bit)
+			assert.GreaterOrEqual(t, after[bit], min(c[bit], 12), "%v after %d", c, bit)
+		}
+	}
+	tests := []struct{ counts, want Counts }{
+		{Counts{1, 9}, Counts{1, 8}},
+		{Counts{5, 5}, Counts{4, 5}},
+		{Counts{1000, 0}, Counts{255, 0}},
+		{Counts{1, 300}, Counts{0, 255}},
+		{Counts{200, 100}, Counts{128, 64}},
+		{Counts{7, 6}, Counts{6, 6}},
+	}
+	for _, tt := range tests {
+		assert.Equal(t, tt.want, h.counts[h.History(tt.counts)], tt.counts)
+	}
+}
+
+func TestStructure(t *testing.T) {
+	tests := []struct {
+		name, message string
+		// want are the kinds before each byte and after the last.
+		want []kind
+	}{
+		{"map", "\xa1\x05\x61a", []kind{kindTop, kindKey, kindValue, kindText, kindTop}},
+		{"text key", "\xa1\x61b\xf6", []kind{kindTop, kindKey, kindKeyText, kindValue, kindTop}},
+		{"array", "\x82\x18\x20\x1a1234", []kind{
+			kindTop, kindElement, kindInt, kindElement, kindInt, kindIntMore, kindIntMore, kindIntMore, kindTop,
+		}},
+		{"tag", "\xc1\xd8\x20\x41x", []kind{kindTop, kindTagged, kindTag, kindTagged, kindBytes, kindTop}},
+		{"float", "\xf9\x00\x00", []kind{kindTop, kindSimple, kindSimple, kindTop}},
+		{"long text", "\x65abcde", []kind{kindTop, kindText, kindText, kindText, kindTextMore, kindTextMore, kindTop}},
+		{"identifier", "\x65$bcde", []kind{kindTop, kindText, kindText, kindText, kindTextMark, kindTextMark, kindTop}},
+		{"open", "\x9f\x01\xff\x01", []kind{kindTop, kindElement, kindElement, kindTop, kindTop}},
+		{"chunks", "\x7f\x61a\xff", []kind{kindTop, kindElement, kindText, kindElement, kindTop}},
+		{"empty", "\x80\xa0\x60\x40", []kind{kindTop, kindTop, kindTop, kindTop, kindTop}},
+		{"nested ends", "\x81\x81\x81\x01\x01", []kind{kindTop, kindElement, kindElement, kindElement, kindTop, kindTop}},
+		{"stray break", "\xff\x01", []kind{kindTop, kindTop, kindTop}},
+		{"reserved", "\x1c\x01", []kind{kindTop, kindTop, kindTop}},
+		{"length", "\x58\x01x", []kind{kindTop, kindLength, kindBytes, kindTop}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			var s structure
+			s.reset()
+			got := []kind{s.kind}
+			for _, b := range []byte(tt.message) {
+				s.add(b)
+				got = append(got, s.kind)
+			}
+			assert.Equal(t, tt.want, got)
+		})
+	}
+}
+
+// The same value under the same key has the same place, whatever came before.
+func TestStructurePaths(t *testing.T) {
+	path := func(message string) uint32 {
+		var s structure
+		s.reset()
+		for _, b := range []byte(message) {
+			s.add(b)
+		}
+		return s.path
+	}
+	assert.Equal(t, path("\xa2\x01\x07\x05"), path("\xa2\x02\x61x\x05"))
+	assert.NotEqual(t, path("\xa1\x01"), path("\xa1\x02"))
+	assert.NotEqual(t, path("\xa1\x01\xa1\x05"), path("\xa1\x02\xa1\x05"))
+}
+
+func TestStructureDepth(t *testing.T) {
+	var s structure
+	s.reset()
+	for _, b := range []byte(strings.Repeat("\x81", 100) + strings.Repeat("\x9f", 100) + strings.Repeat("\xff", 300)) {
+		s.add(b)
+		require.Less(t, s.depth, maxNesting)
+	}
+}
+
+func TestModelRoundTrip(t *testing.T) {
+	m := NewModel([]byte("a dictionary of some words"))
+	counts := [slotSize]Counts{1: {3, 200}, 3: {0, 7}, 7: {4, 4}, 15: {1, 0}}
+	for i := range uint32(5000) {
+		m.Prime(hash(i, 1), &counts)
+	}
+	m.Mixers.First[3][4] = -12345 << weightShift
+	packed := m.Append(nil)
+	got, err := ParseModel(packed)
+	require.NoError(t, err)
+	assert.Equal(t, m.Slots, got.Slots)
+	assert.Equal(t, m.Mixers.First, got.Mixers.First)
+	assert.Equal(t, m.Logits, got.Logits)
+	assert.Equal(t, packed, got.Append(nil))
+	_, err = ParseModel(append(packed, 0))
+	require.ErrorIs(t, err, ErrModel)
+	_, err = ParseModel(packed[:len(packed)-1])
+	require.ErrorIs(t, err, ErrModel)
+}
+
+// A model that knows nothing still codes, and what repeats becomes small.
+func TestEmptyModel(t *testing.T) {
+	p := NewPredictor(NewModel(nil))
+	message := []byte(strings.Repeat("the same words, ", 20))
+	code := p.Encode(nil, nil, message)
+	assert.Less(t, len(code), 60)
+	got, err := p.Decode(nil, nil, code, len(message))
+	require.NoError(t, err)
+	assert.Equal(t, message, got)
+}
+
+func TestFlush(t *testing.T) {
+	tests := []struct {
+		interval interval
+		want     []byte
+	}{
+		{interval{0, 0xffffffff}, nil},
+		{interval{1, 0xffffffff}, []byte{1}},
+		{interval{0x12345678, 0x1fffffff}, []byte{0x13}},
+		{interval{0x12345678, 0x12ffffff}, []byte{0x12, 0x35}},
+		{interval{0x12345678, 0x12345678}, []byte{0x12, 0x34, 0x56, 0x78}},
+		{interval{0x12000000, 0x12000000}, []byte{0x12}},
+	}
+	for _, tt := range tests {
+		assert.Equal(t, tt.want, tt.interval.flush(nil), "%x", tt.interval)
+	}
+}
