@@ -28,18 +28,14 @@ func measure(t *testing.T, s setting, op operations.Operation) (c cost) {
 			require.NoError(w.t, err)
 			run(client, warmup)
 		}
-		stops := []func() error{stop}
 		if op.Begin == operations.Restarted {
-			// The old process says nothing more: it lives on until all is measured.
+			require.NoError(w.t, stop())
 			client, stop = w.client()
-			stops = append(stops, stop)
 		}
 		w.count.reset()
 		run(client, op.Exchanges)
 		c = w.count.read()
-		for _, stop := range stops {
-			require.NoError(w.t, stop())
-		}
+		require.NoError(w.t, stop())
 	})
 	return c
 }

@@ -33,7 +33,7 @@ func measurePush(t *testing.T, s setting, op operations.Operation) (c cost) {
 	first.Hold = 0
 	homeserver := &stream{next: append([]operations.Exchange{first}, append(op.Exchanges, quiet)...)}
 	inWorld(t, s, homeserver, func(w *world) {
-		conn, err := w.dial(w.t.Context())
+		conn, err := w.dialer().Dial(w.t.Context())
 		require.NoError(w.t, err)
 		peer := endpoint.New(conn, endpoint.Config{
 			Profile: s.profile, Side: endpoint.SideConstrained, Overhead: conn.(interface{ Overhead() int }).Overhead(),

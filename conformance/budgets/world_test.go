@@ -15,6 +15,7 @@ import (
 
 	"github.com/coapgw/coapgw/coap"
 	"github.com/coapgw/coapgw/coap/link"
+	"github.com/coapgw/coapgw/coap/session"
 	"github.com/coapgw/coapgw/dtls"
 	"github.com/coapgw/coapgw/internal/gateway"
 	"github.com/coapgw/coapgw/internal/keys"
@@ -49,6 +50,8 @@ type world struct {
 	link    *linkemu.Link
 	count   *counter
 	dials   int
+	// near and far are what the two ends keep over a restart.
+	near, far session.Memory
 }
 
 // inWorld runs f with a pair in front of the homeserver.
@@ -78,7 +81,9 @@ func (s setting) link() linkemu.Config {
 
 // serve opens the far side.
 func (w *world) serve(homeserver http.RoundTripper) (stop func()) {
-	l, err := dtls.Listen(w.link.Listen(), dtls.Config{Profile: w.setting.profile, Keys: keys.PSKs{psk.Identity: psk.Key}.Lookup})
+	l, err := dtls.Listen(w.link.Listen(), dtls.Config{
+		Profile: w.setting.profile, Keys: keys.PSKs{psk.Identity: psk.Key}.Lookup, Store: &w.far,
+	})
 	require.NoError(w.t, err)
 	handler := gateway.NewServe(gateway.ServeOptions{
 		Homeserver: &url.URL{Scheme: "http", Host: "homeserver"},
@@ -98,17 +103,27 @@ func (w *world) serve(homeserver http.RoundTripper) (stop func()) {
 	}
 }
 
-// client opens the near side, with a session of its own to come.
+// client opens the near side: it goes on with the session that an earlier one has
+// kept, or has one of its own to come.
 func (w *world) client() (_ http.Handler, stop func() error) {
-	transport := &coap.Transport{Profile: w.setting.profile, Dial: w.dial}
+	transport := &coap.Transport{Profile: w.setting.profile, Dial: w.dialer().Dial}
 	return gateway.NewConnect(gateway.ConnectOptions{Transport: transport}), transport.Close
 }
 
-// dial opens a session from a port of its own.
-func (w *world) dial(ctx context.Context) (net.Conn, error) {
-	w.dials++
-	local := &net.UDPAddr{IP: net.IPv4(10, 0, 0, 1), Port: 40_000 + w.dials}
-	return dtls.Dial(ctx, w.link.Dial(local), linkemu.FarAddr(), dtls.Config{Profile: w.setting.profile, Identity: psk.Identity, Key: psk.Key})
+func (w *world) dialer() *gateway.Dialer {
+	return &gateway.Dialer{
+		Routes:   w.routes,
+		Profile:  w.setting.profile,
+		Security: &dtls.Config{Identity: psk.Identity, Key: psk.Key, Store: &w.near, SessionName: "gw"},
+	}
+}
+
+// routes leads over the link, each time from a port of its own.
+func (w *world) routes(context.Context) ([]gateway.Route, error) {
+	return []gateway.Route{{Peer: linkemu.FarAddr(), Open: func() (net.PacketConn, error) {
+		w.dials++
+		return w.link.Dial(&net.UDPAddr{IP: net.IPv4(10, 0, 0, 1), Port: 40_000 + w.dials}), nil
+	}}}, nil
 }
 
 // settle waits, in virtual time, until whatever was held back has left.

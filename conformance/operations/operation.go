@@ -30,8 +30,8 @@ const (
 	Warm Begin = iota
 	// Cold: the two ends have never met.
 	Cold
-	// Restarted: the client has a new process, the server still has the old
-	// connection.
+	// Restarted: the client has a new process, which may go on with what the old one
+	// has kept.
 	Restarted
 )
 

@@ -21,7 +21,7 @@ type row struct {
 // table is in the order in which a client comes to do these things.
 var table = []row{
 	{name: "handshake", about: "first contact ever: handshake and versions", begin: Cold, exchange: "versions"},
-	{name: "reconnect", about: "the client restarted: handshake and versions", begin: Restarted, exchange: "versions"},
+	{name: "reconnect", about: "the client restarted: versions", begin: Restarted, exchange: "versions"},
 	{name: "login", about: "login with a password", exchange: "login"},
 	{name: "send", about: `send "hello world"`, exchange: "send"},
 	{name: "encrypted", about: "send m.room.encrypted, 300 B of ciphertext", exchange: "encrypted"},
