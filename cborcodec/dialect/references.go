@@ -45,25 +45,26 @@ func isIdentifier(s []byte) bool {
 	case 'm':
 		_, ok := cutPrefix(s, "mxc://")
 		return ok
-	case 'c', 'e':
-		// Of these two a device has one each; of signed keys, hundreds.
-		for _, prefix := range []string{"curve25519:", "ed25519:"} {
-			if _, ok := cutPrefix(s, prefix); ok {
-				return true
-			}
-		}
 	}
-	return false
+	return isDeviceKeyID(s)
+}
+
+// isDeviceKeyID says whether s is the ID of one of a device's two lasting keys. Signed
+// keys are used once, and there are hundreds.
+func isDeviceKeyID(s []byte) bool {
+	_, ed25519 := cutPrefix(s, "ed25519:")
+	_, curve25519 := cutPrefix(s, "curve25519:")
+	return ed25519 || curve25519
 }
 
 // isNamedKey says whether a key's values are public names that come again: those of
-// devices, and of sessions of end-to-end encryption.
+// devices, of sessions of end-to-end encryption, and the keys and signatures of devices.
 func isNamedKey(key []byte) bool {
 	switch string(key) {
 	case "device_id", "sender_key", "session_id":
 		return true
 	}
-	return false
+	return isDeviceKeyID(key)
 }
 
 // minIdentifier is the shortest string that a reference shortens, in bytes.

@@ -65,6 +65,22 @@ func TestReferences(t *testing.T) {
 	assert.ErrorIs(t, codec.DecodeRequest(&got, payload, newEnds()), ErrReference)
 }
 
+// TestKeysOfDevices: keys and signatures of devices come again in every answer about
+// them.
+func TestKeysOfDevices(t *testing.T) {
+	codec := New(testHome, cborcodec.Limits{})
+	e := newEnds()
+	const text = `{"keys":{"ed25519:QIIVX2ax":"` + stdHash + `"}}`
+	for _, size := range []int{50, 7} {
+		payload, err := codec.AppendBody(nil, []byte(text), e)
+		require.NoError(t, err)
+		assert.Len(t, payload, size)
+		back, err := codec.AppendJSON(nil, payload, e)
+		require.NoError(t, err)
+		assert.Equal(t, text, string(back))
+	}
+}
+
 // TestNothingElseIsKept: text, tokens and secrets are never offered for a reference.
 func TestNothingElseIsKept(t *testing.T) {
 	codec := New(testHome, cborcodec.Limits{})

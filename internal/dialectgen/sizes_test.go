@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -26,10 +27,30 @@ const corpus = "../../testdata/corpus/sessions"
 const recordedHome = "chat.nordlicht-verein.org"
 
 // size is what messages of one class take, in bytes.
-type size struct{ count, json, v1, dialect int }
+type size struct{ count, json, v1, dialect, referring int }
 
-// TestSizes measures the dialect without identifiers or coder on the sessions that
-// were left out when its tables were made.
+// ring is a table of 1024 identifiers, one for both directions, as it would be on a link
+// that loses nothing and where everything is acknowledged before the next message.
+type ring struct {
+	indexes map[string]int64
+	next    int64
+}
+
+func newRing() *ring { return &ring{indexes: map[string]int64{}} }
+
+func (r *ring) Find(id []byte) (ref int64, ok bool) {
+	i, ok := r.indexes[string(id)]
+	return r.next - i, ok && r.next-i <= 1024
+}
+
+func (r *ring) Insert(id []byte) bool {
+	r.indexes[string(id)] = r.next
+	r.next++
+	return true
+}
+
+// TestSizes measures the dialect, before the coder, on the sessions that were left out
+// when its tables were made.
 func TestSizes(t *testing.T) {
 	files, err := filepath.Glob(filepath.Join(corpus, "*.jsonl"))
 	require.NoError(t, err)
@@ -41,6 +62,7 @@ func TestSizes(t *testing.T) {
 		}
 		b, err := os.ReadFile(file)
 		require.NoError(t, err)
+		known := newRing()
 		require.NoError(t, measure.EachLine(bytes.NewReader(b), func(e measure.Entry) error {
 			up, down := version1(t, e)
 			r := dialect.Request{Method: e.Method, Target: e.Target, Body: e.Request}
@@ -48,9 +70,13 @@ func TestSizes(t *testing.T) {
 			require.NoError(t, err)
 			response, err := c.AppendBody(nil, e.Response, nil)
 			require.NoError(t, err)
+			referringRequest, err := c.AppendRequest(nil, &r, known)
+			require.NoError(t, err)
+			referringResponse, err := c.AppendBody(nil, e.Response, known)
+			require.NoError(t, err)
 			messages := []size{
-				{1, len(e.Target) + len(e.Request), up, len(request)},
-				{1, len(e.Response), down, len(response)},
+				{1, len(e.Target) + len(e.Request), up, len(request), len(referringRequest)},
+				{1, len(e.Response), down, len(response), len(referringResponse)},
 			}
 			for i, name := range classes(e) {
 				for _, class := range []string{name, "all"} {
@@ -64,12 +90,9 @@ func TestSizes(t *testing.T) {
 		}))
 	}
 	var table strings.Builder
-	table.WriteString("message\tcount\tJSON\tversion 1\tdialect\tof version 1\n")
+	table.WriteString(strings.Join(columns, "\t") + "\n")
 	for _, class := range slices.Sorted(maps.Keys(sizes)) {
-		s := sizes[class]
-		n := float64(s.count)
-		fmt.Fprintf(&table, "%s\t%d\t%.1f\t%.1f\t%.1f\t%.1f %%\n", class, s.count,
-			float64(s.json)/n, float64(s.v1)/n, float64(s.dialect)/n, 100*float64(s.dialect)/float64(max(s.v1, 1)))
+		table.WriteString(strings.Join(sizes[class].row(class), "\t") + "\n")
 	}
 	const golden = "testdata/sizes.tsv"
 	document, err := os.ReadFile(documentFile)
@@ -103,15 +126,25 @@ func inDocument(t *testing.T, document string, sizes map[string]*size) string {
 	_, after, ok := strings.Cut(rest, end)
 	require.True(t, ok)
 	var table strings.Builder
-	table.WriteString("| message | count | JSON | version 1 | dialect | of version 1 |\n|---|---|---|---|---|---|\n")
+	table.WriteString("| " + strings.Join(columns, " | ") + " |\n" + strings.Repeat("|---", len(columns)) + "|\n")
 	for _, class := range documentedClasses {
 		s := sizes[class]
 		require.NotNil(t, s, class)
-		n := float64(s.count)
-		fmt.Fprintf(&table, "| %s | %d | %.1f | %.1f | %.1f | %.1f %% |\n", class, s.count,
-			float64(s.json)/n, float64(s.v1)/n, float64(s.dialect)/n, 100*float64(s.dialect)/float64(s.v1))
+		table.WriteString("| " + strings.Join(s.row(class), " | ") + " |\n")
 	}
 	return before + begin + table.String() + end + after
+}
+
+var columns = []string{"message", "count", "JSON", "version 1", "dialect", "of version 1", "with references", "of version 1"}
+
+// row is what stands in the tables for a class: means, and parts of version 1.
+func (s *size) row(class string) []string {
+	mean := func(total int) string { return fmt.Sprintf("%.1f", float64(total)/float64(s.count)) }
+	part := func(total int) string { return fmt.Sprintf("%.1f %%", 100*float64(total)/float64(s.v1)) }
+	return []string{
+		class, strconv.Itoa(s.count), mean(s.json), mean(s.v1),
+		mean(s.dialect), part(s.dialect), mean(s.referring), part(s.referring),
+	}
 }
 
 func (s *size) add(o size) {
@@ -119,6 +152,7 @@ func (s *size) add(o size) {
 	s.json += o.json
 	s.v1 += o.v1
 	s.dialect += o.dialect
+	s.referring += o.referring
 }
 
 // classes names the request and the response of an exchange; syncs by how many

@@ -1,0 +1,97 @@
+package cborcodec
+
+import (
+	"encoding/hex"
+	"errors"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// toy writes the key "key" as -1, the string "word" as simple value 0, the integer 42
+// as undefined, and the array [1] as simple value 1. Simple value 2 is a string that
+// needs escapes, 3 is not UTF-8, and tag 5 is an error.
+type toy struct{}
+
+var errToy = errors.New("toy")
+
+func (toy) AppendKey(dst, name []byte, listed bool) ([]byte, bool) {
+	return append(dst, 0x20), string(name) == "key" && !listed
+}
+
+func (toy) AppendString(dst, text []byte) ([]byte, bool) {
+	return append(dst, 0xe0), string(text) == "word"
+}
+
+func (toy) AppendInteger(dst, digits []byte) ([]byte, bool) {
+	return append(dst, 0xf7), string(digits) == "42"
+}
+
+func (toy) Seal(dst []byte, at int) []byte {
+	if string(dst[at:]) == "\x81\x01" {
+		return append(dst[:at], 0xe1)
+	}
+	return dst
+}
+
+func (toy) AppendJSON(dst, items []byte, key bool) ([]byte, int, error) {
+	switch {
+	case key && items[0] == 0x20:
+		return append(dst, `"key"`...), 1, nil
+	case items[0] == 0xe0:
+		return append(dst, `"word"`...), 1, nil
+	case items[0] == 0xf7:
+		return append(dst, "42"...), 1, nil
+	case items[0] == 0xe1:
+		return append(dst, "[1]"...), 1, nil
+	case items[0] == 0xe2:
+		return append(dst, "\"a\"\nü\""...), 1, nil
+	case items[0] == 0xe3:
+		return append(dst, "\"\xff\""...), 1, nil
+	}
+	return dst, 0, errToy
+}
+
+func TestExtension(t *testing.T) {
+	codec := V1(Limits{}).Extended(toy{})
+	const text = `{"key":"word","type":42,"other":[1],"x":[[1],2],"keys":["w\u006frd",-42]}`
+	item, err := codec.AppendCBOR(nil, []byte(text))
+	require.NoError(t, err)
+	assert.Equal(t, "a5"+"20e0"+"02f7"+"656f74686572e1"+"6178"+"82e102"+"646b657973"+"8264776f72643829", hex.EncodeToString(item))
+	back, err := codec.AppendJSON(nil, item)
+	require.NoError(t, err)
+	assert.Equal(t, `{"key":"word","type":42,"other":[1],"x":[[1],2],"keys":["word",-42]}`, string(back))
+
+	_, err = V1(Limits{}).AppendJSON(nil, item)
+	assert.ErrorIs(t, err, ReasonNoJSON, "only who speaks the extension reads it")
+}
+
+func TestExtensionReads(t *testing.T) {
+	codec := V1(Limits{}).Extended(toy{})
+	for _, c := range []struct {
+		name, item, want string
+		err              error
+	}{
+		{"escapes", "e2", `"a\"\nü"`, nil},
+		{"escapes in a key", "a1e201", `{"a\"\nü":1}`, nil},
+		{"not UTF-8", "e3", "", ReasonUTF8},
+		{"its error", "c500", "", errToy},
+		{"its error in a key", "a1c50000", "", errToy},
+		{"a key that is no string", "a1e101", "", ReasonKey},
+		{"an integer key without a row", "a118c801", "", ReasonKey},
+		{"an integer key and its twin stay", "a202016474797065" + "02", `{"type":1,"type":2}`, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			item, err := hex.DecodeString(c.item)
+			require.NoError(t, err)
+			text, err := codec.AppendJSON(nil, item)
+			if c.err != nil {
+				require.ErrorIs(t, err, c.err)
+				return
+			}
+			require.NoError(t, err)
+			assert.Equal(t, c.want, string(text))
+		})
+	}
+}
