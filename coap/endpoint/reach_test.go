@@ -3,27 +3,44 @@ package endpoint
 import (
 	"context"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 )
 
-// roamer is a layer below whose peer moves. It is used on ladders, step by step.
+// roamer is a layer below whose peer moves.
 type roamer struct {
+	mu       sync.Mutex
 	id       uint32
 	room     int
 	verified bool
 }
 
-func (p *roamer) PathState() (uint32, int, bool) { return p.id, p.room, p.verified }
+func (p *roamer) PathState() (uint32, int, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.id, p.room, p.verified
+}
 
 func (p *roamer) PathVerified(id uint32) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.verified = p.verified || id == p.id
 	return id == p.id
 }
 
-func (p *roamer) moves(room int) { *p = roamer{id: p.id + 1, room: room} }
+func (p *roamer) moves(room int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.id, p.room, p.verified = p.id+1, room, false
+}
+
+func (p *roamer) isVerified() bool {
+	_, _, verified := p.PathState()
+	return verified
+}
 
 // bodies answers with as many bytes as the last segment of the path asks for, after a
 // second for each that the query has.
@@ -56,7 +73,7 @@ func TestPathCheck(t *testing.T) {
 			> RST EMPTY #p t=
 			< ACK 2.05 #0003 t=03 [0:200]
 		`)
-		require.True(l.t, p.verified)
+		require.True(l.t, p.isVerified())
 		l.run(`
 			> CON GET #0004 t=04 /large
 			< ACK 2.05 #0004 t=04 [0:200]
@@ -78,7 +95,7 @@ func TestPathCheckUnanswered(t *testing.T) {
 			< CON 2.05 #r t=03 [0:200]
 			> ACK EMPTY #r
 		`)
-		require.True(l.t, p.verified)
+		require.True(l.t, p.isVerified())
 	})
 }
 
@@ -98,13 +115,13 @@ func TestPathCheckOfMovingPeer(t *testing.T) {
 			> RST EMPTY #p t=
 			< CON EMPTY #q t=
 		`)
-		require.False(l.t, p.verified)
+		require.False(l.t, p.isVerified())
 		l.run(`
 			> RST EMPTY #q t=
 			< CON 2.05 #r t=03 [0:200]
 			> ACK EMPTY #r
 		`)
-		require.True(l.t, p.verified)
+		require.True(l.t, p.isVerified())
 	})
 }
 
@@ -118,7 +135,7 @@ func TestPathVerifiedByAcknowledgement(t *testing.T) {
 			< CON 2.05 #r t=03 [0:20]  @2s..2s
 			> ACK EMPTY #r
 		`)
-		require.True(l.t, p.verified)
+		require.True(l.t, p.isVerified())
 	})
 }
 
@@ -140,6 +157,6 @@ func TestPathCheckForWhatIsUnderWay(t *testing.T) {
 			< CON 2.05 #r t=03 [0:200]  @1s..2s
 			> ACK EMPTY #r
 		`)
-		require.True(l.t, p.verified)
+		require.True(l.t, p.isVerified())
 	})
 }
