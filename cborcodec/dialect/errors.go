@@ -14,7 +14,6 @@ var (
 	errTime      = errors.New("time difference without a time")
 	errParams    = errors.New("path parameters that make no path")
 	errTrailing  = errors.New("bytes after the body")
-	errReference = errors.New("reference to no identifier")
 )
 
 // FormatError reports a payload that is none of this dialect with these tables. The
@@ -32,17 +31,15 @@ func (e *FormatError) Unwrap() error { return e.Reason }
 
 // ErrReference: the payload names an identifier that the Resolver does not know. The
 // payload is sound; the sender repeats it without references.
-var ErrReference = &FormatError{Reason: errReference}
+var ErrReference = errors.New("dialect: reference to no identifier")
 
 // ErrRequest: a request that HTTP cannot have: its method is no token, or its target
 // does not begin with a slash or holds bytes that are not printable ASCII.
 var ErrRequest = errors.New("dialect: malformed request")
 
-// asFormatError gives a cause its exported type. Errors of a Resolver stay.
+// asFormatError gives a cause its exported type. Other errors stay.
 func asFormatError(err error) error {
 	switch err {
-	case errReference:
-		return ErrReference
 	case errTruncated, errItem, errRow, errContent, errTime, errParams, errTrailing:
 		return &FormatError{Reason: err}
 	default:

@@ -95,6 +95,10 @@ func FuzzDecodeRequest(f *testing.F) {
 	}
 	codec := New(testHome, fuzzLimits)
 	f.Fuzz(func(t *testing.T, payload []byte) {
+		opaque := Request{Opaque: true}
+		if codec.DecodeRequest(&opaque, payload, newEnds()) == nil {
+			require.True(t, legalRequest(&opaque), "%q", opaque.Target)
+		}
 		var r Request
 		if err := codec.DecodeRequest(&r, payload, newEnds()); err != nil {
 			return

@@ -195,7 +195,7 @@ func (m *message) appendTagged(dst []byte, in *items, tag uint64) ([]byte, error
 				return append(dst, id...), nil
 			}
 		}
-		return dst, errReference
+		return dst, ErrReference
 	case tagDecimal:
 		n, err := in.uint()
 		return strconv.AppendUint(dst, n, 10), err

@@ -131,12 +131,15 @@ func TestRequestIdentity(t *testing.T) {
 		if rapid.Bool().Draw(rt, "body") {
 			r.Body = plain(t, []byte(jsonText(1).Draw(rt, "text")))
 		}
+		if rapid.IntRange(0, 4).Draw(rt, "opaque") == 0 {
+			r.Body, r.Opaque = rapid.SliceOfN(rapid.Byte(), 1, 20).Draw(rt, "bytes"), true
+		}
 		if !legalRequest(&r) {
 			rt.Skip("not a request")
 		}
 		payload, err := codec.AppendRequest(nil, &r, nil)
 		require.NoError(rt, err)
-		var got Request
+		got := Request{Opaque: r.Opaque}
 		require.NoError(rt, codec.DecodeRequest(&got, payload, nil), "%+v %x", r, payload)
 		require.Equal(rt, r, got, "%x", payload)
 	})

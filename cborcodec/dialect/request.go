@@ -14,8 +14,11 @@ type Request struct {
 	// Target is the request target in origin-form (RFC 9112 §3.2.1): the escaped
 	// path and, behind "?", the query.
 	Target string
-	// Body is the body, a JSON text; nil if there is none.
+	// Body is the body, a JSON text unless Opaque is set; nil if there is none.
 	Body []byte
+	// Opaque says that the body is not JSON. It is not in the payload: the
+	// Content-Format tells, so who decodes sets it before.
+	Opaque bool
 }
 
 // A request is a CBOR sequence (RFC 8742):
@@ -103,6 +106,12 @@ func (s *state) appendValue(dst []byte, value string) []byte {
 // appendRequestBody appends the body. An array without a query before it would be
 // taken for the query, so undefined takes its place.
 func (s *state) appendRequestBody(dst []byte, r *Request, query bool) ([]byte, error) {
+	if r.Opaque {
+		if !query {
+			dst = append(dst, itemUndefined)
+		}
+		return append(dst, r.Body...), nil
+	}
 	assumed := takesBody(r.Method)
 	if r.Body == nil {
 		switch {
@@ -123,7 +132,8 @@ func (s *state) appendRequestBody(dst []byte, r *Request, query bool) ([]byte, e
 	return s.codec.AppendCBOR(dst, r.Body)
 }
 
-// DecodeRequest reads a payload of AppendRequest into r, whose Body it reuses.
+// DecodeRequest reads a payload of AppendRequest into r, whose Body it reuses and
+// whose Opaque it keeps.
 // Resolve may be nil. Target may be longer than the payload by what words and
 // references stand for, but holds only characters that are legal there. The error is
 // a *FormatError, ErrReference, ErrRequest, one of the Resolver's or one of package
@@ -215,6 +225,9 @@ func (s *state) readValue(in *items) (string, error) {
 func (s *state) readRequestBody(r *Request, in *items) error {
 	first, ok := in.peek()
 	switch {
+	case r.Opaque:
+		r.Body = append(r.Body[:0], in.src[in.pos:]...)
+		return nil
 	case !ok && takesBody(r.Method):
 		r.Body = append(r.Body[:0], emptyObject...)
 		return nil

@@ -134,7 +134,7 @@ func TestHostile(t *testing.T) {
 		{"pattern with too few numbers", "d18200", errContent},
 		{"nanoseconds beyond six digits", "d184011b0000018bcfe568001a000f424007", errContent},
 		{"key ID of an unknown length", "c907", errContent},
-		{"reference without a table", "d700", errReference},
+		{"reference without a table", "d700", ErrReference},
 		{"insertion without a table", "d6c06161", errContent},
 		{"number in place of a string", "c005", errItem},
 		{"tag in a tag", "c0c06161", errItem},
