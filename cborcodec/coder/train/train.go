@@ -80,11 +80,11 @@ func pack(model []byte) ([]byte, error) {
 }
 
 // learning are the rates of the mixers, pass by pass.
-var learning = []mixing.Rates{{First: 160, Final: 64}, {First: 64, Final: 32}, {First: 24, Final: 16}}
+var learning = []mixing.Rates{{First: 160, Final: 64}, {First: 64, Final: 32}, {First: 24, Final: 24}, {First: 8, Final: 8}}
 
 // beginning is what of a payload the mixers learn from: the model is how a message begins,
 // and later they have learned from the message itself.
-func beginning(payload []byte) []byte { return payload[:min(len(payload), 600)] }
+func beginning(payload []byte) []byte { return payload[:min(len(payload), 300)] }
 
 // maxLearned is how much of a long message is learned, in bytes: short ones matter.
 const maxLearned = 4 << 10
