@@ -20,7 +20,7 @@ type Path struct {
 	// there. A newest authentic record from an address (RFC 9146 §6) does not
 	// show it: somebody on the way may have sent it on from elsewhere.
 	Verified bool
-	// Received counts bytes of authentic datagrams from there and Sent those sent
+	// Received counts bytes of authentic records from there and Sent those sent
 	// there, UDP payload, while the path is not verified.
 	Received, Sent int
 	// Held counts datagrams that were not sent, because the path was not
@@ -74,7 +74,7 @@ func (p *path) moved(from net.Addr) {
 	p.now = Path{ID: p.now.ID + 1, Peer: from, Verified: p.proven != nil && keyOf(from) == keyOf(p.proven)}
 }
 
-// heard counts an authentic datagram.
+// heard counts an authentic record.
 func (p *path) heard(from net.Addr, n int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

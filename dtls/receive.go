@@ -53,21 +53,20 @@ func (c *Conn) receive(b []byte, from net.Addr) {
 		if !ok {
 			break
 		}
+		size := len(rest) - len(next)
 		rest = next
-		if c.record(r, from) {
+		if c.record(r, size, from) {
 			authentic = true
 		}
 	}
-	if authentic {
-		c.path.heard(from, len(b))
-	} else {
+	if !authentic {
 		c.checkReset(b)
 	}
 }
 
-// record takes one record; false when it is not authentic or was here before. Of
+// record takes one record of that many bytes; false when it is not authentic or was here before. Of
 // epoch 0 there is nothing to come.
-func (c *Conn) record(r record, from net.Addr) bool {
+func (c *Conn) record(r record, size int, from net.Addr) bool {
 	if r.epoch != epoch || c.ended.Load() {
 		return false
 	}
@@ -90,6 +89,7 @@ func (c *Conn) record(r record, from net.Addr) bool {
 	if newest && c.server && len(c.peer.cid) > 0 {
 		c.path.moved(from)
 	}
+	c.path.heard(from, size) // before anyone answers it
 	switch typ {
 	case typeApplicationData:
 		c.touch()
