@@ -13,7 +13,7 @@ type message struct {
 	clock clock
 	refer Referrer // nil without references
 	solve Resolver // nil without references
-	// named says that the last key is one of namedKeys and its value comes next.
+	// named says that the last key satisfies isNamedKey and its value comes next.
 	named bool
 	// scratch holds what an item was read back to.
 	scratch []byte

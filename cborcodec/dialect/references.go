@@ -29,7 +29,7 @@ const maxIdentifier = 255
 
 // isIdentifier says whether s has the form of an identifier: a sigil and a name
 // without spaces, a media URI, or the ID of a device's key. Only such strings, and
-// names under namedKeys, are ever referred to, so that no text or secret of a message
+// values that isNamedKey allows, are ever referred to, so that no text or secret of a message
 // is kept.
 func isIdentifier(s []byte) bool {
 	if !isName(s) {
