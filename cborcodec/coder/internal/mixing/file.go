@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"math"
 )
 
 // Version is the number of the algorithm. Whoever changes a constant, a rule or a
@@ -26,7 +27,10 @@ func (m *Model) Append(dst []byte) []byte {
 	dst = binary.AppendUvarint(dst, uint64(len(m.Dictionary)))
 	dst = append(dst, m.Dictionary...)
 	m.fields(func(v *int16) { dst = binary.BigEndian.AppendUint16(dst, uint16(*v)) })
-	m.Mixers.each(func(w *int32) { dst = binary.BigEndian.AppendUint16(dst, uint16(*w>>weightShift)) })
+	m.Mixers.each(func(w *int32) {
+		stored := max(math.MinInt16, min(*w>>weightShift, math.MaxInt16))
+		dst = binary.BigEndian.AppendUint16(dst, uint16(stored))
+	})
 	return m.appendSlots(dst)
 }
 
