@@ -49,9 +49,12 @@ $(BUILD)/staticcheck: tools/go.mod tools/go.sum
 
 # The suites under conformance/ run hours of virtual time; the race detector
 # would make them several times slower, and the packages they drive have run
-# under it by then.
+# under it by then. The tests of LONG are short under the race detector, so they run
+# once more without.
+LONG := TestFlood|TestNoNonceIsUsedTwice|TestStalledHandshakes
 unit:
 	$(GO) test -race -timeout 10m $$($(GO) list ./... | grep -v /conformance/)
+	$(GO) test -timeout 10m -run '$(LONG)' ./dtls
 
 # Both ends must code alike, whatever they run on: one is 32-bit and aligns, the
 # other is big-endian too.
@@ -91,7 +94,7 @@ plots:
 	$(GO) -C conformance/plots run .
 
 soak:
-	$(GO) test -race -count $(SOAK) -timeout 0 ./...
+	for i in $$(seq $(SOAK)); do $(GO) test -race -count 1 -timeout 0 ./... || exit 1; done
 	$(GO) test -v -timeout 0 -run 'TestProfiles$$' ./conformance/profiles -seeds $(SEEDS)
 	$(GO) -C conformance/matrix test $(TAGS) -v -timeout 0 -run 'TestSession$$' ./realtime -profiles $(SLOW)
 	$(MAKE) fuzz FUZZTIME=5m
