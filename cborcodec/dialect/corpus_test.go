@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -27,9 +26,6 @@ func (e exchange) request() Request {
 	}
 	return r
 }
-
-// heldOut says whether a session is left out when the tables are made.
-func heldOut(session string) bool { return strings.HasPrefix(session, "b") }
 
 // corpus returns the recorded exchanges in order.
 func corpus(t testing.TB) []exchange {

@@ -58,20 +58,14 @@ func (c *census) rankedKeys() []string {
 
 // rankedWords sorts strings and containers by what they save.
 func (c *census) rankedWords() []string {
-	type word struct {
-		text  string
-		saved int
-	}
-	var words []word
+	var words []chosen
 	for _, w := range c.words {
 		if len(w) > minWord {
-			words = append(words, word{strconv.Quote(w), c.wordCounts[w] * (len(w) + 1 - wordCost)})
+			words = append(words, chosen{strconv.Quote(w), c.wordCounts[w] * (len(w) + 1 - wordCost)})
 		}
 	}
-	for _, chosen := range c.chooseContainers() {
-		words = append(words, word{chosen.text, chosen.saved})
-	}
-	slices.SortStableFunc(words, func(a, b word) int { return cmp.Compare(b.saved, a.saved) })
+	words = append(words, c.chooseContainers()...)
+	slices.SortStableFunc(words, func(a, b chosen) int { return cmp.Compare(b.saved, a.saved) })
 	texts := make([]string, len(words))
 	for i, w := range words {
 		texts[i] = w.text
@@ -87,7 +81,7 @@ const minSaved = 60
 // one of them.
 const minSessions = 4
 
-// chosen is a container that becomes a word.
+// chosen is a text that becomes a word.
 type chosen struct {
 	text  string
 	saved int
