@@ -4,7 +4,7 @@
 #             the coder's tests on 32-bit arm and big-endian mips, under qemu-user
 # make model  the coder's model, anew from the recordings
 # make bench  benchmarks
-# make fuzz   each fuzz target for FUZZTIME, default 10s
+# make fuzz   each fuzz target for FUZZTIME, default 5s
 # make budgets
 #             bytes of each operation over coapgw, HTTPS/1.1 and HTTP/2 with gzip, into
 #             testdata and README
@@ -16,7 +16,7 @@
 #             fuzzing
 
 GO       ?= go
-FUZZTIME ?= 10s
+FUZZTIME ?= 5s
 SOAK     ?= 20
 SEEDS    ?= 1000
 SLOW     ?= hf-vara500,hf-s5066-75
