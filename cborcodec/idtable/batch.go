@@ -1,0 +1,154 @@
+package idtable
+
+// Limits of a table.
+const (
+	// DefaultSize is how many entries of each table may be referred to.
+	DefaultSize = 1024
+	// SmallSize is what suits a device with little memory.
+	SmallSize = 256
+	// MinSize and MaxSize bound what two ends may agree on.
+	MinSize = 16
+	MaxSize = 4096
+	// MaxText is the longest entry, in bytes: Matrix limits identifiers to that.
+	MaxText = 255
+)
+
+// maxInserts is how many entries one message may insert: one that inserts a whole
+// table would leave nothing of what both ends use all the time.
+func maxInserts(size int) int { return size / 4 }
+
+// Batch is what one message inserted: the entries First to End-1 of its table. Its
+// exported fields do not change once others can see it.
+type Batch struct {
+	Number     uint64
+	First, End uint64
+	// Note is what both ends remember of the message beside the entries.
+	Note any
+
+	state batchState // at the end that sent it
+}
+
+type batchState uint8
+
+const (
+	// sent: nobody knows whether the other end has it.
+	sent batchState = iota
+	// held: the other end has said so.
+	held
+	// dead: it is never referred to.
+	dead
+)
+
+// entry is a string of a batch; the zero entry is a hole, which holds nothing yet or
+// never will.
+type entry struct {
+	text  string
+	batch *Batch
+}
+
+// store is a table as one end has it: the entries from index off on. What is in it is
+// never changed in place, so that views need no lock.
+type store struct {
+	entries []entry
+	off     uint64
+	// index finds the newest entry of a text.
+	index map[string]uint64
+}
+
+func (s *store) end() uint64 { return s.off + uint64(len(s.entries)) }
+
+// at returns the entry of an index, a hole where there is none.
+func (s *store) at(index uint64) entry {
+	if index < s.off || index >= s.end() {
+		return entry{}
+	}
+	return s.entries[index-s.off]
+}
+
+// find returns the newest entry of a text.
+func (s *store) find(text []byte) (index uint64, e entry, ok bool) {
+	index, ok = s.index[string(text)]
+	if !ok {
+		return 0, entry{}, false
+	}
+	e = s.at(index)
+	return index, e, e.batch != nil
+}
+
+// put adds a batch. Entries between what there is and a later batch become holes;
+// a batch that fills holes goes into a copy.
+func (s *store) put(b *Batch, texts []string) {
+	switch {
+	case len(s.entries) == 0:
+		s.off = b.First
+	case b.First < s.end():
+		s.entries = append(make([]entry, 0, cap(s.entries)), s.entries...)
+	}
+	for s.end() < b.End {
+		s.entries = append(s.entries, entry{})
+	}
+	if s.index == nil {
+		s.index = make(map[string]uint64)
+	}
+	for i, text := range texts {
+		index := b.First + uint64(i)
+		if index < s.off {
+			continue
+		}
+		s.entries[index-s.off] = entry{text, b}
+		if old, ok := s.index[text]; !ok || old < index {
+			s.index[text] = index
+		}
+	}
+}
+
+// trim forgets what lies before an index. Views keep what they have.
+func (s *store) trim(before uint64) {
+	before = min(before, s.end())
+	if before <= s.off {
+		return
+	}
+	gone := s.entries[:before-s.off]
+	for i, e := range gone {
+		if index, ok := s.index[e.text]; ok && e.batch != nil && index == s.off+uint64(i) {
+			delete(s.index, e.text)
+		}
+	}
+	s.entries = append(make([]entry, 0, len(s.entries)), s.entries[before-s.off:]...)
+	s.off = before
+}
+
+// forget lets a batch be found no more.
+func (s *store) forget(b *Batch) {
+	for index := max(b.First, s.off); index < min(b.End, s.end()); index++ {
+		if e := s.at(index); e.batch == b && s.index[e.text] == index {
+			delete(s.index, e.text)
+		}
+	}
+}
+
+// view is a table up to the end of a batch, as it was when the view was made. It is safe
+// for concurrent use with everything that happens to the table later.
+type view struct {
+	entries []entry
+	off     uint64
+	end     uint64 // references count back from here
+	size    int
+}
+
+func (s *store) view(end uint64, size int) view {
+	return view{entries: s.entries, off: s.off, end: end, size: size}
+}
+
+// at returns the entry so many places before the end.
+func (v *view) at(distance uint64) (entry, bool) {
+	if distance >= uint64(v.size) || distance >= v.end {
+		return entry{}, false
+	}
+	index := v.end - 1 - distance
+	if index < v.off || index >= v.off+uint64(len(v.entries)) {
+		return entry{}, false
+	}
+	e := v.entries[index-v.off]
+	return e, e.batch != nil
+}

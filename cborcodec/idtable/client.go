@@ -1,0 +1,221 @@
+package idtable
+
+import (
+	"sync"
+	"time"
+)
+
+// Client is the tables of a session at the end that makes requests. It is safe for
+// concurrent use.
+//
+// It never lets a request that may still arrive become ambiguous. C has three values, so
+// its batches get no further than maxAhead beyond the oldest such C; when they would, the
+// client names none until the requests before are over, and begins with an absolute
+// number. A has fifteen, so what it acknowledges gets no further than maxAckStep beyond
+// the oldest such A, and the server makes no more than maxUnacknowledged beyond that.
+type Client struct {
+	size int
+
+	mu sync.Mutex
+	*epoch
+	// unfinished are the requests that may still arrive, of all epochs.
+	unfinished map[*Exchange]struct{}
+}
+
+// epoch is the tables from one reset to the next. Exchanges go on in the one in which
+// they began.
+type epoch struct {
+	out writer
+	in  reader
+	// base is the newest batch that the server holds; nil for none, or while none is
+	// named since numbers have run too far ahead.
+	base *Batch
+	// complete is the batch up to which all are held or dead, nil for none.
+	complete *Batch
+	// floor is the first batch of the epoch, which is acknowledged by its number until
+	// the server is known to have read that.
+	floor *Batch
+	// rooted: it has.
+	rooted bool
+	// dead are batches given up of which the server may not know.
+	dead map[uint64]bool
+	// top is the newest batch of the server's that was heard of.
+	top uint64
+	// begging: the server has made as many batches as it may, and none came.
+	begging bool
+}
+
+func newEpoch(size int, last, next uint64) *epoch {
+	return &epoch{out: newWriter(size, last, next), in: newReader(size)}
+}
+
+// NewClient returns the tables of a session; size is how many entries of each are
+// referred to, which both ends must agree on.
+func NewClient(size int) *Client {
+	return &Client{size: size, epoch: newEpoch(size, 0, 0), unfinished: make(map[*Exchange]struct{})}
+}
+
+// Request begins a request. now only has to be on the same clock as Exchange.GiveUp's.
+func (c *Client) Request(now time.Time) (*Outgoing, *Exchange) {
+	c.mu.Lock()
+	for x := range c.unfinished {
+		if x.givenUp && !now.Before(x.until) {
+			delete(c.unfinished, x)
+		}
+	}
+	e := c.epoch
+	x := &Exchange{client: c, epoch: e}
+	mayInsert := false
+	if e.stuck() {
+		c.renew()
+		e = c.epoch
+		e.begging, x.epoch = true, e
+	}
+	if !c.older() {
+		e.advance()
+		x.begging = e.begging && e.floor == nil
+		x.short = e.rooted && !c.begs()
+		x.ack = c.acknowledge(x.short)
+		mayInsert = c.room()
+		x.base = e.base
+	}
+	x.known = view{size: c.size}
+	if x.ack != nil {
+		x.known = e.in.view(x.ack.End, c.size)
+		e.in.keep(x.ack.End, c.size)
+	}
+	o := &Outgoing{
+		own: &e.out, base: x.base, other: &e.in, against: x.known, mayInsert: mayInsert,
+	}
+	if x.ack != nil {
+		o.baseNote = x.ack.Note
+	}
+	o.finish = func(note any, keep bool) State {
+		defer c.mu.Unlock()
+		if !keep {
+			return State{}
+		}
+		return x.commit(o, note)
+	}
+	return o, x
+}
+
+// older reports whether a request of an earlier epoch may still arrive: its bases could
+// be taken for some of this one, so that none are named until it cannot.
+func (c *Client) older() bool {
+	for x := range c.unfinished {
+		if x.epoch != c.epoch && (x.ack != nil || x.base != nil) {
+			return true
+		}
+	}
+	return false
+}
+
+// begs reports whether a request may still arrive that has the server forget all: it
+// must not be taken for the last word on what short names mean.
+func (c *Client) begs() bool {
+	for x := range c.unfinished {
+		if x.begging {
+			return true
+		}
+	}
+	return false
+}
+
+// advance moves complete on, over what came and what is given up.
+func (e *epoch) advance() {
+	for e.complete != nil {
+		number := e.complete.Number + 1
+		for e.dead[number] {
+			number++
+		}
+		if b := e.in.batches[number]; b != nil {
+			e.complete = b
+			continue
+		}
+		if number >= e.in.newest || max(e.in.newest, e.top) < number+patience {
+			return
+		}
+		// The receiver decides: from now on it will not come.
+		if e.dead == nil {
+			e.dead = make(map[uint64]bool)
+		}
+		e.dead[number] = true
+	}
+}
+
+// stuck reports whether the server can make no more batches, and none of those that it
+// made since the last acknowledgement has come.
+func (e *epoch) stuck() bool {
+	if e.complete == nil {
+		return e.top > 0 && !e.begging
+	}
+	return e.in.newest == e.complete.Number && e.top >= e.complete.Number+maxUnacknowledged
+}
+
+// acknowledge returns the base in the server's table that the next request may name.
+func (c *Client) acknowledge(short bool) *Batch {
+	e := c.epoch
+	if !short {
+		return e.floor
+	}
+	most := e.complete.Number
+	for x := range c.unfinished {
+		if x.epoch == e && x.ack != nil && x.short {
+			most = min(most, x.ack.Number+maxAckStep)
+		}
+	}
+	for number := range e.dead {
+		most = min(most, number+maxDeadAge)
+	}
+	for number := most; number > e.floor.Number; number-- {
+		if b := e.in.batches[number]; b != nil && !e.dead[number] {
+			return b
+		}
+	}
+	return e.floor
+}
+
+// room reports whether the next request may insert.
+func (c *Client) room() bool {
+	e := c.epoch
+	if e.base == nil {
+		return true // with a number in full
+	}
+	oldest := e.base.Number
+	named := false
+	for x := range c.unfinished {
+		if x.epoch == e && x.base != nil {
+			oldest = min(oldest, x.base.Number)
+			named = true
+		}
+	}
+	if e.out.last+1 <= oldest+maxAhead {
+		return true
+	}
+	for number := e.base.Number + 1; number <= e.out.last; number++ {
+		if b := e.out.batches[number]; b != nil && b.state == sent {
+			return false // it may yet be the next base
+		}
+	}
+	if named {
+		return false
+	}
+	// All batches beyond the base were given up, and no request that names a base can
+	// arrive any more: begin anew with a number in full.
+	e.base = nil
+	return true
+}
+
+// Reset begins a new epoch: the server has said that it does not know the tables that
+// the request of x refers to.
+func (c *Client) Reset(x *Exchange) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.unfinished, x)
+	if x.epoch == c.epoch {
+		c.renew()
+	}
+}
+
+func (c *Client) renew() { c.epoch = newEpoch(c.size, c.epoch.out.last, c.epoch.out.next) }

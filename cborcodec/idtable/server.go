@@ -1,0 +1,304 @@
+package idtable
+
+import "sync"
+
+// Server is the tables of a session at the end that answers requests. It is safe for
+// concurrent use.
+//
+// It reads short names of a base only once the client has named one by its number in
+// this life of the server, which it does when nothing that it said before can arrive any
+// more. And it makes at most maxUnacknowledged batches beyond what the client has
+// acknowledged in a request.
+type Server struct {
+	size int
+
+	mu sync.Mutex
+	// life is that of the client: what an earlier one says refers to tables that are
+	// gone.
+	life uint8
+	out  writer
+	in   reader
+	// base is the newest batch that the client is known to hold, acked the number up to
+	// which it has acknowledged in a request.
+	base  *Batch
+	acked uint64
+	// floor is the number below which the client holds nothing.
+	floor uint64
+	// rooted: acknowledgements by short names may be read.
+	rooted bool
+	// naming are the bases of notifications that may still arrive.
+	naming map[*Notification]struct{}
+}
+
+// NewServer returns the tables of a session; size is how many entries of each are
+// referred to, which both ends must agree on. start must be larger than for each
+// earlier life of the server that had the session, by more than it can have used: 2^32
+// times the number of lives will do.
+func NewServer(size int, start uint64) *Server {
+	return &Server{size: size, out: newWriter(size, start, start), in: newReader(size), acked: start,
+		naming: make(map[*Notification]struct{})}
+}
+
+// Call is a request that arrived.
+type Call struct {
+	server *Server
+	// top and newest are the newest batches of both tables when the request arrived:
+	// short names are read by these.
+	top, newest uint64
+	// stale: it is of an earlier life of the client.
+	stale bool
+
+	ack, base *Batch
+	// asked is the client's table up to the request's own batch.
+	asked view
+}
+
+// Admit takes a request in the order of arrival, before it is acknowledged. life tells
+// the lives of a client apart: later ones are greater, modulo 256.
+func (s *Server) Admit(life uint8) *Call {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if int8(life-s.life) > 0 {
+		// The client was restarted and has nothing.
+		s.life = life
+		s.in = newReader(s.size)
+		s.rooted = false
+		s.lose()
+	}
+	return &Call{server: s, top: s.out.last, newest: s.in.newest, stale: life != s.life}
+}
+
+// lose notes that the client holds nothing, and will name only what comes.
+func (s *Server) lose() {
+	s.base = nil
+	s.floor = s.out.last + 1
+	s.acked = s.out.last
+	for _, b := range s.out.batches {
+		s.bury(b)
+	}
+}
+
+// full reports whether the client must acknowledge before there can be another batch.
+func (s *Server) full() bool { return s.out.last >= s.acked+maxUnacknowledged }
+
+// bury lets nothing refer to a batch any more.
+func (s *Server) bury(b *Batch) {
+	b.state = dead
+	s.out.forget(b)
+}
+
+// Request begins to read the request. It fails with ErrUnknown where its tables are not
+// known, and ErrMalformed.
+func (c *Call) Request(st State) (*Incoming, error) {
+	s := c.server
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c.stale && (st.Server != 0 || st.Client != 0 || st.HasAck || st.Inserts) {
+		return nil, ErrUnknown
+	}
+	if err := c.acknowledge(st); err != nil {
+		return nil, err
+	}
+	if st.Client != 0 {
+		number, ok := resolve(st.Client, c.newest, clientNames)
+		if c.base = s.in.batches[number]; !ok || c.base == nil {
+			return nil, ErrUnknown
+		}
+	}
+	in := &Incoming{own: view{size: s.size}, other: view{size: s.size}, size: s.size, base: c.base}
+	if c.base != nil {
+		in.own = s.in.view(c.base.End, s.size)
+	}
+	if c.ack != nil {
+		in.other = s.out.view(c.ack.End, s.size)
+		in.note = c.ack.Note
+	}
+	c.asked = in.own
+	in.finish = func(texts []string, note any) error { return c.learn(st, texts, note) }
+	return in, nil
+}
+
+// acknowledge reads what the request says of the server's table.
+func (c *Call) acknowledge(st State) error {
+	s := c.server
+	switch {
+	case st.HasAck && st.Ack == 0:
+		if s.full() {
+			s.lose()
+		}
+		return nil
+	case st.HasAck:
+		b := s.out.batches[st.Ack]
+		if b == nil || b.Number > c.top || b.state == dead && b.Number < s.floor {
+			return ErrUnknown
+		}
+		c.ack = b
+		if !s.rooted || s.floor < b.Number {
+			for _, other := range s.out.batches {
+				if other.Number < b.Number {
+					s.bury(other)
+				}
+			}
+			s.floor = max(s.floor, b.Number)
+		}
+		s.rooted = true
+	case st.Server != 0:
+		number, ok := resolve(st.Server, c.top, serverNames)
+		b := s.out.batches[number]
+		if !ok || !s.rooted || b == nil || number < s.floor {
+			return ErrUnknown
+		}
+		c.ack = b
+		for i := range uint64(64) {
+			if st.Dead>>i&1 != 0 && number > i+1 {
+				if lost := s.out.batches[number-i-1]; lost != nil && lost.state == sent {
+					s.bury(lost)
+				}
+			}
+		}
+	default:
+		return nil
+	}
+	for number := s.floor; number <= c.ack.Number; number++ {
+		s.out.settle(s.out.batches[number], held)
+	}
+	s.acked = max(s.acked, c.ack.Number)
+	if s.base == nil || s.base.Number < c.ack.Number {
+		s.base = c.ack
+	}
+	s.out.keep(c.ack.End, s.size)
+	return nil
+}
+
+// learn keeps what the request inserted.
+func (c *Call) learn(st State, texts []string, note any) error {
+	s := c.server
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(texts) == 0 {
+		return nil
+	}
+	b, err := batchOf(st, c.base, texts, note)
+	if err != nil {
+		return err
+	}
+	if c.stale {
+		return nil
+	}
+	if _, err := s.in.add(b, texts); err != nil {
+		return err
+	}
+	s.in.keep(b.First, s.size)
+	c.asked = s.in.view(b.End, s.size)
+	return nil
+}
+
+// Response begins the response to a request that was read.
+func (c *Call) Response() *Outgoing {
+	s := c.server
+	s.mu.Lock()
+	o := &Outgoing{own: &s.out, base: c.ack, other: &s.in, against: c.asked}
+	if c.stale {
+		o.other, o.against = &reader{}, view{}
+	}
+	if c.ack != nil {
+		o.baseNote = c.ack.Note
+	}
+	anew := c.ack != nil && c.ack.Number < s.floor // the client has begun anew since
+	o.mayInsert = !c.stale && !anew && !s.full() && s.notAhead()
+	o.finish = func(note any, keep bool) State {
+		defer s.mu.Unlock()
+		if !keep {
+			return State{}
+		}
+		return s.commit(o, c.ack, note, nil)
+	}
+	return o
+}
+
+// notAhead reports whether another batch leaves the names of notifications clear.
+func (s *Server) notAhead() bool {
+	for n := range s.naming {
+		if n.base != nil && s.out.last+1 >= n.base.Number+notificationNames {
+			return false
+		}
+	}
+	return true
+}
+
+// commit sends a message of the server's. The server is locked.
+func (s *Server) commit(o *Outgoing, base *Batch, note any, n *Notification) (st State) {
+	if o.wanted && !o.mayInsert {
+		st.HasTop, st.Top = true, s.out.last
+		if base != nil {
+			st.Top -= min(base.Number, st.Top)
+		}
+	}
+	if len(o.added) == 0 {
+		return st
+	}
+	b := s.out.add(o.added, note)
+	if n != nil {
+		n.batch = b
+	}
+	st.Number, st.First, st.Inserts = b.Number, b.First, true
+	if base != nil {
+		st.Number -= base.Number + 1
+		st.First -= base.End
+	}
+	return st
+}
+
+// Notification is a message of the server's that answers no request.
+type Notification struct {
+	server      *Server
+	base, batch *Batch
+	floor       uint64
+}
+
+// Notification begins a notification to the client in its present life.
+func (s *Server) Notification() (*Outgoing, *Notification) {
+	s.mu.Lock()
+	n := &Notification{server: s, base: s.base, floor: s.floor}
+	asked := s.in.batches[s.in.newest]
+	o := &Outgoing{own: &s.out, base: n.base, other: &s.in, against: view{size: s.size}}
+	if asked != nil {
+		o.against = s.in.view(asked.End, s.size)
+	}
+	if n.base != nil {
+		o.baseNote = n.base.Note
+	}
+	o.mayInsert = n.base != nil && s.rooted && !s.full() && s.notAhead()
+	o.finish = func(note any, keep bool) State {
+		defer s.mu.Unlock()
+		if !keep {
+			return State{}
+		}
+		st := s.commit(o, n.base, note, n)
+		if n.base != nil {
+			st.Server = name(n.base.Number, notificationNames)
+		}
+		if o.leaned {
+			st.HasAsked, st.Asked = true, asked.Number
+		}
+		s.naming[n] = struct{}{}
+		return st
+	}
+	return o, n
+}
+
+// Done says what became of the notification: whether the client has acknowledged it,
+// which it does once it has read it.
+func (n *Notification) Done(acknowledged bool) {
+	s := n.server
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.naming, n)
+	if n.batch == nil || !acknowledged || n.floor != s.floor {
+		return
+	}
+	s.out.settle(n.batch, held)
+	if n.batch.state == held && (s.base == nil || s.base.Number < n.batch.Number) {
+		s.base = n.batch
+	}
+}
