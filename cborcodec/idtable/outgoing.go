@@ -137,3 +137,6 @@ func (o *Outgoing) Commit(note any) State {
 
 // Cancel ends a message that is not sent.
 func (o *Outgoing) Cancel() { o.finish(nil, false) }
+
+// Based reports whether there is a base in the sender's own table.
+func (o *Outgoing) Based() bool { return o.base != nil }
