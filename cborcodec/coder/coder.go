@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/coapgw/coapgw/cborcodec/coder/internal/mixing"
 )
@@ -52,22 +51,23 @@ func (c *Coder) AppendCoded(dst, prelude, payload []byte, policy Policy) []byte 
 	w := c.acquire()
 	defer c.release(w)
 	begin := len(dst)
-	switch {
-	case len(payload) <= min(policy.Mixing, MaxMixing):
-		dst = w.mix(appendHeader(dst, Mixing, len(payload)), prelude, payload)
-	case len(payload) <= policy.Deflate:
-		dst = w.deflate(appendHeader(dst, Deflate, len(payload)), payload)
-	default:
-		return append(append(dst, byte(Raw)), payload...)
+	fits := func(out []byte) bool { return len(out)-begin <= len(payload) }
+	mixed := false
+	if len(payload) <= min(policy.Mixing, MaxMixing) {
+		out, ok := w.mix(append(dst, byte(Mixing)), prelude, payload)
+		if ok && fits(out) {
+			return out
+		}
+		dst, mixed = out[:begin], ok
 	}
-	if len(dst)-begin <= len(payload) {
-		return dst
+	if !mixed && len(payload) <= policy.Deflate {
+		out := w.deflate(binary.AppendUvarint(append(dst, byte(Deflate)), uint64(len(payload))), payload)
+		if fits(out) {
+			return out
+		}
+		dst = out[:begin]
 	}
-	return append(append(dst[:begin], byte(Raw)), payload...)
-}
-
-func appendHeader(dst []byte, m Method, length int) []byte {
-	return binary.AppendUvarint(append(dst, byte(m)), uint64(length))
+	return append(append(dst, byte(Raw)), payload...)
 }
 
 // AppendDecoded appends the payload that coded holds, of at most limit bytes. The upper
@@ -90,25 +90,22 @@ func (c *Coder) AppendDecoded(dst, prelude, coded []byte, limit int) ([]byte, er
 	if method != Deflate && method != Mixing {
 		return dst, fmt.Errorf("%w %d", ErrMethod, method)
 	}
+	w := c.acquire()
+	defer c.release(w)
+	if method == Mixing {
+		return w.unmix(dst, prelude, rest, min(limit, MaxMixing))
+	}
 	length, rest, err := readLength(rest)
 	if err != nil {
 		return dst, err
 	}
-	if method == Mixing {
-		limit = min(limit, MaxMixing)
-	}
 	if length > uint64(max(limit, 0)) {
 		return dst, &LimitError{Length: length, Limit: limit}
-	}
-	w := c.acquire()
-	defer c.release(w)
-	if method == Mixing {
-		return w.unmix(dst, prelude, rest, int(length))
 	}
 	return w.inflate(dst, rest, int(length))
 }
 
-// readLength reads the length in front of coded data: an unsigned LEB128 number in its
+// readLength reads the length in front of deflated data: an unsigned LEB128 number in its
 // shortest form.
 func readLength(b []byte) (length uint64, rest []byte, err error) {
 	length, n := binary.Uvarint(b)
@@ -129,23 +126,33 @@ type worker struct {
 	inflater  *inflater
 }
 
-func (w *worker) mix(dst, prelude, payload []byte) []byte {
+func (w *worker) mix(dst, prelude, payload []byte) (out []byte, ok bool) {
 	if w.predictor == nil {
 		w.predictor = mixing.NewPredictor(w.model)
 	}
 	return w.predictor.Encode(dst, prelude, payload)
 }
 
-func (w *worker) unmix(dst, prelude, coded []byte, length int) ([]byte, error) {
+func (w *worker) unmix(dst, prelude, coded []byte, limit int) ([]byte, error) {
 	if w.predictor == nil {
 		w.predictor = mixing.NewPredictor(w.model)
 	}
-	out, err := w.predictor.Decode(slices.Grow(dst, length), prelude, coded, length)
-	switch {
-	case errors.Is(err, mixing.ErrTruncated):
-		return dst, ErrTruncated
-	case err != nil:
-		return dst, ErrTrailing
+	out, err := w.predictor.Decode(dst, prelude, coded, limit)
+	if err != nil {
+		return dst, mixingError(err, limit)
 	}
 	return out, nil
+}
+
+func mixingError(err error, limit int) error {
+	var tooLong *mixing.LimitError
+	switch {
+	case errors.As(err, &tooLong):
+		return &LimitError{Length: tooLong.Length, Limit: limit}
+	case errors.Is(err, mixing.ErrTruncated):
+		return ErrTruncated
+	case errors.Is(err, mixing.ErrTrailing):
+		return ErrTrailing
+	}
+	return ErrMalformed
 }

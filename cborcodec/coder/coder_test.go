@@ -31,6 +31,17 @@ var policies = map[coder.Method]coder.Policy{
 	coder.Mixing:  {Mixing: coder.MaxMixing},
 }
 
+// noise is n bytes that nothing foretells.
+func noise(n int) string {
+	b := make([]byte, n)
+	x := uint32(7)
+	for i := range b {
+		x = x*1664525 + 1013904223
+		b[i] = byte(x >> 24)
+	}
+	return string(b)
+}
+
 // event is the object of the proposal (MSC3079), but for its two last members.
 const event = "\xa3\x02\x6em.room.message\x06\xa2\x18\x1b\x6bHello World\x18\x1c\x66m.text\x05\x6e!foo:localhost"
 
@@ -42,7 +53,8 @@ func TestRoundTrip(t *testing.T) {
 		"event":          event,
 		"text":           "Ankunft morgen früh gegen sechs",
 		"long":           strings.Repeat(event, 100),
-		"longest mixing": strings.Repeat("~", coder.MaxMixing),
+		"longest mixing": noise(coder.MaxMixing),
+		"too regular":    strings.Repeat("~", coder.MaxMixing),
 		"longer":         strings.Repeat(event, 2000),
 		"deep":           strings.Repeat("\x81", 100) + "\x01",
 		"open":           "\x9f\xbf\x61a\x7f\x61b\xff\xff\xff\xff\xff\xff",
@@ -73,12 +85,13 @@ func TestMethods(t *testing.T) {
 	}{
 		{"event", event, coder.Server.Policy(), coder.Mixing},
 		{"event by a small device", event, coder.Microcontroller.Policy(), coder.Deflate},
-		{"too long for mixing", strings.Repeat(event, 300), coder.Server.Policy(), coder.Deflate},
+		{"too long for mixing", strings.Repeat(event, 1500), coder.Server.Policy(), coder.Deflate},
+		{"too regular for mixing", strings.Repeat(event, 700), coder.Server.Policy(), coder.Deflate},
 		{"too long for a phone", strings.Repeat(event, 60), coder.Handheld.Policy(), coder.Deflate},
 		{"both ends", event, coder.Server.Policy().And(coder.Microcontroller.Policy()), coder.Deflate},
 		{"nothing to gain", "\x00", coder.Server.Policy(), coder.Raw},
 		{"no policy", event, coder.Policy{}, coder.Raw},
-		{"more than can be", strings.Repeat(event, 300), coder.Policy{Mixing: math.MaxInt}, coder.Raw},
+		{"more than can be", strings.Repeat(event, 1500), coder.Policy{Mixing: math.MaxInt}, coder.Raw},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -120,11 +133,11 @@ func TestNothingIsKept(t *testing.T) {
 	policy := policies[coder.Mixing]
 	want := c.AppendCoded(nil, nil, []byte(event), policy)
 	for _, before := range []string{
-		event, strings.Repeat("secret ", 10), strings.Repeat(event, 100), strings.Repeat("\x00\x01", coder.MaxMixing/2),
+		event, strings.Repeat("secret ", 10), strings.Repeat(event, 100), strings.Repeat("\x00\x01", 4000),
 	} {
 		c.AppendCoded(nil, []byte("p"), []byte(before), policy)
 		require.Equal(t, want, c.AppendCoded(nil, nil, []byte(event), policy))
-		decoded, _ := c.AppendDecoded(nil, nil, append([]byte{byte(coder.Mixing), 99}, before...), 99)
+		decoded, _ := c.AppendDecoded(nil, nil, append([]byte{byte(coder.Mixing)}, before...), 99)
 		require.LessOrEqual(t, len(decoded), 99) // an error or nonsense
 		require.Equal(t, want, c.AppendCoded(nil, nil, []byte(event), policy))
 	}

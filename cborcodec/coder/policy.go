@@ -35,7 +35,7 @@ const (
 func (c Class) Policy() Policy {
 	switch c {
 	case Server:
-		return Policy{Mixing: MaxMixing, Deflate: 64 << 20}
+		return Policy{Mixing: 8 << 10, Deflate: 64 << 20}
 	case Handheld:
 		return Policy{Mixing: 2 << 10, Deflate: 64 << 20}
 	default:

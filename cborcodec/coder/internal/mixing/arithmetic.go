@@ -1,13 +1,29 @@
 package mixing
 
-import "errors"
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+)
 
-// MaxMessage is the longest message that is coded, in bytes: its time and the table
-// it fills grow with it.
-const MaxMessage = 8 << 10
+// MaxMessage is the longest message that is coded, in bytes: the match model counts
+// positions in 16 bits.
+const MaxMessage = 1<<16 - 1
 
-// maxPast is how many bytes the decoder reads behind its input: they count as 0.
-const maxPast = 4
+// A code of n bytes holds a message of at most codeBase + codeGrowth·n bytes, so that
+// who receives few bytes never works long. Messages that are worth it stay far below.
+const (
+	codeBase   = 2 << 10
+	codeGrowth = 32
+)
+
+// window is how many bytes of the code the interval spans, maxPast how many bytes the
+// decoder reads behind its input: they count as 0.
+const (
+	window  = 4
+	maxPast = 8
+)
 
 // Errors of Decode.
 var (
@@ -15,16 +31,30 @@ var (
 	ErrTruncated = errors.New("mixing: input ends inside the message")
 	// ErrTrailing: bytes follow the end of the message.
 	ErrTrailing = errors.New("mixing: bytes after the message")
+	// ErrMalformed: the length is not in its shortest form, or more than a code of
+	// so many bytes may hold.
+	ErrMalformed = errors.New("mixing: malformed length")
 )
+
+// LimitError says that a message is longer than the caller takes.
+type LimitError struct{ Length uint64 }
+
+// Error implements error.
+func (e *LimitError) Error() string { return fmt.Sprintf("mixing: message of %d bytes", e.Length) }
 
 // interval is what an arithmetic coder has narrowed the code down to: low ≤ code ≤
 // high.
 type interval struct{ low, high uint32 }
 
-// split is the last code value that means a 1.
-func (v interval) split(prob uint32) uint32 {
+// split returns the likelier bit and the last code value that means it: the likelier
+// lies lower, so that the likeliest of all messages has a code of zeros, which is empty.
+func (v interval) split(prob uint32) (mid uint32, likely int) {
+	likely = 1
+	if prob < 1<<(probBits-1) {
+		prob, likely = 1<<probBits-prob, 0
+	}
 	width := v.high - v.low
-	return v.low + width>>probBits*prob + width&0xffff*prob>>probBits
+	return v.low + width>>probBits*prob + width&0xffff*prob>>probBits, likely
 }
 
 // settled says that the first byte of the code is known.
@@ -32,37 +62,60 @@ func (v interval) settled() bool { return (v.low^v.high)>>24 == 0 }
 
 func (v *interval) shift() { v.low, v.high = v.low<<8, v.high<<8|0xff }
 
-func (v *interval) narrow(mid uint32, bit int) {
-	if bit == 1 {
+func (v *interval) narrow(mid uint32, likely bool) {
+	if likely {
 		v.high = mid
 	} else {
 		v.low = mid + 1
 	}
 }
 
-// Encode appends the code of message to dst.
-func (p *Predictor) Encode(dst, prelude, message []byte) []byte {
+// Encode appends the code of message, of at most MaxMessage bytes, to dst. It reports
+// false if no code that Decode takes holds it.
+func (p *Predictor) Encode(dst, prelude, message []byte) (out []byte, ok bool) {
 	p.Reset(prelude)
-	v := interval{high: 0xffffffff}
-	for _, b := range message {
-		for i := 7; i >= 0; i-- {
-			bit := int(b>>i) & 1
-			v.narrow(v.split(p.Prob()), bit)
-			p.Update(bit)
-			for v.settled() {
-				dst = append(dst, byte(v.high>>24))
-				v.shift()
-			}
-		}
+	e := encoder{p: p, v: interval{high: 0xffffffff}, out: dst}
+	p.length = binary.AppendUvarint(p.length[:0], uint64(len(message)))
+	for _, b := range p.length {
+		e.add(b)
 	}
-	return v.flush(dst)
+	for _, b := range message {
+		e.add(b)
+	}
+	out = e.v.flush(e.out, len(dst))
+	return out, len(message) <= capacity(len(out)-len(dst))
 }
 
-// flush appends the fewest bytes that, followed by zeros, lie within the interval. Zeros
-// that the decoder would read anyway are left out.
-func (v interval) flush(dst []byte) []byte {
-	certain := len(dst)
-	for n := range maxPast + 1 {
+// maxLength is how many bytes the length takes at most.
+const maxLength = 3
+
+// capacity is how long a message in a code of n bytes may be.
+func capacity(n int) int { return codeBase + codeGrowth*n }
+
+type encoder struct {
+	p   *Predictor
+	v   interval
+	out []byte
+}
+
+func (e *encoder) add(b byte) {
+	for i := 7; i >= 0; i-- {
+		bit := int(b>>i) & 1
+		mid, likely := e.v.split(e.p.Prob())
+		e.v.narrow(mid, bit == likely)
+		e.p.Update(bit)
+		for e.v.settled() {
+			e.out = append(e.out, byte(e.v.high>>24))
+			e.v.shift()
+		}
+	}
+}
+
+// flush appends the fewest bytes that, followed by zeros, lie within the interval, and
+// takes away zeros that the decoder reads anyway, behind begin.
+func (v interval) flush(dst []byte, begin int) []byte {
+	least := max(begin, len(dst)-(maxPast-window))
+	for n := range window + 1 {
 		rest := uint32(1<<(32-8*n) - 1)
 		code := (v.low + rest) &^ rest
 		if code < v.low || code > v.high {
@@ -73,51 +126,100 @@ func (v interval) flush(dst []byte) []byte {
 		}
 		break
 	}
-	for len(dst) > certain && dst[len(dst)-1] == 0 {
+	for len(dst) > least && dst[len(dst)-1] == 0 {
 		dst = dst[:len(dst)-1]
 	}
 	return dst
 }
 
-// Decode appends the message of n bytes whose code is src to dst.
-func (p *Predictor) Decode(dst, prelude, src []byte, n int) ([]byte, error) {
+// Decode appends the message whose code is src to dst. limit is the longest that is
+// taken, in bytes.
+func (p *Predictor) Decode(dst, prelude, src []byte, limit int) ([]byte, error) {
 	p.Reset(prelude)
-	v := interval{high: 0xffffffff}
-	var code uint32
-	read := 0
-	next := func() {
-		code <<= 8
-		if read < len(src) {
-			code |= uint32(src[read])
+	d := decoder{p: p, v: interval{high: 0xffffffff}, src: src}
+	for range window {
+		d.shift()
+	}
+	length, err := d.length()
+	if err != nil {
+		return dst, err
+	}
+	switch {
+	case length > uint64(max(limit, 0)):
+		return dst, &LimitError{Length: length}
+	case length > uint64(capacity(len(src))):
+		return dst, ErrMalformed
+	}
+	out := slices.Grow(dst, int(length))
+	for range length {
+		b, err := d.next()
+		if err != nil {
+			return dst, err
 		}
-		read++
+		out = append(out, b)
 	}
-	for range maxPast {
-		next()
-	}
-	for range n {
-		var b int
-		for range 8 {
-			mid := v.split(p.Prob())
-			bit := 0
-			if code <= mid {
-				bit = 1
-			}
-			b = b<<1 | bit
-			v.narrow(mid, bit)
-			p.Update(bit)
-			for v.settled() {
-				v.shift()
-				next()
-			}
-			if read > len(src)+maxPast {
-				return dst, ErrTruncated
-			}
-		}
-		dst = append(dst, byte(b))
-	}
-	if len(src) > read {
+	if len(src) > d.read {
 		return dst, ErrTrailing
 	}
-	return dst, nil
+	return out, nil
+}
+
+type decoder struct {
+	p   *Predictor
+	v   interval
+	src []byte
+	// code is what of src the interval spans, read how much of src and of what is
+	// behind it went into it.
+	code uint32
+	read int
+}
+
+func (d *decoder) shift() {
+	d.code <<= 8
+	if d.read < len(d.src) {
+		d.code |= uint32(d.src[d.read])
+	}
+	d.read++
+}
+
+// length reads the length of the message, an unsigned LEB128 number in its shortest form.
+func (d *decoder) length() (uint64, error) {
+	var n uint64
+	for i := range maxLength {
+		b, err := d.next()
+		if err != nil {
+			return 0, err
+		}
+		n |= uint64(b&0x7f) << (7 * i)
+		if b < 0x80 {
+			if b == 0 && i > 0 {
+				return 0, ErrMalformed
+			}
+			return n, nil
+		}
+	}
+	return 0, ErrMalformed
+}
+
+// next reads a byte.
+func (d *decoder) next() (byte, error) {
+	var b int
+	for range 8 {
+		mid, likely := d.v.split(d.p.Prob())
+		bit := likely
+		if d.code > mid {
+			bit = 1 - likely
+		}
+		b = b<<1 | bit
+		d.v.narrow(mid, bit == likely)
+		d.p.Update(bit)
+		for d.v.settled() {
+			d.v.shift()
+			d.shift()
+		}
+		if d.read > len(d.src)+maxPast {
+			return 0, ErrTruncated
+		}
+	}
+	return byte(b), nil
 }

@@ -24,14 +24,21 @@ type contexts struct {
 // reset begins a message after the bytes of prelude, which both sides know.
 func (c *contexts) reset(prelude []byte) {
 	*c = contexts{}
-	c.structure.reset()
+	c.structure.reset(prelude)
 	for _, b := range prelude {
 		c.recent = c.recent<<8 | uint64(b)
-		c.structure.levels[0].path = hash(c.structure.levels[0].path, uint32(b))
 	}
-	c.structure.begin()
 	c.compute(0)
 }
+
+// count takes the next byte of the length.
+func (c *contexts) count(b byte) {
+	c.recent = c.recent<<8 | uint64(b)
+	c.structure.count(b)
+}
+
+// counting says that the length is not complete.
+func (c *contexts) counting() bool { return c.structure.kind == kindCount }
 
 // add takes the next byte.
 func (c *contexts) add(b byte) {

@@ -1,5 +1,7 @@
 package mixing
 
+import "encoding/binary"
+
 // Observer collects how often each bit history, and each level of the match, was
 // followed by a 1 or was right.
 type Observer struct {
@@ -10,7 +12,7 @@ type Observer struct {
 // Observe codes a message and reports to o.
 func (p *Predictor) Observe(prelude, message []byte, o *Observer) {
 	p.Reset(prelude)
-	for _, b := range message {
+	for _, b := range stream(message) {
 		for i := 7; i >= 0; i-- {
 			bit := int(b>>i) & 1
 			for j, at := range p.at {
@@ -26,6 +28,11 @@ func (p *Predictor) Observe(prelude, message []byte, o *Observer) {
 			p.Update(bit)
 		}
 	}
+}
+
+// stream is what is coded for a message: its length, then itself.
+func stream(message []byte) []byte {
+	return append(binary.AppendUvarint(nil, uint64(len(message))), message...)
 }
 
 // Fit makes the logits those that o saw, where it saw enough.
@@ -49,7 +56,7 @@ func (p *Predictor) Learn(prelude, message []byte, rates Rates) {
 	old := p.rates
 	p.rates = rates
 	p.Reset(prelude)
-	for _, b := range message {
+	for _, b := range stream(message) {
 		for i := 7; i >= 0; i-- {
 			p.Update(int(b>>i) & 1)
 		}

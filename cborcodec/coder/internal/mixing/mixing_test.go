@@ -48,6 +48,12 @@ func TestHistories(t *testing.T) {
 	}
 }
 
+// begin lets s follow a message whose length has passed.
+func begin(s *structure) {
+	s.reset(nil)
+	s.count(1)
+}
+
 func TestStructure(t *testing.T) {
 	tests := []struct {
 		name, message string
@@ -74,7 +80,7 @@ func TestStructure(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			var s structure
-			s.reset()
+			begin(&s)
 			got := []kind{s.kind}
 			for _, b := range []byte(tt.message) {
 				s.add(b)
@@ -89,7 +95,7 @@ func TestStructure(t *testing.T) {
 func TestStructurePaths(t *testing.T) {
 	path := func(message string) uint32 {
 		var s structure
-		s.reset()
+		begin(&s)
 		for _, b := range []byte(message) {
 			s.add(b)
 		}
@@ -102,7 +108,7 @@ func TestStructurePaths(t *testing.T) {
 
 func TestStructureDepth(t *testing.T) {
 	var s structure
-	s.reset()
+	begin(&s)
 	for _, b := range []byte(strings.Repeat("\x81", 100) + strings.Repeat("\x9f", 100) + strings.Repeat("\xff", 300)) {
 		s.add(b)
 		require.Less(t, s.depth, maxNesting)
@@ -133,7 +139,8 @@ func TestModelRoundTrip(t *testing.T) {
 func TestEmptyModel(t *testing.T) {
 	p := NewPredictor(NewModel(nil))
 	message := []byte(strings.Repeat("the same words, ", 20))
-	code := p.Encode(nil, nil, message)
+	code, ok := p.Encode(nil, nil, message)
+	require.True(t, ok)
 	assert.Less(t, len(code), 60)
 	got, err := p.Decode(nil, nil, code, len(message))
 	require.NoError(t, err)
@@ -153,6 +160,72 @@ func TestFlush(t *testing.T) {
 		{interval{0x12000000, 0x12000000}, []byte{0x12}},
 	}
 	for _, tt := range tests {
-		assert.Equal(t, tt.want, tt.interval.flush(nil), "%x", tt.interval)
+		assert.Equal(t, tt.want, tt.interval.flush(nil, 0), "%x", tt.interval)
 	}
+	assert.Empty(t, interval{0, 1}.flush([]byte{0, 0, 0, 0}, 0), "zeros that were sent go too")
+	assert.Len(t, interval{0, 1}.flush([]byte{0, 0, 0, 0, 0}, 0), 1, "as far as the decoder reads")
+	assert.Len(t, interval{0, 1}.flush([]byte{0, 0}, 1), 1, "but nothing of others")
+}
+
+// encodeStream codes bytes where the length and the message would be, whatever they say.
+func encodeStream(p *Predictor, stream []byte) []byte {
+	p.Reset(nil)
+	e := encoder{p: p, v: interval{high: 0xffffffff}}
+	for _, b := range stream {
+		e.add(b)
+	}
+	return e.v.flush(e.out, 0)
+}
+
+func TestLengths(t *testing.T) {
+	p := NewPredictor(NewModel(nil))
+	tests := []struct {
+		name   string
+		stream []byte
+		want   error
+	}{
+		{"long form", []byte{0x85, 0x00}, ErrMalformed},
+		{"four bytes", []byte{0x81, 0x81, 0x81, 0x01}, ErrMalformed},
+		{"too much for so few bytes", []byte{0xff, 0x3f}, ErrMalformed},
+		{"above the limit", []byte{0xff, 0xff, 0x03}, &LimitError{Length: 65535}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got, err := p.Decode([]byte("kept"), nil, encodeStream(p, tt.stream), 10000)
+			assert.Equal(t, "kept", string(got))
+			if tooLong, ok := tt.want.(*LimitError); ok {
+				var le *LimitError
+				require.ErrorAs(t, err, &le)
+				assert.Equal(t, tooLong, le)
+				assert.NotEmpty(t, le.Error())
+				return
+			}
+			require.ErrorIs(t, err, tt.want)
+		})
+	}
+}
+
+// What would be too long for its code is refused by both sides.
+func TestCapacity(t *testing.T) {
+	p := NewPredictor(NewModel(nil))
+	message := []byte(strings.Repeat("\x00", 30000))
+	code, ok := p.Encode(nil, nil, message)
+	assert.False(t, ok)
+	assert.Greater(t, len(message), capacity(len(code)))
+	_, err := p.Decode(nil, nil, code, len(message))
+	require.ErrorIs(t, err, ErrMalformed)
+}
+
+// A code that is cut short is noticed only if the zeros behind it do not last.
+func TestTruncated(t *testing.T) {
+	p := NewPredictor(NewModel(nil))
+	message := make([]byte, 20000)
+	for i := range message {
+		message[i] = byte(hash(uint32(i), 0))
+	}
+	code, _ := p.Encode(nil, nil, message)
+	_, err := p.Decode(nil, nil, code[:len(code)/4], len(message))
+	require.ErrorIs(t, err, ErrTruncated)
+	_, err = p.Decode(nil, nil, append(code, 1, 1, 1, 1, 1), len(message))
+	require.ErrorIs(t, err, ErrTrailing)
 }

@@ -19,6 +19,7 @@ type Predictor struct {
 	contexts contexts
 	match    matcher
 	message  []byte
+	length   []byte
 
 	// partial is 1 followed by the known bits of the byte, half the same of the
 	// half byte.
@@ -172,6 +173,11 @@ func (p *Predictor) learn(bit int) {
 }
 
 func (p *Predictor) endByte(b byte) {
+	if p.contexts.counting() {
+		p.contexts.count(b)
+		p.beginByte()
+		return
+	}
 	p.message = append(p.message, b)
 	p.contexts.add(b)
 	p.match.add(p.model.Dictionary, p.model.dictionaryIndex, p.message, uint32(p.contexts.recent))

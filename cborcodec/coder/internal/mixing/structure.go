@@ -24,6 +24,7 @@ const (
 	kindTextMark             // the rest of one that starts with another character
 	kindTextLong             // text after 48 bytes
 	kindBytes                // content of a byte string
+	kindCount                // the length of the message, before all of it
 	kinds
 )
 
@@ -76,12 +77,32 @@ type structure struct {
 	// at is how many bytes of content have passed, first is the first of them.
 	at    uint32
 	first byte
+	// rest is how many bytes the message still has, counted how many bytes of its
+	// length have passed.
+	rest, counted uint32
 }
 
-func (s *structure) reset() {
+// reset begins a message: its length comes first.
+func (s *structure) reset(prelude []byte) {
 	*s = structure{}
-	s.levels[0].open = true
-	s.begin()
+	l := &s.levels[0]
+	l.open = true
+	for _, b := range prelude {
+		l.path = hash(l.path, uint32(b))
+	}
+	s.kind, s.field = kindCount, hash(0, 5)
+	s.path = hash(l.path, s.field)
+}
+
+// count takes the next byte of the length of the message: unsigned LEB128.
+func (s *structure) count(b byte) {
+	s.item = hash(s.item, uint32(b)+0x100)
+	s.rest |= uint32(b&0x7f) << (7 * s.counted)
+	s.counted++
+	if b < 0x80 {
+		s.previous = s.item
+		s.begin()
+	}
 }
 
 // begin prepares for the initial byte of an item.
@@ -104,6 +125,7 @@ func (s *structure) begin() {
 // add takes the next byte.
 func (s *structure) add(b byte) {
 	s.item = hash(s.item, uint32(b)+0x100)
+	s.rest--
 	switch {
 	case s.inContent:
 		s.content(b)

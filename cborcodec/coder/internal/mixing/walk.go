@@ -1,5 +1,7 @@
 package mixing
 
+import "encoding/binary"
+
 // Visit is one half byte of a message in all of its contexts: their hashes, and the
 // half byte itself.
 type Visit struct {
@@ -7,13 +9,12 @@ type Visit struct {
 	Half     byte
 }
 
-// Walk calls visit for each half byte of a message, in order.
+// Walk calls visit for each half byte of a message and of the length before it, in order.
 func (m *Model) Walk(prelude, message []byte, visit func(Visit)) {
 	var c contexts
 	var match matcher
 	c.reset(prelude)
-	c.compute(0)
-	for i, b := range message {
+	see := func(b byte) {
 		v := Visit{Half: b >> 4}
 		for j, h := range c.hashes {
 			v.Contexts[j] = nibbleHash(h, 1)
@@ -24,6 +25,14 @@ func (m *Model) Walk(prelude, message []byte, visit func(Visit)) {
 			v.Contexts[j] = nibbleHash(h, 16|uint32(b>>4))
 		}
 		visit(v)
+	}
+	for _, b := range binary.AppendUvarint(nil, uint64(len(message))) {
+		see(b)
+		c.count(b)
+		c.compute(0)
+	}
+	for i, b := range message {
+		see(b)
 		c.add(b)
 		match.add(m.Dictionary, m.dictionaryIndex, message[:i+1], uint32(c.recent))
 		c.compute(match.expected | uint32(match.level())<<8)
