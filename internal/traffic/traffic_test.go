@@ -1,0 +1,175 @@
+package traffic
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/coapgw/coapgw/internal/measure"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// generated makes all sessions once for all tests.
+var generated = sync.OnceValue(func() map[string][]Session {
+	all := map[string][]Session{}
+	for _, s := range Servers() {
+		all[s.Name] = Sessions(s)
+	}
+	return all
+})
+
+func recording(t testing.TB, sessions []Session) []byte {
+	var b bytes.Buffer
+	for _, s := range sessions {
+		require.NoError(t, s.WriteJSONLines(&b))
+	}
+	return b.Bytes()
+}
+
+func TestSameBytesEachTime(t *testing.T) {
+	for _, s := range Servers()[:6] {
+		assert.True(t, bytes.Equal(recording(t, Sessions(s)), recording(t, Sessions(s))), s.Name)
+	}
+}
+
+func TestBodiesAreJSON(t *testing.T) {
+	for name, sessions := range generated() {
+		for _, s := range sessions {
+			for i, e := range s.Entries {
+				require.True(t, json.Valid(e.Response), "%s %d %s: %s", name, i, e.Kind, e.Response)
+				require.True(t, e.Request == nil || json.Valid(e.Request), "%s %d %s: %s", name, i, e.Kind, e.Request)
+				_, err := url.ParseRequestURI(e.Target)
+				require.NoError(t, err)
+				require.False(t, strings.Contains(e.Target, "%!"), e.Target)
+			}
+		}
+	}
+}
+
+func TestRecordingsCanBeRead(t *testing.T) {
+	for _, sessions := range generated() {
+		for _, s := range sessions {
+			var read []measure.Entry
+			require.NoError(t, measure.EachLine(bytes.NewReader(recording(t, []Session{s})), func(e measure.Entry) error {
+				read = append(read, e)
+				return nil
+			}))
+			require.Len(t, read, len(s.Entries))
+			for i, e := range s.Entries {
+				e.RequestType = jsonType // recordings do not tell it apart from none
+				require.Equal(t, e, read[i])
+			}
+		}
+	}
+}
+
+// TestTimesGoOn: responses come in order, and no event is younger than the answer it is in.
+func TestTimesGoOn(t *testing.T) {
+	age := regexp.MustCompile(`"age":-`)
+	for _, sessions := range generated() {
+		for _, s := range sessions {
+			require.True(t, slices.IsSorted(s.Times))
+			for _, e := range s.Entries {
+				require.False(t, age.Match(e.Response), "%s %s", s.Name, e.Kind)
+			}
+		}
+	}
+}
+
+// TestHeldOutIsUnknown: nothing of the servers that are held out is in what a model may
+// learn from: no server, no user, no room, no phrase.
+func TestHeldOutIsUnknown(t *testing.T) {
+	var learned bytes.Buffer
+	for _, s := range Servers() {
+		if !s.HeldOut {
+			learned.Write(recording(t, generated()[s.Name]))
+		}
+	}
+	training := learned.Bytes()
+	identifier := regexp.MustCompile(`[@!$#][A-Za-z0-9._=/+-]+:[a-z.]+|\$[A-Za-z0-9_-]{43}`)
+	known := map[string]bool{}
+	for _, id := range identifier.FindAll(training, -1) {
+		known[string(id)] = true
+	}
+	for _, s := range Servers() {
+		if !s.HeldOut {
+			continue
+		}
+		assert.False(t, bytes.Contains(training, []byte(s.Name)), s.Name)
+		for _, p := range s.Peers {
+			assert.False(t, bytes.Contains(training, []byte(p)), p)
+		}
+		for _, id := range identifier.FindAllString(string(recording(t, generated()[s.Name])), -1) {
+			require.False(t, known[id], id)
+		}
+	}
+	for _, l := range languages() {
+		heldOut, learned := vocabularyOf(l, true), vocabularyOf(l, false)
+		require.NotEmpty(t, heldOut.phrases)
+		for _, p := range heldOut.phrases {
+			assert.NotContains(t, learned.phrases, p)
+			for _, part := range regexp.MustCompile(`\{\w+\}`).Split(p, -1) {
+				if part = strings.TrimSpace(part); len([]rune(part)) >= 16 {
+					assert.False(t, bytes.Contains(training, appendString(nil, part)[1:len(part)+1]), part)
+				}
+			}
+		}
+	}
+}
+
+// TestVariety: all languages, makes of servers and of clients occur on both sides, as far
+// as the table has them, and the kinds that the corpus of recordings has.
+func TestVariety(t *testing.T) {
+	kinds := map[bool]map[string]int{true: {}, false: {}}
+	software := map[bool]map[Software]bool{true: {}, false: {}}
+	spoken, used := map[string]bool{}, map[string]bool{}
+	var size [2]int
+	var servers [2]int
+	for _, s := range Servers() {
+		software[s.HeldOut][s.Software] = true
+		servers[index(s.HeldOut)]++
+		for _, l := range s.Languages {
+			spoken[l] = true
+		}
+		for _, session := range generated()[s.Name] {
+			used[session.Client] = true
+			assert.GreaterOrEqual(t, len(session.Entries), 150)
+			for _, e := range session.Entries {
+				kinds[s.HeldOut][e.Kind]++
+				size[index(s.HeldOut)] += len(e.Request) + len(e.Response)
+			}
+		}
+	}
+	for _, heldOut := range []bool{false, true} {
+		assert.Len(t, software[heldOut], 3)
+		for _, k := range []string{
+			"send_text", "send_encrypted", "send_reaction", "send_reply", "send_edit", "send_file", "redact", "receipt", "read_markers", "typing", "presence", "sync", "sync_full", "sync_sliding",
+			"keys_upload", "keys_query", "keys_claim", "to_device", "pushrules", "messages", "members", "joined_members", "createRoom", "join", "invite", "state_put", "profile_get", "profile_put",
+			"filter", "versions", "capabilities", "login", "login_flows", "whoami", "directory", "publicRooms", "devices", "turn", "xsign", "room_keys", "err_limit", "err_forbidden", "err_notfound",
+		} {
+			assert.NotZero(t, kinds[heldOut][k], "%s, held out: %v", k, heldOut)
+		}
+	}
+	assert.Len(t, used, len(clients))
+	assert.Len(t, spoken, len(languages()))
+	assert.Equal(t, [2]int{24, 8}, servers)
+	t.Log(kinds, size)
+	assert.Greater(t, size[0], 8<<20)
+	assert.Greater(t, size[1], 3<<20)
+}
+
+func index(b bool) int { return when01(b) }
+
+func BenchmarkSessions(b *testing.B) {
+	for b.Loop() {
+		for _, s := range Servers() {
+			Sessions(s)
+		}
+	}
+}
