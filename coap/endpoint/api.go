@@ -33,6 +33,10 @@ type Request struct {
 	// those of its response and its notifications.
 	Priority Priority
 	Flow     Flow
+	// Arrived, on a request of ours that fits one message, is called at most once, when the
+	// peer has acknowledged it and the response is still to come: it was admitted, and no
+	// copy of it will be. It must return at once and not use the Conn.
+	Arrived func()
 
 	// Set on requests that arrived:
 
@@ -52,6 +56,16 @@ type Request struct {
 	key      uint64 // see Conn.transferKey
 	szx      uint8  // the largest block that the peer asked for
 	observer *Observer
+}
+
+// Life tells the lives of the client apart that sent a request which arrived: clients of
+// this package name their life in each token (see Config.Lives), later ones with greater
+// numbers, modulo 255. What other clients put there is no worse than any other number.
+func (r *Request) Life() uint8 {
+	if len(r.token) < 2 {
+		return 0
+	}
+	return r.token[0]
 }
 
 // ObserveAction is the meaning of the Observe option in a request (RFC 7641 §2).

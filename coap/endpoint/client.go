@@ -66,6 +66,7 @@ func (x *exchange) send(ctx context.Context, r *Request, opts Options) (Message,
 		first.Options = opts.clone().AddUint(Block2, block{szx: wanted}.value())
 	}
 	if r.Body == nil {
+		x.arrived = r.Arrived
 		return x.request(ctx, &first)
 	}
 	return x.upload(ctx, r, first, szx)
@@ -86,6 +87,7 @@ func (x *exchange) upload(ctx context.Context, r *Request, first Message, szx ui
 	}
 	if !more {
 		first.Payload = buf[:n]
+		x.arrived = r.Arrived
 		return x.request(ctx, &first)
 	}
 	if x.c.terms().peerKnown {

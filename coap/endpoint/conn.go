@@ -114,6 +114,10 @@ func (c *Conn) RemoteAddr() net.Addr { return c.nc.RemoteAddr() }
 // Done is closed when the session is over.
 func (c *Conn) Done() <-chan struct{} { return c.ctx.Done() }
 
+// Lifetime is how long after it was given up a request of ours may still arrive at the
+// peer: EXCHANGE_LIFETIME (RFC 7252 §4.8.2), the longer one of both ends.
+func (c *Conn) Lifetime() time.Duration { return c.terms().lifetime }
+
 // Close ends the session: every call in progress fails with ErrClosed, and the
 // contexts of handlers end. It does not wait for them: see Wait. It returns the
 // error of the underlying connection, and nil when called again.

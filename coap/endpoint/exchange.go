@@ -26,6 +26,8 @@ type exchange struct {
 	// stopProbe ends the ping that asks whether the peer lives, nil when none is
 	// under way; guarded by c.mu.
 	stopProbe context.CancelFunc
+	// arrived is told when the request being made is acknowledged, nil for nobody.
+	arrived func()
 	// tag is the Request-Tag of the upload that was made, nil for none.
 	tag []byte
 	// bulk is the body of the response when it comes in Q-Block2 blocks; guarded by
@@ -134,8 +136,12 @@ func (x *exchange) request(ctx context.Context, m *Message) (Message, error) {
 	answer := make(chan reply, 1)
 	t := &transmission{class: x.class, ended: func(err error) {
 		x.pending = nil
-		if err != nil {
+		switch {
+		case err != nil:
 			x.finish(reply{err: err})
+		case x.arrived != nil && x.waiting != nil:
+			x.arrived()
+			x.arrived = nil
 		}
 	}}
 	err := x.c.transmit(ctx, m, t, func() { x.waiting, x.pending, x.unanswered = answer, t, t })
