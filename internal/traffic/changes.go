@@ -5,6 +5,7 @@ type changes struct {
 	rooms         []*delta
 	invites       []*room
 	leaves        []*room
+	knocks        []*room
 	account       []accountData
 	presence      []presence
 	toDevice      []object
@@ -57,7 +58,7 @@ func (c *changes) in(r *room) *delta {
 }
 
 func (c *changes) empty() bool {
-	return len(c.rooms)+len(c.invites)+len(c.leaves)+len(c.account)+len(c.presence)+len(c.toDevice)+len(c.changed)+len(c.left) == 0
+	return len(c.rooms)+len(c.invites)+len(c.leaves)+len(c.knocks)+len(c.account)+len(c.presence)+len(c.toDevice)+len(c.changed)+len(c.left) == 0
 }
 
 // receiptContent is the content of an m.receipt event: by event, kind and user.

@@ -15,6 +15,7 @@ var errands = []choice[func(*session)]{
 	{2, (*session).hierarchy}, {2, (*session).search}, {2, (*session).preview}, {2, (*session).mediaConfig}, {2, (*session).leave},
 	{2, (*session).pushers}, {2, (*session).putRule}, {3, (*session).delayed}, {2, (*session).openID}, {2, (*session).mute}, {2, (*session).oneEvent}, {1, (*session).versions}, {1, (*session).capabilities},
 	{3, (*session).verify}, {2, (*session).thirdParty}, {2, (*session).threadList}, {1, (*session).notifications},
+	{8, (*session).moderate}, {3, (*session).knock}, {2, (*session).refresh}, {2, (*session).keyChanges}, {5, (*session).small},
 }
 
 func (s *session) queryKeys() {
@@ -85,7 +86,7 @@ func (s *session) history(r *room) {
 	if len(r.timeline) == 0 {
 		return
 	}
-	limit := pick(s.source, []int{10, 20, 30, 50})
+	limit := pick(s.source, []int{5, 10, 20, 30})
 	from := r.timeline[len(r.timeline)-1]
 	var chunk, state []*event
 	senders := map[*user]bool{}
@@ -253,7 +254,7 @@ func (s *session) leave() {
 	}
 	r := s.rooms[len(s.rooms)-1]
 	s.rooms = s.rooms[:len(s.rooms)-1]
-	s.typingIn = nil
+	s.talking = nil
 	s.do("leave", "POST", s.path("/rooms/%s/leave", r.id), obj(), 200, obj())
 	for i, u := range r.members {
 		if u == s.me {

@@ -15,7 +15,7 @@ func (s *session) hear() {
 
 // talk is a room in which something happens: conversations stay in a room for a while.
 func (s *session) talk() *room {
-	if s.typingIn == nil || s.percent(18) {
+	if s.talking == nil || s.percent(18) {
 		var open []*room
 		for _, r := range s.rooms {
 			if r.kind != "space" {
@@ -26,9 +26,9 @@ func (s *session) talk() *room {
 			open = s.rooms
 		}
 		// The first rooms are the ones that are used most.
-		s.typingIn = open[min(s.IntN(len(open)), s.IntN(len(open)))]
+		s.talking = open[min(s.IntN(len(open)), s.IntN(len(open)))]
 	}
-	return s.typingIn
+	return s.talking
 }
 
 // other is a member of the room who is not the user.
@@ -53,6 +53,7 @@ func (s *session) activity() {
 	if u == nil {
 		return
 	}
+	s.now += s.span(80, 9000)
 	d := s.pending.in(r)
 	switch n := s.IntN(100); {
 	case n < 22 && !u.bot:
@@ -77,7 +78,7 @@ func (s *session) activity() {
 		if d.typed && s.percent(60) {
 			d.typing = nil
 		}
-		if r.encrypted && before > 0 && s.client.crypto && s.percent(15) {
+		if r.encrypted && before > 0 && s.client.crypto && s.percent(9) {
 			s.pending.toDevice = append(s.pending.toDevice, s.toDevice(u, s.me, s.dev))
 			s.streams[streamDevice]++
 		}

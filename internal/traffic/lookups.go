@@ -220,8 +220,7 @@ func (s *session) verify() {
 		"mac":     obj("keys", s.base64(32), "mac", obj("ed25519:"+s.dev.id, s.base64(32)), "transaction_id", txn),
 		"done":    obj("transaction_id", txn),
 	}[kind]
-	s.sent++
-	s.do("to_device", "PUT", s.path("/sendToDevice/m.key.verification.%s/%s", raw(kind), raw(s.client.txn(s))), obj("messages", obj(u.id, obj(d.id, content))), 200, obj())
+	s.do("to_device", "PUT", s.path("/sendToDevice/m.key.verification.%s/%s", raw(kind), raw(s.transaction())), obj("messages", obj(u.id, obj(d.id, content))), 200, obj())
 }
 
 func (s *session) thirdParty() {

@@ -199,7 +199,7 @@ func (w *world) plain(r *room, u *user, what act) draft {
 // body is the content of a message, in the order of the client of its sender.
 func (u *user) body(w *world, kind, body string) object {
 	o := obj("msgtype", kind, "body", body)
-	if len(u.id)%2 == 0 {
+	if u.bodyFirst {
 		o = obj("body", body, "msgtype", kind)
 	}
 	if u.reader {
@@ -211,7 +211,7 @@ func (u *user) body(w *world, kind, body string) object {
 func (w *world) reply(u *user, target *event) draft {
 	body := u.speaker.say()
 	o := obj("msgtype", "m.text", "body", body)
-	if !u.reader && len(u.id)%3 == 0 { // clients that still quote, for those that know no replies
+	if u.quotes { // clients that still quote, for those that know no replies
 		quoted := strings.ReplaceAll(target.text, "\n", "\n> ")
 		o = obj("msgtype", "m.text", "body", "> <"+target.sender.id+"> "+quoted+"\n\n"+body, "format", "org.matrix.custom.html",
 			"formatted_body", `<mx-reply><blockquote><a href="https://matrix.to/#/`+target.room.id+"/"+target.id+`">In reply to</a> <a href="https://matrix.to/#/`+target.sender.id+`">`+target.sender.id+"</a><br>"+html.EscapeString(target.text)+"</blockquote></mx-reply>"+html.EscapeString(body))

@@ -12,8 +12,7 @@ func refusal(code, text string) object { return obj("errcode", code, "error", te
 func (s *session) limited() {
 	r := s.talk()
 	d := s.compose(r, s.me, actText)
-	s.sent++
-	s.do("err_limit", "PUT", s.path("/rooms/%s/send/%s/%s", r.id, raw(d.kind), raw(s.client.txn(s))), d.content, 429, refusal("M_LIMIT_EXCEEDED", "Too Many Requests").with("retry_after_ms", s.between(100, 9000)))
+	s.do("err_limit", "PUT", s.path("/rooms/%s/send/%s/%s", r.id, raw(d.kind), raw(s.transaction())), d.content, 429, refusal("M_LIMIT_EXCEEDED", "Too Many Requests").with("retry_after_ms", s.between(100, 9000)))
 }
 
 func (s *session) forbidden() {
@@ -49,8 +48,7 @@ func (s *session) unrecognized() {
 
 func (s *session) tooLarge() {
 	r := s.talk()
-	s.sent++
-	s.do("err_large", "PUT", s.path("/rooms/%s/send/m.room.message/%s", r.id, raw(s.client.txn(s))), obj("msgtype", "m.text", "body", s.me.speaker.say()), 413, refusal("M_TOO_LARGE", "event too large"))
+	s.do("err_large", "PUT", s.path("/rooms/%s/send/m.room.message/%s", r.id, raw(s.transaction())), obj("msgtype", "m.text", "body", s.me.speaker.say()), 413, refusal("M_TOO_LARGE", "event too large"))
 }
 
 func (s *session) badJSON() {

@@ -139,23 +139,39 @@ func (s *speaker) say() string {
 		}
 		return p
 	case n < 76:
-		return s.capital(s.phrase()) + ". " + s.capital(s.phrase()) + "."
+		return s.paragraph(2)
 	case n < 82:
 		return s.phrase() + "\n" + s.phrase()
 	case n < 86:
-		var all []string
-		for range s.between(3, 6) {
-			all = append(all, s.capital(s.phrase()))
-		}
-		return strings.Join(all, ". ") + "."
+		return s.paragraph(s.between(3, 6))
 	case n < 90:
 		return pick(s.source, s.names) + ": " + s.phrase()
 	}
 	return s.universal()
 }
 
+// paragraph is some phrases as sentences.
+func (s *speaker) paragraph(n int) string {
+	stop, space := ".", " "
+	if s.language == "ja" || s.language == "zh" {
+		stop, space = "。", ""
+	}
+	var b strings.Builder
+	for i := range n {
+		p := s.capital(s.phrase())
+		b.WriteString(p)
+		if last := p[len(p)-1]; last != '?' && last != '!' && last != ';' && !strings.HasSuffix(p, "？") && !strings.HasSuffix(p, "！") && !strings.HasSuffix(p, "。") {
+			b.WriteString(stop)
+		}
+		if i < n-1 {
+			b.WriteString(space)
+		}
+	}
+	return b.String()
+}
+
 func (s *speaker) capital(p string) string {
-	r := []rune(strings.TrimRight(p, ".!"))
+	r := []rune(strings.TrimRight(p, "."))
 	return strings.ToUpper(string(r[:1])) + string(r[1:])
 }
 

@@ -26,7 +26,8 @@ type session struct {
 	sliding         sliding
 	entries         []measure.Entry
 	times           []int64
-	typingIn        *room
+	talking         *room
+	skew            int64 // of the client's clock
 }
 
 func newSession(w *world, i int, c client) *session {
@@ -38,7 +39,9 @@ func newSession(w *world, i int, c client) *session {
 	s.dev = w.newDevice()
 	s.dev.name = c.device
 	s.me.devices = append([]*device{s.dev}, s.me.devices...)
-	s.length = w.between(150, 320)
+	s.me.bodyFirst, s.me.quotes, s.me.reader = c.sorted, c.base == "r0", c.base != "r0" && !c.bot
+	s.skew = w.span(-1500, 1500)
+	s.length = choose(w.source, []choice[int]{{90, w.between(150, 165)}, {10, w.between(300, 400)}})
 	s.keysLeft, s.nextKey, s.fallbackUnused = 50, w.between(0, 400), w.percent(70)
 	w.now += w.span(3600000, 20*86400000)
 	for j := range w.streams {
@@ -141,6 +144,7 @@ func (s *session) sync(timeout int) {
 	}
 	target := s.path("/sync") + "?" + s.client.query(s, timeout)
 	s.learnMembers()
+	s.now += s.span(15, 450) // from the event to the answer
 	answer := s.syncAnswer(&s.pending, false)
 	s.do("sync", "GET", target, nil, 200, answer)
 	s.pending = changes{}

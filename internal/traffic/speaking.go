@@ -59,13 +59,27 @@ func (s *session) typing(r *room, on bool) {
 	}
 	s.do("typing", "PUT", s.path("/rooms/%s/typing/%s", r.id, s.me.id), body, 200, obj())
 	s.streams[streamTyping]++
+	if d := s.pending.in(r); s.percent(70) {
+		d.typed, d.typing = true, nil
+		if on {
+			d.typing = []string{s.me.id}
+		}
+	}
+}
+
+// transaction makes the next transaction ID. The request takes its time to the server.
+func (s *session) transaction() string {
+	s.sent++
+	s.now += s.skew
+	txn := s.client.txn(s)
+	s.now += s.span(20, 1400) - s.skew
+	return txn
 }
 
 // put sends an event.
 func (s *session) put(r *room, what act) *event {
 	d := s.compose(r, s.me, what)
-	s.sent++
-	txn := s.client.txn(s)
+	txn := s.transaction()
 	kind := sendKinds[what]
 	switch {
 	case d.kind == "m.room.encrypted":
@@ -90,8 +104,7 @@ func (s *session) withdraw(r *room) *event {
 	if target == nil {
 		return s.put(r, actText)
 	}
-	s.sent++
-	txn := s.client.txn(s)
+	txn := s.transaction()
 	reason := s.reason(s.me)
 	e := s.redact(r, s.me, target, reason)
 	e.txn, e.txnOf = plainTxn(txn), s.dev
@@ -144,8 +157,7 @@ func (s *session) share(r *room) {
 	if s.percent(60) {
 		s.do("keys_claim", "POST", s.path("/keys/claim"), obj("one_time_keys", claim, "timeout", when(s.percent(60), 10000)), 200, s.claimAnswer(claimed))
 	}
-	s.sent++
-	s.do("to_device", "PUT", s.path("/sendToDevice/m.room.encrypted/%s", raw(s.client.txn(s))), obj("messages", messages), 200, obj())
+	s.do("to_device", "PUT", s.path("/sendToDevice/m.room.encrypted/%s", raw(s.transaction())), obj("messages", messages), 200, obj())
 	s.streams[streamDevice]++
 }
 

@@ -11,15 +11,20 @@ func (s *session) start() {
 	if !s.percent(40) || s.client.name == "script" {
 		s.versions()
 	}
+	if s.percent(15) {
+		s.do("well_known", "GET", "/.well-known/matrix/client", nil, 200, obj("m.homeserver", obj("base_url", "https://matrix."+s.w.server.Name), "m.identity_server", when(s.percent(30), obj("base_url", "https://vector.im")), "org.matrix.msc4143.rtc_foci", when(s.percent(40), array{obj("type", "livekit", "livekit_service_url", "https://livekit-jwt."+s.w.server.Name)})))
+	}
+	if s.client.name == "script" && s.percent(50) {
+		s.filterID = escapeJS(pick(s.source, []string{`{"room":{"timeline":{"limit":5}}}`, `{"presence":{"types":[]},"room":{"ephemeral":{"types":[]}}}`}))
+	}
 	if s.percent(65) {
 		s.logIn()
 		s.firstSync()
 		s.look()
 		return
 	}
-	s.filterID = fmt.Sprint(s.IntN(12))
-	if s.client.filter == "" {
-		s.filterID = ""
+	if s.client.filter != "" {
+		s.filterID = fmt.Sprint(s.IntN(12))
 	}
 	s.do("whoami", "GET", s.path("/account/whoami"), nil, 200, s.whoami())
 	if s.percent(50) {
@@ -36,7 +41,7 @@ func (s *session) start() {
 		s.activity()
 	}
 	s.sync(0)
-	if s.percent(35) {
+	if s.percent(45) {
 		s.fullSync()
 	}
 }

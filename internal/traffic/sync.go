@@ -24,7 +24,7 @@ func (s *session) token() string { return s.stream("s") }
 func (s *session) stream(letter string) string {
 	w := s.w
 	if w.server.Software == Conduit {
-		return fmt.Sprint(w.streams[streamEvents] + w.streams[streamReceipts] + w.streams[streamTyping] + w.streams[streamAccount] + w.streams[streamPresence])
+		return fmt.Sprint(w.streams.sum())
 	}
 	n := w.server.Traits.Numbers
 	if n == 0 {
@@ -41,7 +41,7 @@ func (s *session) stream(letter string) string {
 func (s *session) before(e *event) string {
 	switch s.w.server.Software {
 	case Conduit:
-		return fmt.Sprint(e.position + s.w.streams[streamReceipts])
+		return fmt.Sprint(e.count - 1)
 	case Dendrite:
 		return fmt.Sprintf("t%d_%d", e.room.depth, e.position)
 	}
@@ -87,6 +87,13 @@ func (s *session) synapseSync(c *changes, full bool) object {
 			invite = append(invite, member{r.id, obj("invite_state", obj("events", append(s.stripped(r), s.invitation(r))))})
 		}
 		rooms = rooms.with("invite", invite)
+	}
+	if len(c.knocks) > 0 {
+		knock := object{}
+		for _, r := range c.knocks {
+			knock = append(knock, member{r.id, obj("knock_state", obj("events", s.stripped(r)))})
+		}
+		rooms = rooms.with("knock", knock)
 	}
 	if len(c.leaves) > 0 {
 		leave := object{}

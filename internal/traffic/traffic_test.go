@@ -160,11 +160,16 @@ func TestVariety(t *testing.T) {
 	assert.Len(t, spoken, len(languages()))
 	assert.Equal(t, [2]int{24, 8}, servers)
 	t.Log(kinds, size)
-	assert.Greater(t, size[0], 8<<20)
-	assert.Greater(t, size[1], 3<<20)
+	assert.Greater(t, size[0], 8_000_000)
+	assert.Greater(t, size[1], 3_000_000)
 }
 
-func index(b bool) int { return when01(b) }
+func index(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
 
 func BenchmarkSessions(b *testing.B) {
 	for b.Loop() {

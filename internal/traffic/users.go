@@ -7,15 +7,16 @@ import (
 
 // user is someone who has an account.
 type user struct {
-	id, local, server string
-	display, avatar   string
-	remote, bot       bool
-	speaker           *speaker
-	// own is the server of the session: what others say arrives sorted from remote ones.
+	id, local, server       string
+	display, avatar         string
+	remote, bot             bool
+	speaker                 *speaker
 	devices                 []*device
 	master, self, signing   string
 	masterSig, selfSig, sig string
-	reader                  bool // a client that has a private receipts and threads
+	// What the client of the user does: threads and mentions, body before msgtype, quotes
+	// in replies.
+	reader, bodyFirst, quotes bool
 }
 
 type device struct {
@@ -127,7 +128,7 @@ func (w *world) newUser(server string, sp *speaker) *user {
 	}
 	u.master, u.self, u.signing = s.base64(32), s.base64(32), s.base64(32)
 	u.masterSig, u.selfSig, u.sig = s.base64(64), s.base64(64), s.base64(64)
-	u.reader = s.percent(60)
+	u.reader, u.bodyFirst, u.quotes = s.percent(60), s.percent(50), s.percent(20)
 	return u
 }
 

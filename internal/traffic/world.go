@@ -40,6 +40,15 @@ const (
 	streamThreads
 )
 
+// sum is the one counter of servers that count everything together.
+func (s *streams) sum() int64 {
+	var n int64
+	for _, v := range s[:streamLists+1] {
+		n += v
+	}
+	return n
+}
+
 // event is something that happened in a room.
 type event struct {
 	id, kind string
@@ -53,6 +62,7 @@ type event struct {
 	prev     *event // the state it replaces
 	redacted *event // what redacted it
 	position int64  // in the stream of events
+	count    int64  // of all streams, for servers that have one counter
 	thread   string // root of the thread, if any
 	text     string // what it says, for those who answer
 	txn      string // transaction ID, for the device that sent it
@@ -241,7 +251,7 @@ func (w *world) add(r *room, sender *user, kind string, content object) *event {
 	}
 	w.streams[streamEvents]++
 	r.depth++
-	e.position = w.streams[streamEvents]
+	e.position, e.count = w.streams[streamEvents], w.streams.sum()
 	r.timeline = append(r.timeline, e)
 	if len(r.timeline) > 80 {
 		r.timeline = append([]*event{}, r.timeline[30:]...)
