@@ -26,10 +26,18 @@ func (e *encoder) value() error {
 
 func (e *encoder) item() error {
 	switch c := e.in.peek(); c {
-	case '{':
+	case '{', '[':
+		if x := e.codec.extension; x != nil {
+			if out, size := x.AppendContainer(e.dst, e.in.src[e.in.pos:]); size > 0 {
+				e.dst = out
+				e.in.pos += size
+				return nil
+			}
+		}
+		if c == '[' {
+			return e.array()
+		}
 		return e.object()
-	case '[':
-		return e.array()
 	case '"':
 		return e.string()
 	case 't':
@@ -145,8 +153,10 @@ func (e *encoder) key() error {
 		name = appendUnescaped(e.dst, token.raw)[len(e.dst):]
 	}
 	n, listed := e.codec.numbers[string(name)]
-	if x := e.codec.extension; x != nil && !token.escaped() {
-		if out, ok := x.AppendKey(e.dst, name, listed); ok {
+	if x := e.codec.extension; x != nil {
+		if token.escaped() {
+			x.SkipKey()
+		} else if out, ok := x.AppendKey(e.dst, name, listed); ok {
 			e.dst = out
 			return nil
 		}

@@ -17,6 +17,12 @@ type Extension interface {
 	AppendString(dst, text []byte) (out []byte, ok bool)
 	// AppendInteger is AppendKey for an integer, an optional sign and digits.
 	AppendInteger(dst, digits []byte) (out []byte, ok bool)
+	// SkipKey says that a member follows whose name was written with escapes.
+	SkipKey()
+	// AppendContainer may write the array or object with which text begins as one item,
+	// and returns the length of its text; 0 has it written as without the extension. What
+	// it takes must be one whole and valid JSON value.
+	AppendContainer(dst, text []byte) (out []byte, size int)
 	// Seal may replace the array or map that was just finished, dst[at:], by an
 	// item that AppendJSON expands to the same JSON.
 	Seal(dst []byte, at int) []byte

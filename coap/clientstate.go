@@ -13,8 +13,8 @@ import (
 // kept as much (see serverstate.go), so that the next request needs no introduction.
 //
 //	version, flags, link of the peer, seconds of silence that a mapping survives, and
-//	that it does not, last slot, slots: number, token
-const clientStateVersion = 2
+//	that it does not, what was agreed of version 2, last slot, slots: number, token
+const clientStateVersion = 3
 
 // mostSilent bounds what is taken for the silence of a mapping, in seconds.
 const mostSilent = 1 << 20
@@ -24,11 +24,12 @@ func (s *session) encodeState() []byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	b := []byte{clientStateVersion}
-	b = appendFlags(b, s.kind == PeerGateway, s.agreed, s.refused, s.resettable)
+	b = appendFlags(b, s.kind == PeerGateway, s.agreed, s.refused, s.resettable, s.offered)
 	b = appendText(b, s.theirs)
 	s.way = s.conn.Mapping()
 	b = binary.AppendUvarint(b, uint64(s.way.Lasts/time.Second))
 	b = binary.AppendUvarint(b, uint64(s.way.Dies/time.Second))
+	b = s.agreed2.append(b)
 	b = binary.AppendUvarint(b, uint64(s.slots.last))
 	for token, slot := range s.slots.byToken {
 		if slot.confirmed {
@@ -49,12 +50,13 @@ func (s *session) restore(kept []byte) error {
 	if in.number(clientStateVersion) != clientStateVersion {
 		return errState
 	}
-	var gateway, agreed, refused, resettable bool
-	in.flags(&gateway, &agreed, &refused, &resettable)
+	var gateway, agreed, refused, resettable, offered bool
+	in.flags(&gateway, &agreed, &refused, &resettable, &offered)
 	theirs := in.bytes()
 	var way endpoint.Mapping
 	way.Lasts = time.Duration(in.number(mostSilent)) * time.Second
 	way.Dies = time.Duration(in.number(mostSilent)) * time.Second
+	agreed2 := in.bytes()
 	slots := clientSlots{last: uint32(in.number(maxSlot)), byToken: make(map[string]*clientSlot)}
 	for len(in.rest) > 0 {
 		number := uint32(in.number(uint64(slots.last)))
@@ -71,6 +73,10 @@ func (s *session) restore(kept []byte) error {
 	s.kind, s.slots = PeerGateway, slots
 	close(s.known)
 	s.agreed, s.resettable = agreed, resettable
+	if a := s.version2.kept(agreed2); a != nil {
+		s.offered = offered
+		s.begin2(a)
+	} // else: this program knows other formats than its earlier life, or knows now of some
 	s.way = way
 	s.conn.SetMapping(way)
 	if len(theirs) > 0 {

@@ -16,10 +16,11 @@ type gathering struct {
 	held int64
 }
 
-// gather has the body of a request counted until done is called.
-func (s *serverSession) gather(r *endpoint.Request) (done func()) {
+// gather has the body of a request, which is converted as a whole, counted until done is
+// called.
+func (s *serverSession) gather(r *endpoint.Request, whole bool) (done func()) {
 	format, ok := r.Options.GetUint(endpoint.ContentFormat)
-	if !ok || format != formatCBOR {
+	if !whole && (!ok || format != formatCBOR) {
 		return func() {} // flows through
 	}
 	g := &gathering{Reader: r.Body, s: s}

@@ -46,6 +46,9 @@ const (
 	// OptionReset gives the client, with the answer to its hello, the 16 bytes by
 	// which it knows later that the server has lost the session.
 	OptionReset endpoint.OptionNumber = 270
+	// OptionOffer says which formats of wire version 2 a client knows, and in the answer
+	// which of them both ends go by from then on.
+	OptionOffer endpoint.OptionNumber = 272
 )
 
 // wireVersion is the value of OptionVersion that this code sends.
@@ -68,6 +71,12 @@ const (
 	// controlRestart: the server is about to be restarted and had no answer yet; the
 	// request, which changes nothing, should be made again at once on the same session.
 	controlRestart controlCode = 4
+	// controlVersion: the session has no format of wire version 2 (any more); the request
+	// was not executed and should be repeated in version 1.
+	controlVersion controlCode = 5
+	// controlUnread: the answer is the gateway's own to a request of version 2 that it has
+	// not read, and should not be repeated.
+	controlUnread controlCode = 6
 )
 
 // badSlot reports whether the request was refused for the slot it named.

@@ -29,6 +29,8 @@ type audience struct {
 	stringKeys bool
 	// json: the peer asked for JSON by Accept (RFC 7252 §5.10.4).
 	json bool
+	// code makes the payload where the request is of version 2, else nil.
+	code coding
 }
 
 // encodeResponse makes the CoAP response.
@@ -83,6 +85,11 @@ func (m *Mapping) encodeResponseBody(a answer, to audience) (payload, error) {
 	p, err := m.takeBody(a.body, a.size, contentType, hasType)
 	if err != nil {
 		return p, err
+	}
+	if to.code != nil {
+		if coded, ok := payload2(p, a.status, contentType, to.head || !hasContent(a.status), to.code); ok {
+			return coded, nil
+		}
 	}
 	switch {
 	case to.gateway && !p.content() && contentType == "application/json":

@@ -29,6 +29,8 @@ type Server struct {
 	// NoTokens is for peers that must not send access tokens, because everyone can
 	// read the link: no request bears one, and those with option 256 are answered 4.02.
 	NoTokens bool
+	// Version2 is what this end has of wire version 2; nil means version 1 alone.
+	Version2 *Version2
 	// Bounds is what is granted of the links that peers tell; the zero value means
 	// link.DefaultBounds.
 	Bounds link.Bounds

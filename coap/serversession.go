@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 
 	"github.com/coapgw/coapgw/cborcodec"
+	"github.com/coapgw/coapgw/cborcodec/wire2"
 	"github.com/coapgw/coapgw/coap/endpoint"
 )
 
@@ -40,6 +41,10 @@ type serverSession struct {
 	wake func(*endpoint.Conn)
 	// begun are the requests that must not be executed twice.
 	begun begunRequests
+	// agreed2 is what was agreed of version 2, nil for nothing, and server2 how that is
+	// written.
+	agreed2 *agreement
+	server2 *wire2.Server
 	// gathered is how many bytes of request bodies wait in memory to be converted.
 	gathered int64
 }
@@ -61,6 +66,10 @@ type admission struct {
 	hello []byte
 	// reset is the reset token for the answer, nil for none.
 	reset []byte
+	// offer answers the peer's offer of version 2; nil says nothing of it.
+	offer []byte
+	// call is the request where it is of version 2, nil otherwise.
+	call *wire2.Call
 	// probe: the peer asks who this is and nothing else.
 	probe bool
 	// lost: the peer relies on what this end has forgotten.
@@ -113,6 +122,16 @@ func (s *serverSession) admit(r *endpoint.Request) admission {
 			s.integerKeys = true
 			s.memory.changed()
 		}
+	}
+	if offer, has := r.Options.Get(OptionOffer); has && s.gateway && s.Version2 != nil {
+		a.offer = s.agree2(offer)
+	}
+	if s.gateway && isVersion2(r) {
+		if s.server2 == nil {
+			a.refuse = refusal(controlVersion)
+			return a
+		}
+		a.call = s.server2.Admit(r.Life())
 	}
 	a.audience.gateway = s.gateway
 	switch accept, has := r.Options.GetUint(endpoint.Accept); {
@@ -204,16 +223,17 @@ func (s *serverSession) serve(ctx context.Context, r *endpoint.Request, a admiss
 		a.refuse = s.remember(r)
 	}
 	if a.refuse != nil {
-		return a.sign(a.refuse)
+		return a.sign(a.unread(a.refuse))
 	}
-	defer s.gather(r)()
+	defer s.gather(r, a.call != nil)()
 	if err := s.watchKeys(r, &a.audience); err != nil {
 		return a.sign(s.failure(unreadable(err), a.audience))
 	}
-	req, problem := s.mapping().decodeRequest(r)
-	if problem != nil {
-		return a.sign(s.failure(problem, a.audience))
+	req, err := s.decode(r, a.call)
+	if err != nil {
+		return a.sign(s.notRead(err, a))
 	}
+	a.read()
 	r.Priority, r.Flow = priorityOf(req.Method, req.URL), endpoint.Flow(a.slot)
 	if a.token != "" && validFieldValue(a.token) {
 		req.Header.Set("Authorization", "Bearer "+a.token)
@@ -225,7 +245,7 @@ func (s *serverSession) serve(ctx context.Context, r *endpoint.Request, a admiss
 	req = req.WithContext(context.WithValue(ctx, peerKey{}, peer))
 	switch {
 	case r.Observe == endpoint.ObserveRegister && isSync(req):
-		return a.sign(s.observe(r, req, a.audience))
+		return a.sign(s.observe(r, req, a))
 	case r.Observe == endpoint.ObserveDeregister && isSync(req):
 		// The message layer has ended the observation (RFC 7641 §3.6). Whoever
 		// leaves wants no other /sync, which the homeserver might hold for long.
@@ -259,6 +279,9 @@ func (s *serverSession) watchKeys(r *endpoint.Request, to *audience) error {
 
 // sign adds to an answer that this is a coapgw, for a peer that asks.
 func (a admission) sign(resp *endpoint.Response) *endpoint.Response {
+	if a.offer != nil {
+		resp.Options = resp.Options.Add(OptionOffer, a.offer)
+	}
 	if a.hello != nil {
 		resp.Options = resp.Options.Add(OptionGateway, a.hello)
 		if a.reset != nil {

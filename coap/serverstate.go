@@ -11,9 +11,9 @@ import (
 // What a server keeps of a session beyond its own life is what the peer may rely on:
 // what the server knows of it, the slots, and which requests were begun.
 //
-//	version, flags, link, sticky token,
+//	version, flags, link, sticky token, what was agreed of version 2,
 //	number of slots, slots: number, token; requests begun: fingerprint
-const serverStateVersion = 2
+const serverStateVersion = 3
 
 // encodeState returns what to keep.
 func (s *serverSession) encodeState() []byte {
@@ -23,6 +23,7 @@ func (s *serverSession) encodeState() []byte {
 	b = appendFlags(b, s.gateway, s.met, s.told, s.integerKeys)
 	b = appendText(b, s.link.Load().wire)
 	b = appendText(b, s.sticky)
+	b = s.agreed2.append(b)
 	b = binary.AppendUvarint(b, uint64(len(s.slots.byName)))
 	for number, slot := range s.slots.byName {
 		b = binary.AppendUvarint(b, uint64(number))
@@ -52,7 +53,7 @@ func (s *serverSession) decodeState(kept []byte) error {
 	}
 	var gateway, met, told, integerKeys bool
 	in.flags(&gateway, &met, &told, &integerKeys)
-	wire, sticky := in.bytes(), string(in.bytes())
+	wire, sticky, agreed2 := in.bytes(), string(in.bytes()), in.bytes()
 	var slots serverSlots
 	for range in.number(maxServerSlots) {
 		number := uint32(in.number(maxSlot))
@@ -76,6 +77,9 @@ func (s *serverSession) decodeState(kept []byte) error {
 	defer s.mu.Unlock()
 	s.gateway, s.met, s.told, s.integerKeys = gateway, met, told, integerKeys
 	s.sticky, s.slots, s.begun = sticky, slots, begun
+	if a := s.Version2.kept(agreed2); a != nil {
+		s.begin2(a)
+	}
 	switch {
 	case told:
 		// It was granted; the operator's bounds may be narrower by now, but the peer

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"sync"
 
+	"github.com/coapgw/coapgw/cborcodec/wire2"
 	"github.com/coapgw/coapgw/coap/endpoint"
 	"github.com/coapgw/coapgw/coap/link"
 )
@@ -46,6 +47,12 @@ type session struct {
 	slots          clientSlots
 	// resettable: the server has given a token by which it can end the session.
 	resettable bool
+	// version2 is what this end has of it, nil for nothing; agreed2 what both ends have
+	// agreed on, and client2 how that is written. offered: the peer has answered an offer.
+	version2 *Version2
+	agreed2  *agreement
+	client2  *wire2.Client
+	offered  bool
 	// way is what is stored of the way to the peer.
 	way endpoint.Mapping
 	// silence counts the exchanges that timed out since the last answer.
@@ -137,8 +144,8 @@ type signature struct {
 	// full: the request carried everything that a peer is to remember.
 	full    bool
 	version bool
-	// hello: it told who we are.
-	hello bool
+	// hello: it told who we are; offer: which formats of version 2 we know.
+	hello, offer bool
 }
 
 // errSlotsUsedUp says that a session has seen 65,535 tokens.
@@ -150,6 +157,10 @@ func (s *session) sign(req *endpoint.Request, kind PeerKind, token string) (sign
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	sig := signature{token: token}
+	if kind != PeerForeign && s.version2 != nil && !s.offered {
+		req.Options = req.Options.Add(OptionOffer, s.version2.offer())
+		sig.offer = true
+	}
 	if kind == PeerGateway {
 		if !s.agreed { // it was asked who it is, and told nothing
 			req.Options = req.Options.Add(OptionGateway, s.hello)
@@ -227,10 +238,16 @@ func (s *session) learn(resp *endpoint.Response, sig signature) verdict {
 		if hello, ok := resp.Options.Get(OptionGateway); ok && sig.hello {
 			s.agree(hello, code == controlLink)
 		}
+		if sig.offer {
+			s.agree2(resp)
+		}
 		switch {
 		case code.badSlot():
 			s.slots.forget(sig.token, sig.slot)
 			s.memory.changed()
+			return again
+		case code == controlVersion:
+			s.forget2()
 			return again
 		case code == controlLink, code == controlRestart:
 			return again

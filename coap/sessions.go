@@ -192,7 +192,7 @@ func (t *Transport) dial(s *slotted) {
 		Recorder:      t.Recorder,
 	})
 	s.session = newSession(c, carrier, t.Profile, t.Log)
-	s.noTokens = t.NoTokens
+	s.noTokens, s.version2 = t.NoTokens, t.Version2
 	if err := s.restore(kept); err != nil {
 		t.Log.Warn("the peer is asked anew who it is", "err", err)
 	}

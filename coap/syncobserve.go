@@ -31,22 +31,25 @@ func isSync(r *http.Request) bool {
 }
 
 // observe answers a /sync and lets the peer observe what follows (RFC 7641).
-func (s *serverSession) observe(r *endpoint.Request, req *http.Request, to audience) *endpoint.Response {
+func (s *serverSession) observe(r *endpoint.Request, req *http.Request, asked admission) *endpoint.Response {
+	to := asked.audience
 	a, problem := s.call(req)
 	if problem != nil {
 		return s.failure(problem, to)
 	}
-	first, err := s.update(a, to)
+	first, err := s.update(&a, nil)
+	resp := s.tagged(s.respond(a, to))
 	if err != nil || first.Final {
-		return first.Response // an answer like any other, and no observation
+		return resp // an answer like any other, and no observation
 	}
 	if !s.begin() {
+		_ = closeBody(resp.Body)
 		return s.failure(errBusy(), to)
 	}
 	o, err := r.StartObservation()
 	if err != nil {
 		s.running.Done()
-		return first.Response // an answer like any other: the client polls again
+		return resp // an answer like any other: the client polls again
 	}
 	req = req.WithContext(context.WithValue(s.life, peerKey{}, s.peer))
 	go func() {
@@ -60,37 +63,44 @@ func (s *serverSession) observe(r *endpoint.Request, req *http.Request, to audie
 				_ = closeBody(a.body)
 				return observe.Update{}, errors.New("the homeserver answered " + strconv.Itoa(a.status))
 			}
-			u, err := s.update(a, to)
+			u, err := s.update(&a, func() (*endpoint.Response, func(bool)) {
+				to, done := asked.notification(since)
+				return s.tagged(s.respond(a, to)), done
+			})
 			if err != nil {
-				_ = closeBody(u.Response.Body)
+				_ = closeBody(a.body)
 			}
 			return u, err
 		})
 		s.log.Debug("observation ends", "peer", s.peer.Identity, "err", err)
 	}()
-	return first.Response
+	return resp
 }
 
-// update reads from an answer to /sync how the observation goes on, and makes the
-// response of it in any case. An error means that the observation cannot go on from
-// this answer.
-func (s *serverSession) update(a answer, to audience) (observe.Update, error) {
+// update reads from an answer to /sync how the observation goes on; respond makes the
+// notification of it, if it is worth one. An error means that the observation cannot go on
+// from this answer.
+func (s *serverSession) update(a *answer, respond func() (*endpoint.Response, func(bool))) (observe.Update, error) {
 	if a.status != http.StatusOK {
-		return observe.Update{Response: s.respond(a, to), Final: true}, nil
+		return observe.Update{Respond: respond, Final: true}, nil
 	}
-	state, err := s.readSync(&a)
-	u := observe.Update{
-		Response:  s.respond(a, to),
+	state, err := s.readSync(a)
+	return observe.Update{
+		Respond:   respond,
 		NextBatch: state.nextBatch,
 		Counts:    state.counts,
 		Empty:     state.empty,
+	}, err
+}
+
+// tagged gives a response that takes several blocks an entity-tag: those of a
+// notification are fetched one by one, and it keeps them from being taken for those of
+// the next one (RFC 7959 §2.4, §3.4).
+func (s *serverSession) tagged(resp *endpoint.Response) *endpoint.Response {
+	if resp.Size > int64(s.link.Load().profile.BlockSize) {
+		resp.Options = resp.Options.AddUint(endpoint.ETag, s.nextTag())
 	}
-	if u.Response.Size > int64(s.link.Load().profile.BlockSize) {
-		// Blocks of a notification are fetched one by one: the tag keeps them
-		// from being taken for those of the next one (RFC 7959 §2.4, §3.4).
-		u.Response.Options = u.Response.Options.AddUint(endpoint.ETag, s.nextTag())
-	}
-	return u, err
+	return resp
 }
 
 // readSync reads the state in an answer to /sync, whose body stays readable.

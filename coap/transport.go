@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/coapgw/coapgw/cborcodec/wire2"
 	"github.com/coapgw/coapgw/coap/endpoint"
 	"github.com/coapgw/coapgw/coap/link"
 	"github.com/coapgw/coapgw/coap/trace"
@@ -36,6 +37,8 @@ type Transport struct {
 	// header are refused, and the others need not say that they bear no token. The
 	// Server has to know, too.
 	NoTokens bool
+	// Version2 is what this end has of wire version 2; nil means version 1 alone.
+	Version2 *Version2
 	// FoldV3 sends /v3/ paths as r0 enums to a peer that is no coapgw.
 	FoldV3 bool
 	// MaxBody bounds a response body, in bytes; 0 means 64 MiB.
@@ -137,7 +140,9 @@ func idempotent(method string) bool {
 // exchange sends a request on the session that its token may use.
 func (t *Transport) exchange(r *http.Request, out *outgoing, token string) (*http.Response, error) {
 	ctx := r.Context()
-	const tries = 4 // version refused, slot forgotten, and what the peer turned out to be
+	// Version refused, slot forgotten, what the peer turned out to be, and tables and
+	// formats of version 2 that it no longer knows.
+	const tries = 6
 	for range tries {
 		s, kind, err := t.session(ctx, token)
 		if err != nil {
@@ -172,21 +177,24 @@ func (t *Transport) exchange(r *http.Request, out *outgoing, token string) (*htt
 // send runs one exchange. With verdict deliver the response's body leaves the
 // session when it is closed.
 func (t *Transport) send(r *http.Request, s *session, kind PeerKind, out *outgoing, token string) (*http.Response, verdict, error) {
-	req, err := out.encode(t.mapping, kind)
+	req, x, err := t.encode(s, out, kind)
 	if err != nil {
 		return nil, deliver, err
 	}
 	sig, err := s.sign(req, kind, token)
 	if err != nil {
+		x.refused()
 		return nil, deliver, err
 	}
 	req.Patience = patience(r)
 	req.Priority, req.Flow = priorityOf(r.Method, r.URL), endpoint.Flow(sig.slot)
 	resp, err := s.conn.Do(r.Context(), req)
 	if err != nil {
+		x.giveUp(time.Now().Add(s.conn.Lifetime()))
 		return nil, deliver, err
 	}
 	if resp.Code == endpoint.RequestEntityIncomplete {
+		x.refused()
 		// Never an answer of the homeserver, and no fault of the client's.
 		_ = closeBody(resp.Body)
 		return nil, deliver, &endpoint.BlockError{Code: resp.Code, Reason: "the peer has lost the transfer"}
@@ -196,10 +204,15 @@ func (t *Transport) send(r *http.Request, s *session, kind PeerKind, out *outgoi
 	s.lookBack()
 	_ = s.memory.keep() // a session that is not stored ends with the process
 	if verdict == again {
+		x.refused()
 		_ = closeBody(resp.Body)
 		return nil, again, nil
 	}
-	answered, err := t.mapping.decodeResponse(resp, r, s.peer())
+	answered, err := t.decode(s, resp, r, x)
+	if errors.Is(err, wire2.ErrUnknown) {
+		t.Log.Debug("the peer has lost the tables of the session")
+		return nil, again, nil
+	}
 	if err != nil {
 		_ = closeBody(resp.Body)
 		return nil, deliver, err

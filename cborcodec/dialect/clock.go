@@ -12,7 +12,13 @@ const (
 
 // clock remembers the last time in a message, from which the next is counted. It is
 // not a clock of the machine.
-type clock struct{ last int64 }
+type clock struct {
+	last int64
+	// latest is the greatest, as far as it is known to both ends.
+	latest int64
+}
+
+func (c *clock) set(t int64) { c.last, c.latest = t, max(c.latest, t) }
 
 // isTime says whether digits are a time.
 func isTime(digits []byte) bool {
@@ -34,7 +40,7 @@ func (c *clock) append(dst []byte, t int64) []byte {
 	if c.last == 0 || difference > maxDifference || difference < -maxDifference {
 		difference = t
 	}
-	c.last = t
+	c.set(t)
 	return appendInt(dst, difference)
 }
 
@@ -53,6 +59,6 @@ func (c *clock) appendText(dst []byte, in *items) ([]byte, error) {
 	if t < minTime || t > maxTime {
 		return dst, errTime
 	}
-	c.last = t
+	c.set(t)
 	return strconv.AppendInt(dst, t, 10), nil
 }

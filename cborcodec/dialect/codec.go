@@ -25,6 +25,10 @@ type state struct {
 	codec *cborcodec.Codec
 	// value holds a path parameter or the value of a query argument.
 	value []byte
+	// alone is the context of a message without one.
+	alone Context
+	// since is the note of the sync token in a query, nil for none.
+	since *Note
 }
 
 // New returns the codec of a session. Home is the name of the home server, as it
@@ -37,7 +41,7 @@ func New(home string, limits cborcodec.Limits) *Codec {
 }
 
 // begin returns the state of a new message, end gives it back.
-func (c *Codec) begin(refer Referrer, solve Resolver) *state {
+func (c *Codec) begin(x *Context) *state {
 	var s *state
 	select {
 	case s = <-c.idle:
@@ -45,13 +49,16 @@ func (c *Codec) begin(refer Referrer, solve Resolver) *state {
 		s = &state{message: message{home: c.home, words: &words}}
 		s.codec = c.plain.Extended(&s.message)
 	}
-	s.clock, s.named = clock{}, false
-	s.refer, s.solve = refer, solve
+	if x == nil {
+		x = &s.alone
+	}
+	s.start(x)
+	s.since = nil
 	return s
 }
 
 func (c *Codec) end(s *state) {
-	s.refer, s.solve = nil, nil
+	s.x, s.alone, s.since = nil, Context{}, nil
 	if cap(s.scratch) > maxKept {
 		s.scratch = nil
 	}
@@ -68,12 +75,15 @@ func (c *Codec) end(s *state) {
 const emptyObject = "{}"
 
 // AppendBody appends a JSON text, the body of a response, to dst. The empty object
-// is the empty payload. Refer may be nil. The error is a *cborcodec.SyntaxError or
+// is the empty payload. x may be nil. The error is a *cborcodec.SyntaxError or
 // *cborcodec.LimitError; dst then comes back with its old length.
-func (c *Codec) AppendBody(dst, json []byte, refer Referrer) ([]byte, error) {
-	s := c.begin(refer, nil)
+func (c *Codec) AppendBody(dst, json []byte, x *Context) ([]byte, error) {
+	s := c.begin(x)
 	defer c.end(s)
-	return s.appendBody(dst, json)
+	s.base = len(dst)
+	dst, err := s.appendBody(dst, json)
+	s.finish()
+	return dst, err
 }
 
 func (s *state) appendBody(dst, json []byte) ([]byte, error) {
@@ -83,12 +93,13 @@ func (s *state) appendBody(dst, json []byte) ([]byte, error) {
 	return s.codec.AppendCBOR(dst, json)
 }
 
-// AppendJSON appends the JSON text of a payload of AppendBody to dst. Resolve may
-// be nil. The error is a *FormatError, ErrReference, one of the Resolver's or one
+// AppendJSON appends the JSON text of a payload of AppendBody to dst. x may be nil. The
+// error is a *FormatError, ErrReference, one of the Resolver's or one
 // of package cborcodec; dst then comes back with its old length.
-func (c *Codec) AppendJSON(dst, payload []byte, resolve Resolver) ([]byte, error) {
-	s := c.begin(nil, resolve)
+func (c *Codec) AppendJSON(dst, payload []byte, x *Context) ([]byte, error) {
+	s := c.begin(x)
 	defer c.end(s)
+	defer s.finish()
 	if len(payload) == 0 {
 		return append(dst, emptyObject...), nil
 	}

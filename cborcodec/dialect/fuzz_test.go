@@ -50,7 +50,7 @@ func FuzzAppendJSON(f *testing.F) {
 	}
 	codec := New(testHome, fuzzLimits)
 	f.Fuzz(func(t *testing.T, payload []byte) {
-		text, err := codec.AppendJSON(nil, payload, newEnds())
+		text, err := codec.AppendJSON(nil, payload, newEnds().context())
 		if err != nil {
 			require.Empty(t, text)
 			return
@@ -96,11 +96,11 @@ func FuzzDecodeRequest(f *testing.F) {
 	codec := New(testHome, fuzzLimits)
 	f.Fuzz(func(t *testing.T, payload []byte) {
 		opaque := Request{Opaque: true}
-		if codec.DecodeRequest(&opaque, payload, newEnds()) == nil {
+		if codec.DecodeRequest(&opaque, payload, newEnds().context()) == nil {
 			require.True(t, legalRequest(&opaque), "%q", opaque.Target)
 		}
 		var r Request
-		if err := codec.DecodeRequest(&r, payload, newEnds()); err != nil {
+		if err := codec.DecodeRequest(&r, payload, newEnds().context()); err != nil {
 			return
 		}
 		require.True(t, legalRequest(&r), "%q", r.Target)

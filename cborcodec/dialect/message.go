@@ -11,45 +11,110 @@ type message struct {
 	words *wordIndex
 	home  string
 	clock clock
-	refer Referrer // nil without references
-	solve Resolver // nil without references
-	// named says that the last key satisfies isNamedKey and its value comes next.
-	named bool
+	x     *Context // nil for the words themselves
+	// key is what the value that comes next stands under.
+	key keyKind
+	// streams are the last sync tokens, and answered the time at which the homeserver
+	// answered, 0 for not known.
+	streams  streams
+	answered int64
+	// base is where the payload begins.
+	base int
 	// scratch holds what an item was read back to.
 	scratch []byte
 }
 
+// start begins a message.
+func (m *message) start(x *Context) {
+	m.x, m.key, m.clock, m.answered, m.base = x, keyOther, clock{last: x.Clock, latest: x.Clock}, 0, 0
+	m.streams = streams{}
+	m.streams.take([]byte(x.Since))
+	x.Learned, x.Cuts = Note{}, nil
+}
+
+// finish leaves behind what the message has taught.
+func (m *message) finish() { m.x.Learned.Clock = m.clock.latest }
+
+// refers says whether strings may be references.
+func (m *message) refers() bool { return m.x != nil && m.x.Refer != nil && !m.x.Private }
+
+// keyKind is what a key says of its value.
+type keyKind uint8
+
+const (
+	keyOther keyKind = iota
+	// keyNamed: the value is a name that comes again (isNamedKey); keyFound is the same,
+	// where the other end is the one to insert it.
+	keyNamed
+	keyFound
+	// keyAge: the value is how long ago the event was sent, in ms.
+	keyAge
+	// keyContent: the value is the content of an event.
+	keyContent
+	// keyCounter and what follows are those of the counters.
+	keyCounter
+)
+
+// kindOf returns the kind of a key.
+func kindOf(name []byte) keyKind {
+	switch string(name) {
+	case "age":
+		return keyAge
+	case "content":
+		return keyContent
+	}
+	for i := range counterKeys {
+		if string(name) == counterKeys[i] {
+			return keyCounter + keyKind(i)
+		}
+	}
+	if isNamedKey(name) {
+		return keyNamed
+	}
+	return keyOther
+}
+
+// SkipKey implements cborcodec.Extension.
+func (m *message) SkipKey() { m.key = keyOther }
+
 // AppendKey implements cborcodec.Extension.
 func (m *message) AppendKey(dst, name []byte, listed bool) (out []byte, ok bool) {
-	m.named = m.refer != nil && isNamedKey(name)
+	m.key = keyOther
+	if m.x != nil {
+		m.key = kindOf(name)
+		if m.x.Cut && len(name) > 0 && name[0] == '!' {
+			m.x.Cuts = append(m.x.Cuts, len(dst)-m.base)
+		}
+	}
 	if listed {
 		return dst, false
 	}
 	if n, ok := keyNumbers[string(name)]; ok {
 		return appendHead(dst, majorNegative, n), true
 	}
-	return m.appendString(dst, name, false)
+	return m.appendString(dst, name, keyOther)
 }
 
 // AppendString implements cborcodec.Extension.
 func (m *message) AppendString(dst, s []byte) (out []byte, ok bool) {
-	named := m.named
-	m.named = false
-	return m.appendString(dst, s, named)
+	kind := m.key
+	m.key = keyOther
+	return m.appendString(dst, s, kind)
 }
 
 // appendString appends a string: a word, a reference, or what it looks like.
-func (m *message) appendString(dst, s []byte, named bool) (out []byte, ok bool) {
+func (m *message) appendString(dst, s []byte, kind keyKind) (out []byte, ok bool) {
 	if len(s) <= m.words.maxText {
 		if row, ok := m.words.rows[string(s)]; ok {
 			return appendWord(dst, row), true
 		}
 	}
-	if m.refer != nil && (isIdentifier(s) || named && isName(s)) {
-		if ref, ok := m.refer.Find(s); ok {
+	named := kind == keyNamed || kind == keyFound
+	if m.refers() && (isIdentifier(s) || named && isName(s)) {
+		if ref, ok := m.x.Refer.Find(s); ok {
 			return appendInt(appendHead(dst, majorTag, tagReference), ref), true
 		}
-		if m.refer.Insert(s) {
+		if kind != keyFound && m.x.Refer.Insert(s) {
 			dst = appendHead(dst, majorTag, tagInsert)
 			if out, ok := m.pack(dst, s); ok {
 				return out, true
@@ -67,11 +132,20 @@ func (m *message) pack(dst, s []byte) (out []byte, ok bool) {
 	if ok {
 		after := m.clock
 		m.clock = before
+		// A token is kept when it is read, which is now.
+		var streams streams
+		token := isToken(out[len(dst):])
+		if token {
+			streams = m.streams
+		}
 		in := items{src: out[len(dst):]}
 		text, err := m.appendText(m.scratch[:0], &in)
 		m.scratch = text[:0]
 		if err == nil && in.rest() == 0 && m.clock == after && bytes.Equal(text, s) {
 			return out, true
+		}
+		if token {
+			m.streams = streams
 		}
 	}
 	m.clock = before
@@ -80,6 +154,11 @@ func (m *message) pack(dst, s []byte) (out []byte, ok bool) {
 
 // AppendInteger implements cborcodec.Extension: times become differences.
 func (m *message) AppendInteger(dst, digits []byte) (out []byte, ok bool) {
+	kind := m.key
+	m.key = keyOther
+	if kind == keyAge && m.x != nil {
+		return m.appendAge(dst, digits)
+	}
 	if !isTime(digits) {
 		return dst, false
 	}
@@ -125,7 +204,15 @@ func (m *message) appendJSON(dst []byte, in *items, key bool) ([]byte, error) {
 		return append(append(append(dst, '"'), keyRows[n]...), '"'), nil
 	case initial == majorTag<<5|tagTime:
 		in.pos++
+		if underKey(dst, "age") {
+			return m.appendAgeText(dst, in)
+		}
 		return m.clock.appendText(dst, in)
+	case initial == itemUndefined && !key:
+		in.pos++
+		return m.appendKnownText(dst)
+	case initial == majorTag<<5|24 && !key:
+		return m.appendContainerText(dst, in)
 	case isWord(initial):
 		text, err := readWord(in)
 		if err != nil || text[0] != '"' {
@@ -190,8 +277,8 @@ func (m *message) appendTagged(dst []byte, in *items, tag uint64) ([]byte, error
 		if err != nil {
 			return dst, err
 		}
-		if m.solve != nil {
-			if id, ok := m.solve.Resolve(ref); ok {
+		if m.x != nil && m.x.Solve != nil {
+			if id, ok := m.x.Solve.Resolve(ref); ok {
 				return append(dst, id...), nil
 			}
 		}
@@ -200,9 +287,9 @@ func (m *message) appendTagged(dst []byte, in *items, tag uint64) ([]byte, error
 		n, err := in.uint()
 		return strconv.AppendUint(dst, n, 10), err
 	case tagStream:
-		return appendNumbersText(append(dst, 's'), in)
+		return m.streams.appendText(append(dst, 's'), in)
 	case tagTopological:
-		return appendNumbersText(append(dst, 't'), in)
+		return m.streams.appendText(append(dst, 't'), in)
 	case tagTransaction:
 		return m.appendTransactionText(dst, in)
 	default:
@@ -212,7 +299,7 @@ func (m *message) appendTagged(dst []byte, in *items, tag uint64) ([]byte, error
 
 // appendInserted appends the identifier under an insertion, and notes it.
 func (m *message) appendInserted(dst []byte, in *items) ([]byte, error) {
-	if m.solve == nil {
+	if m.x == nil || m.x.Solve == nil {
 		return dst, errContent
 	}
 	if initial, ok := in.peek(); ok && initial == majorTag<<5|tagInsert {
@@ -226,7 +313,7 @@ func (m *message) appendInserted(dst []byte, in *items) ([]byte, error) {
 	if n := len(dst) - start; n == 0 || n > maxIdentifier {
 		return dst, errContent
 	}
-	if err := m.solve.Inserted(dst[start:]); err != nil {
+	if err := m.x.Solve.Inserted(dst[start:]); err != nil {
 		return dst, err
 	}
 	return dst, nil

@@ -89,9 +89,9 @@ func TestIdentity(t *testing.T) {
 
 		ends := newEnds()
 		for range 2 {
-			payload, err := codec.AppendBody(nil, []byte(text), ends)
+			payload, err := codec.AppendBody(nil, []byte(text), ends.context())
 			require.NoError(rt, err)
-			back, err := codec.AppendJSON(nil, payload, ends)
+			back, err := codec.AppendJSON(nil, payload, ends.context())
 			require.NoError(rt, err, "%x", payload)
 			require.Equal(rt, want, string(back))
 		}

@@ -25,16 +25,23 @@ var argumentNumbers = func() map[string]uint64 {
 
 // appendQuery appends the decoded arguments; false says that there are too many.
 func (s *state) appendQuery(dst []byte, args []string) (out []byte, ok bool) {
-	at := len(dst)
-	dst = append(dst, 0)
+	// Counted before, since what is asked of the Referrer cannot be taken back.
 	count := 0
 	for _, arg := range args {
 		count++
-		if n, ok := argumentNumbers[arg]; ok && strings.Contains(arg, "=") {
-			dst = appendHead(dst, majorUint, n)
+		if !isWholeArgument(arg) {
+			count++
+		}
+	}
+	if count > maxQueryItems {
+		return dst, false
+	}
+	dst = append(dst, majorArray<<5|byte(count))
+	for _, arg := range args {
+		if isWholeArgument(arg) {
+			dst = appendHead(dst, majorUint, argumentNumbers[arg])
 			continue
 		}
-		count++
 		key, value, found := strings.Cut(arg, "=")
 		if n, ok := argumentNumbers[key]; ok {
 			dst = appendHead(dst, majorUint, n)
@@ -43,16 +50,26 @@ func (s *state) appendQuery(dst []byte, args []string) (out []byte, ok bool) {
 			dst = append(dst, key...)
 		}
 		if found {
+			if isPosition(key) {
+				s.key = keyFound
+			}
+			from := len(dst)
 			dst = s.appendValue(dst, value)
+			s.key = keyOther
+			if s.refers() {
+				s.noteReference(key, dst[from:], s.x.Refer.Note)
+			}
 		} else {
 			dst = append(dst, itemNull)
 		}
 	}
-	if count > maxQueryItems {
-		return dst[:at], false
-	}
-	dst[at] = majorArray<<5 | byte(count)
 	return dst, true
+}
+
+// isWholeArgument says whether a row has the argument with its value.
+func isWholeArgument(arg string) bool {
+	_, ok := argumentNumbers[arg]
+	return ok && strings.Contains(arg, "=")
 }
 
 // readQuery reads the query, if there is one, and adds it to the target. A literal
@@ -65,6 +82,8 @@ func (s *state) readQuery(r *Request, in *items, form paths.Form, allowed bool) 
 	case initial == itemUndefined:
 		in.pos++
 		return nil
+	case initial == majorTag<<5|tagReference && allowed:
+		return s.readSticky(r, in)
 	case initial>>5 != majorArray:
 		return nil
 	case !allowed:
@@ -105,6 +124,9 @@ func (s *state) readQuery(r *Request, in *items, form paths.Form, allowed bool) 
 			in.pos++
 			args = append(args, key)
 			continue
+		}
+		if s.x.Solve != nil {
+			s.noteReference(key, in.src[in.pos:], s.x.Solve.Note)
 		}
 		value, err := s.readValue(in)
 		if err != nil {

@@ -11,6 +11,12 @@ type Referrer interface {
 	Find(id []byte) (ref int64, ok bool)
 	// Insert says whether id, which travels in full now, is to be noted by both.
 	Insert(id []byte) bool
+	// Note returns the note of the message that inserted what a reference stands for; nil
+	// for none.
+	Note(ref int64) *Note
+	// Echo returns a reference to what was inserted with the request whose Body, or whose
+	// Sorted, the JSON text begins with, and its length.
+	Echo(json []byte) (ref int64, sorted bool, size int, ok bool)
 }
 
 // Resolver is the receiving side of a Referrer. What it notes becomes valid only
@@ -21,6 +27,8 @@ type Resolver interface {
 	// Inserted notes an identifier that came in full. The slice is valid only
 	// during the call. An error refuses the message.
 	Inserted(id []byte) error
+	// Note is as of a Referrer.
+	Note(ref int64) *Note
 }
 
 // maxIdentifier is the longest identifier that is referred to, in bytes, as the
@@ -58,10 +66,11 @@ func isDeviceKeyID(s []byte) bool {
 }
 
 // isNamedKey says whether a key's values are public names that come again: those of
-// devices, of sessions of end-to-end encryption, and the keys and signatures of devices.
+// devices, of sessions of end-to-end encryption, of transactions, of places in a sync, and
+// the keys and signatures of devices.
 func isNamedKey(key []byte) bool {
 	switch string(key) {
-	case "device_id", "sender_key", "session_id":
+	case "device_id", "sender_key", "session_id", "transaction_id", "next_batch", "pos":
 		return true
 	}
 	return isDeviceKeyID(key)

@@ -36,6 +36,13 @@ func (e *ends) Resolve(ref int64) ([]byte, bool) {
 	return []byte(e.received[ref]), true
 }
 
+func (e *ends) Note(int64) *Note { return nil }
+
+func (e *ends) Echo([]byte) (ref int64, sorted bool, size int, ok bool) { return 0, false, 0, false }
+
+// context is that of a message against these ends.
+func (e *ends) context() *Context { return &Context{Refer: e, Solve: e} }
+
 func (e *ends) Inserted(id []byte) error {
 	e.received = append(e.received, string(id))
 	return nil
@@ -47,22 +54,22 @@ func TestReferences(t *testing.T) {
 	codec := New(testHome, cborcodec.Limits{})
 	e := newEnds()
 	const text = `{"@alice:example.org":"@alice:example.org","device_id":"QIIVX2ax"}`
-	payload, err := codec.AppendBody(nil, []byte(text), e)
+	payload, err := codec.AppendBody(nil, []byte(text), e.context())
 	require.NoError(t, err)
 	assert.Equal(t, item("a2", "d6c065", "'alice", "d700", "1847", "d668", "'QIIVX2ax"), hex.EncodeToString(payload))
-	back, err := codec.AppendJSON(nil, payload, e)
+	back, err := codec.AppendJSON(nil, payload, e.context())
 	require.NoError(t, err)
 	assert.Equal(t, text, string(back))
 
 	r := Request{Method: "GET", Target: "/_matrix/client/v3/profile/@alice:example.org"}
-	payload, err = codec.AppendRequest(nil, &r, e)
+	payload, err = codec.AppendRequest(nil, &r, e.context())
 	require.NoError(t, err)
 	assert.Len(t, payload, 4)
 	var got Request
-	require.NoError(t, codec.DecodeRequest(&got, payload, e))
+	require.NoError(t, codec.DecodeRequest(&got, payload, e.context()))
 	assert.Equal(t, r, got)
 	assert.ErrorIs(t, codec.DecodeRequest(&got, payload, nil), ErrReference)
-	assert.ErrorIs(t, codec.DecodeRequest(&got, payload, newEnds()), ErrReference)
+	assert.ErrorIs(t, codec.DecodeRequest(&got, payload, newEnds().context()), ErrReference)
 }
 
 // TestKeysOfDevices: keys and signatures of devices come again in every answer about
@@ -72,10 +79,10 @@ func TestKeysOfDevices(t *testing.T) {
 	e := newEnds()
 	const text = `{"keys":{"ed25519:QIIVX2ax":"` + stdHash + `"}}`
 	for _, size := range []int{50, 7} {
-		payload, err := codec.AppendBody(nil, []byte(text), e)
+		payload, err := codec.AppendBody(nil, []byte(text), e.context())
 		require.NoError(t, err)
 		assert.Len(t, payload, size)
-		back, err := codec.AppendJSON(nil, payload, e)
+		back, err := codec.AppendJSON(nil, payload, e.context())
 		require.NoError(t, err)
 		assert.Equal(t, text, string(back))
 	}
@@ -86,8 +93,8 @@ func TestNothingElseIsKept(t *testing.T) {
 	codec := New(testHome, cborcodec.Limits{})
 	e := newEnds()
 	const text = `{"access_token":"a0k-7Enr4FaP_m18sP7IVcBZmWs4zkWnd5fqiGmSpHI","password":"@ not an id","body":"@alice is here",` +
-		`"user":"#1","key":"` + stdHash + `","next_batch":"s1_2","session":"QIIVX2ax","x":["$5","$no hash:","!"],"signed_curve25519:AAAAHg":1}`
-	_, err := codec.AppendBody(nil, []byte(text), e)
+		`"user":"#1","key":"` + stdHash + `","session":"QIIVX2ax","x":["$5","$no hash:","!"],"signed_curve25519:AAAAHg":1}`
+	_, err := codec.AppendBody(nil, []byte(text), e.context())
 	require.NoError(t, err)
 	assert.Empty(t, e.sent)
 }
@@ -101,9 +108,9 @@ func (refusing) Inserted([]byte) error { return errFull }
 
 func TestInsertionRefused(t *testing.T) {
 	codec := New(testHome, cborcodec.Limits{})
-	payload, err := codec.AppendBody(nil, []byte(`"@alice:example.org"`), newEnds())
+	payload, err := codec.AppendBody(nil, []byte(`"@alice:example.org"`), newEnds().context())
 	require.NoError(t, err)
-	_, err = codec.AppendJSON(nil, payload, refusing{newEnds()})
+	_, err = codec.AppendJSON(nil, payload, &Context{Solve: refusing{newEnds()}})
 	assert.ErrorIs(t, err, errFull)
 }
 
@@ -114,7 +121,7 @@ func TestHostileInsertions(t *testing.T) {
 		b, err := hex.DecodeString(payload)
 		require.NoError(t, err)
 		var format *FormatError
-		_, err = codec.AppendJSON(nil, b, newEnds())
+		_, err = codec.AppendJSON(nil, b, newEnds().context())
 		assert.ErrorAs(t, err, &format, payload)
 	}
 }

@@ -35,22 +35,46 @@ func takesBody(method string) bool {
 	return method == "PUT" || method == "POST" || method == "PATCH"
 }
 
-// AppendRequest appends r to dst. Refer may be nil. The error is ErrRequest, a
+// AppendRequest appends r to dst. x may be nil. The error is ErrRequest, a
 // *cborcodec.SyntaxError or a *cborcodec.LimitError; dst then comes back with its
 // old length.
-func (c *Codec) AppendRequest(dst []byte, r *Request, refer Referrer) ([]byte, error) {
+func (c *Codec) AppendRequest(dst []byte, r *Request, x *Context) ([]byte, error) {
 	if !legalRequest(r) {
 		return dst, ErrRequest
 	}
-	s := c.begin(refer, nil)
+	s := c.begin(x)
 	defer c.end(s)
+	s.base = len(dst)
+	s.x.Private, s.x.Sync, s.x.Route = isPrivate(r), Sync{}, OtherRoute
 	out, query := s.appendTarget(dst, r)
 	out, err := s.appendRequestBody(out, r, query)
 	if err != nil {
 		return dst, err
 	}
+	s.noteSync(r)
+	if s.sends(r) {
+		// As the other end will have it.
+		if item, err := c.plain.AppendCBOR(nil, r.Body); err == nil {
+			if body, err := c.plain.AppendJSON(nil, item); err == nil {
+				s.remember(body)
+			}
+		}
+	}
+	s.finish()
 	return out, nil
 }
+
+// sends reports whether a request sends an event that will come back.
+func (s *state) sends(r *Request) bool {
+	if s.x.Route == OtherRoute || s.x.Private || r.Opaque {
+		return false
+	}
+	parts := routes.rows[s.x.Route].parts
+	return r.Method == "PUT" && len(parts) > 3 && parts[len(parts)-1].literal == transactionParam && parts[len(parts)-3].literal == "send"
+}
+
+// transactionParam is the parameter of routes that is a transaction ID.
+const transactionParam = "{txnId}"
 
 // appendTarget appends everything before the body, and says whether the last item is
 // the query.
@@ -71,14 +95,22 @@ func (s *state) appendTarget(dst []byte, r *Request) (out []byte, query bool) {
 	if b := form.Byte(); b != 0 {
 		dst = appendHead(dst, majorNegative, uint64(b)-1)
 	}
+	s.x.Route = route
 	dst = appendHead(dst, majorUint, uint64(route))
 	for i, p := range routes.rows[route].parts {
 		if p.param {
+			if p.literal == transactionParam {
+				s.key = keyNamed
+			}
 			dst = s.appendValue(dst, segments[i])
+			s.key = keyOther
 		}
 	}
 	if !asked {
 		return dst, false
+	}
+	if out, ok := s.appendSticky(dst, rawQuery); ok {
+		return out, true
 	}
 	if split {
 		if out, ok := s.appendQuery(dst, args); ok {
@@ -134,19 +166,29 @@ func (s *state) appendRequestBody(dst []byte, r *Request, query bool) ([]byte, e
 
 // DecodeRequest reads a payload of AppendRequest into r, whose Body it reuses and
 // whose Opaque it keeps.
-// Resolve may be nil. Target may be longer than the payload by what words and
+// x may be nil. Target may be longer than the payload by what words and
 // references stand for, but holds only characters that are legal there. The error is
 // a *FormatError, ErrReference, ErrRequest, one of the Resolver's or one of package
 // cborcodec.
-func (c *Codec) DecodeRequest(r *Request, payload []byte, resolve Resolver) error {
-	s := c.begin(nil, resolve)
+func (c *Codec) DecodeRequest(r *Request, payload []byte, x *Context) error {
+	s := c.begin(x)
 	defer c.end(s)
+	s.x.Private, s.x.Sync, s.x.Route = false, Sync{}, OtherRoute
 	in := items{src: payload}
 	err := s.readTarget(r, &in)
 	if err == nil {
 		err = s.readRequestBody(r, &in)
 	}
-	return asFormatError(err)
+	if err != nil {
+		return asFormatError(err)
+	}
+	s.x.Private = isPrivate(r)
+	s.noteSync(r)
+	if s.sends(r) {
+		s.remember(r.Body)
+	}
+	s.finish()
+	return nil
 }
 
 // readTarget reads everything before the body, except the query of a literal route,
@@ -174,6 +216,7 @@ func (s *state) readTarget(r *Request, in *items) error {
 	if major != majorUint || n >= uint64(len(routes.rows)) {
 		return errRow
 	}
+	s.x.Route = int(n)
 	row := &routes.rows[n]
 	segments := make([]string, 0, len(row.parts))
 	for _, p := range row.parts {

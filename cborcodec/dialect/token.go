@@ -21,37 +21,94 @@ func parseNumber(s []byte) (n int64, digits int) {
 	return n, digits
 }
 
-// appendNumbers appends "72594_4483_1934" as an array of integers. A number n before
-// a "-" in place of "_" is -1-n, as in Synapse's "42-72594_4483".
-func appendNumbers(dst, s []byte) (out []byte, ok bool) {
-	at := len(dst)
-	dst = append(dst, 0)
-	for count := 1; count <= maxNumbers; count++ {
-		n, digits := parseNumber(s)
-		if digits == 0 {
-			return dst, false
-		}
-		s = s[digits:]
-		if len(s) == 0 {
-			dst = appendInt(dst, n)
-			dst[at] = majorArray<<5 | byte(count)
-			return dst, true
-		}
-		switch s[0] {
-		case '_':
-		case '-':
-			n = -1 - n
-		default:
-			return dst, false
-		}
-		dst = appendInt(dst, n)
-		s = s[1:]
-	}
-	return dst, false
+// stream is a token such as "s72594_4483_1934": a letter, numbers, and what stands behind
+// each number but the last: "_", or "-" as in Synapse's "t42-72594_4483". The zero stream
+// is none.
+type stream struct {
+	numbers    [maxNumbers]int64
+	separators [maxNumbers]byte
+	count      int
 }
 
-// appendNumbersText is the inverse of appendNumbers.
-func appendNumbersText(dst []byte, in *items) ([]byte, error) {
+// parse reads what follows the letter.
+func (t *stream) parse(s []byte) bool {
+	for t.count = 0; t.count < maxNumbers; {
+		n, digits := parseNumber(s)
+		if digits == 0 {
+			return false
+		}
+		t.numbers[t.count], t.separators[t.count] = n, 0
+		t.count++
+		s = s[digits:]
+		if len(s) == 0 {
+			return true
+		}
+		if s[0] != '_' && s[0] != '-' {
+			return false
+		}
+		t.separators[t.count-1] = s[0]
+		s = s[1:]
+	}
+	return false
+}
+
+// streams are the last tokens of each letter in a message; in a response to a /sync also
+// that of its request.
+type streams struct{ s, t stream }
+
+// of returns the last token with that letter.
+func (l *streams) of(letter byte) *stream {
+	if letter == 's' {
+		return &l.s
+	}
+	return &l.t
+}
+
+// take keeps a token, if it is one.
+func (l *streams) take(token []byte) {
+	var t stream
+	if len(token) > 1 && (token[0] == 's' || token[0] == 't') && t.parse(token[1:]) {
+		*l.of(token[0]) = t
+	}
+}
+
+// isToken says whether an item is a token.
+func isToken(item []byte) bool {
+	return item[0] == majorTag<<5|tagStream || item[0] == majorTag<<5|tagTopological
+}
+
+// append appends a token as an array of integers: the differences to the last one of its
+// letter, if that has as many numbers, or else the numbers, -1-n for a number n with "-"
+// behind it. ok is false where the separators differ from those that a reader would
+// assume.
+func (l *streams) append(dst, token []byte) (out []byte, ok bool) {
+	var t stream
+	if !t.parse(token[1:]) {
+		return dst, false
+	}
+	last := l.of(token[0])
+	dst = append(dst, majorArray<<5|byte(t.count))
+	for i, n := range t.numbers[:t.count] {
+		switch {
+		case last.count == t.count && last.separators[i] != t.separators[i]:
+			return dst, false
+		case last.count == t.count:
+			n -= last.numbers[i]
+		case t.separators[i] == '-':
+			n = -1 - n
+		}
+		dst = appendInt(dst, n)
+	}
+	return dst, true
+}
+
+// maxNumber is above every number in a token.
+const maxNumber = 1e15
+
+// appendText is the inverse of append; the letter stands at the end of dst. The token is
+// then the last one.
+func (l *streams) appendText(dst []byte, in *items) ([]byte, error) {
+	last := l.of(dst[len(dst)-1])
 	major, count, err := in.head()
 	if err != nil {
 		return dst, err
@@ -59,22 +116,36 @@ func appendNumbersText(dst []byte, in *items) ([]byte, error) {
 	if major != majorArray || count == 0 || count > maxNumbers {
 		return dst, errContent
 	}
-	for i := range count {
+	t := stream{count: int(count)}
+	for i := range t.count {
 		n, err := in.int()
 		if err != nil {
 			return dst, err
 		}
 		separator := byte('_')
-		if n < 0 {
+		switch {
+		case last.count == t.count:
+			if n > maxNumber || n < -maxNumber {
+				return dst, errContent
+			}
+			n += last.numbers[i]
+			separator = last.separators[i]
+		case n < 0:
 			n, separator = -1-n, '-'
 		}
-		dst = strconv.AppendInt(dst, n, 10)
-		if i < count-1 {
-			dst = append(dst, separator)
-		} else if separator == '-' {
+		if n < 0 || n >= maxNumber || i == t.count-1 && separator == '-' {
 			return dst, errContent
 		}
+		if i == t.count-1 {
+			separator = 0
+		}
+		t.numbers[i], t.separators[i] = n, separator
+		dst = strconv.AppendInt(dst, n, 10)
+		if separator != 0 {
+			dst = append(dst, separator)
+		}
 	}
+	*last = t
 	return dst, nil
 }
 

@@ -36,7 +36,7 @@ func (m *message) appendTyped(dst, s []byte) (out []byte, ok bool) {
 			if c == 't' {
 				tag = tagTopological
 			}
-			if out, ok := appendNumbers(appendHead(dst, majorTag, tag), s[1:]); ok {
+			if out, ok := m.streams.append(appendHead(dst, majorTag, tag), s); ok {
 				return out, true
 			}
 		}

@@ -36,7 +36,7 @@ type State struct {
 const (
 	serverNames       = 15
 	clientNames       = 3
-	notificationNames = 63
+	notificationNames = 62
 )
 
 // How far the sender of batches may get ahead. What a request names must be among the

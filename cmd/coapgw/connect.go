@@ -19,6 +19,7 @@ type connectCmd struct {
 	config.Connect
 	config.State
 	config.Link
+	config.Wire
 	config.Limits
 	config.Log
 }
@@ -44,7 +45,7 @@ Amateur radio, where encryption is forbidden: log in with the password that keyg
 
 // Run serves until ctx ends.
 func (c *connectCmd) Run(ctx context.Context, std streams) (err error) {
-	for _, check := range []func() error{c.Connect.Check, c.Limits.Check} {
+	for _, check := range []func() error{c.Connect.Check, c.Wire.Check, c.Limits.Check} {
 		if err := check(); err != nil {
 			return err
 		}
@@ -89,8 +90,12 @@ func (c *connectCmd) Run(ctx context.Context, std streams) (err error) {
 		station.Store = state.Sessions()
 		station.SessionName = strings.Join(addresses, ",") + "/" + station.Station.Call
 	}
+	version2, err := gateway.Version2(c.Wire, nil)
+	if err != nil {
+		return err
+	}
 	dialer := &gateway.Dialer{Routes: gateway.UDPRoutes(addresses...), Security: security, Station: station, Profile: profile, Log: log}
-	transport := &coap.Transport{Dial: dialer.Dial, Profile: profile, NoTokens: station != nil, FoldV3: c.FoldV3, MaxBody: c.MaxBody, Log: log}
+	transport := &coap.Transport{Dial: dialer.Dial, Profile: profile, NoTokens: station != nil, Version2: version2, FoldV3: c.FoldV3, MaxBody: c.MaxBody, Log: log}
 	defer func() { err = errors.Join(err, transport.Close()) }()
 	listeners, err := c.listen(ctx, std)
 	if err != nil {

@@ -56,8 +56,8 @@ func main() {
 func run(ctx context.Context, args []string, std streams) int {
 	defaults := config.Default()
 	cli := commands{
-		Serve:   serveCmd{Serve: defaults.Serve, Link: defaults.Link, Limits: defaults.Limits, Log: defaults.Log},
-		Connect: connectCmd{Connect: defaults.Connect, Link: defaults.Link, Limits: defaults.Limits, Log: defaults.Log},
+		Serve:   serveCmd{Serve: defaults.Serve, Link: defaults.Link, Wire: defaults.Wire, Limits: defaults.Limits, Log: defaults.Log},
+		Connect: connectCmd{Connect: defaults.Connect, Link: defaults.Link, Wire: defaults.Wire, Limits: defaults.Limits, Log: defaults.Log},
 		Demo:    demoCmd{Demo: defaults.Demo},
 		Link:    linkCmd{Relay: defaults.Relay},
 		Request: requestCmd{Link: defaults.Link, Request: defaults.Request, MaxBody: defaults.Limits.MaxBody},

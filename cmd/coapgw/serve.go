@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"sync"
 
 	"github.com/coapgw/coapgw/internal/config"
 	"github.com/coapgw/coapgw/internal/gateway"
@@ -18,6 +19,7 @@ type serveCmd struct {
 	config.Serve
 	config.State
 	config.Link
+	config.Wire
 	config.Limits
 	config.Log
 }
@@ -41,7 +43,7 @@ Amateur radio, where encryption is forbidden: a station, whose access token stay
 
 // Run serves until ctx ends.
 func (c *serveCmd) Run(ctx context.Context, std streams) (err error) {
-	for _, check := range []func() error{c.Serve.Check, c.Limits.Check} {
+	for _, check := range []func() error{c.Serve.Check, c.Wire.Check, c.Limits.Check} {
 		if err := check(); err != nil {
 			return err
 		}
@@ -99,6 +101,18 @@ func (c *serveCmd) Run(ctx context.Context, std streams) (err error) {
 		handler = gateway.NewServe(options)
 	}
 	defer handler.Close()
+	name := gateway.NewHomeName(c.ServerName)
+	version2, err := gateway.Version2(c.Wire, name.Name)
+	if err != nil {
+		return err
+	}
+	if version2 != nil {
+		asking, stop := context.WithCancel(ctx)
+		var asked sync.WaitGroup
+		asked.Go(func() { name.Ask(asking, homeserver, log) })
+		defer asked.Wait()
+		defer stop()
+	}
 	socket, err := (&net.ListenConfig{}).ListenPacket(ctx, "udp", c.Listen)
 	if err != nil {
 		return err
@@ -118,6 +132,7 @@ func (c *serveCmd) Run(ctx context.Context, std streams) (err error) {
 		Stations:    clear,
 		Profile:     profile,
 		Slowest:     slowest,
+		Version2:    version2,
 		MaxBody:     c.MaxBody,
 		MaxSessions: c.MaxSessions,
 		Grace:       c.StopTimeout,

@@ -33,9 +33,15 @@ type Request struct {
 	// those of its response and its notifications.
 	Priority Priority
 	Flow     Flow
-	// Arrived, on a request of ours that fits one message, is called at most once, when the
-	// peer has acknowledged it and the response is still to come: it was admitted, and no
-	// copy of it will be. It must return at once and not use the Conn.
+	// Arrived, on a request of ours, is called at most once, when it is known that the peer
+	// has admitted the request with its whole body, and will take what is still under way of
+	// it for copies: it has acknowledged a request that fits one message (RFC 7252 §5.2.2),
+	// or has sent a response. Do, Observe and Reregister call it before they return, on
+	// their goroutine and with no lock held; it should return soon, for the response waits.
+	// A request that failed without it may arrive within Conn.Lifetime. A Reset, an answer
+	// that asks for the request again (Echo, RFC 9175 §2.3) and silence do not count. Who
+	// counts requests in this way gets each of them made anew: it never goes on with what
+	// is left of an earlier one, nor is it made again with Echo after it was acknowledged.
 	Arrived func()
 
 	// Set on requests that arrived:
@@ -56,11 +62,22 @@ type Request struct {
 	key      uint64 // see Conn.transferKey
 	szx      uint8  // the largest block that the peer asked for
 	observer *Observer
+	head     []byte
 }
 
-// Life tells the lives of the client apart that sent a request which arrived: clients of
-// this package name their life in each token (see Config.Lives), later ones with greater
-// numbers, modulo 255. What other clients put there is no worse than any other number.
+// Head is the payload of the message that carried a request which arrived, or of the
+// first block of its body; nil for none. It takes nothing from Body, and must not be
+// modified. A Handler may look at it in Admit, where reading the Body of a request in
+// blocks would wait for messages that nobody receives meanwhile: the Body of other
+// requests is wholly there.
+func (r *Request) Head() []byte { return r.head }
+
+// Life is which life of the client made a request that arrived. A client of this package
+// names it in each token (see Config.Lives): the first byte of a token of two bytes or
+// more, and 0, the first life, if it is shorter. Later lives have greater numbers, of
+// which 255 is followed by 1. The tokens of other implementations mean nothing of the
+// kind: of their requests it is an arbitrary number, which may differ from one to the
+// next and is in nobody's way who only tells lives apart.
 func (r *Request) Life() uint8 {
 	if len(r.token) < 2 {
 		return 0
@@ -88,6 +105,10 @@ type Response struct {
 	Body io.Reader
 	// Size is the length of Body in bytes, -1 when it is not known.
 	Size int64
+	// Observed, on a response that arrived, says that it has the Observe option (RFC 7641
+	// §2): it is part of an observation, whether as the answer to the registration or as a
+	// notification. The one that ends an observation does not (§3.2, §4.2).
+	Observed bool
 }
 
 // Handler answers requests that arrive on a Conn.

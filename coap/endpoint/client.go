@@ -54,6 +54,15 @@ func (c *Conn) do(ctx context.Context, r *Request) (*Response, error) {
 // send sends a request with its body and returns the response, of which the
 // payload may be only the first block.
 func (x *exchange) send(ctx context.Context, r *Request, opts Options) (Message, error) {
+	x.arrived = r.Arrived
+	var answer reply
+	answer.m, answer.err = x.sendBody(ctx, r, opts)
+	x.hasArrived(answer.fromPeer())
+	x.arrived, x.whole = nil, false
+	return answer.m, answer.err
+}
+
+func (x *exchange) sendBody(ctx context.Context, r *Request, opts Options) (Message, error) {
 	c := x.c
 	szx, fits := c.blockSZX(c.terms().largestSent(), opts, int(x.token.n))
 	room := c.terms().largestSent() - c.terms().overhead - headerLen - int(x.token.n)
@@ -66,7 +75,7 @@ func (x *exchange) send(ctx context.Context, r *Request, opts Options) (Message,
 		first.Options = opts.clone().AddUint(Block2, block{szx: wanted}.value())
 	}
 	if r.Body == nil {
-		x.arrived = r.Arrived
+		x.whole = true
 		return x.request(ctx, &first)
 	}
 	return x.upload(ctx, r, first, szx)
@@ -86,8 +95,7 @@ func (x *exchange) upload(ctx context.Context, r *Request, first Message, szx ui
 		return Message{}, err
 	}
 	if !more {
-		first.Payload = buf[:n]
-		x.arrived = r.Arrived
+		first.Payload, x.whole = buf[:n], true
 		return x.request(ctx, &first)
 	}
 	if x.c.terms().peerKnown {
@@ -186,7 +194,7 @@ func (c *Conn) response(ctx context.Context, x *exchange, cl class, code Code, o
 	if x != nil && m.Options.Has(QBlock2) {
 		return c.bulkResponse(ctx, x, code, x.resumes, m)
 	}
-	r := &Response{Code: m.Code, Options: m.Options.withoutOwned(), Size: int64(len(m.Payload))}
+	r := &Response{Code: m.Code, Options: m.Options.withoutOwned(), Size: int64(len(m.Payload)), Observed: m.Options.Has(Observe)}
 	b, present, legal := blockOption(m.Options, Block2)
 	if !legal || present && b.num != 0 || b.more && len(m.Payload) != b.size() {
 		x.end()

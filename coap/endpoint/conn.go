@@ -115,7 +115,8 @@ func (c *Conn) RemoteAddr() net.Addr { return c.nc.RemoteAddr() }
 func (c *Conn) Done() <-chan struct{} { return c.ctx.Done() }
 
 // Lifetime is how long after it was given up a request of ours may still arrive at the
-// peer: EXCHANGE_LIFETIME (RFC 7252 §4.8.2), the longer one of both ends.
+// peer: EXCHANGE_LIFETIME (RFC 7252 §4.8.2), the longer one of both ends as far as that is
+// known (see SetPeer). What waits to be sent when a request is given up never is.
 func (c *Conn) Lifetime() time.Duration { return c.terms().lifetime }
 
 // Close ends the session: every call in progress fails with ErrClosed, and the

@@ -97,8 +97,12 @@ func (c *Conn) pathID() (id uint32) {
 }
 
 // ErrChallenged: the peer asks for the request again, to see that it is fresh (RFC 9175
-// §2.3), and did not take it then, or the body cannot be read twice. It was not executed.
+// §2.3), and did not take it then, or the body cannot be read twice, or Request.Arrived
+// was called already. It was not executed.
 var ErrChallenged = errors.New("coap: the peer wants the request again with Echo")
+
+// challenges reports whether a response asks for the request again.
+func challenges(code Code, opts Options) bool { return code == Unauthorized && opts.Has(Echo) }
 
 // answerChallenges makes a request again with what the peer wants to see, if it can.
 func answerChallenges(r *Request, do func(*Request) (*Response, error)) (*Response, error) {
@@ -112,18 +116,18 @@ func answerChallenges(r *Request, do func(*Request) (*Response, error)) (*Respon
 			rewind = func() error { _, err := body.Seek(start, io.SeekStart); return err }
 		}
 	}
-	again := *r
+	again, arrived := *r, false
+	if r.Arrived != nil {
+		again.Arrived = func() { arrived = true; r.Arrived() }
+	}
 	for tries := 0; ; tries++ {
 		resp, err := do(&again)
-		if err != nil || resp.Code != Unauthorized {
+		if err != nil || !challenges(resp.Code, resp.Options) {
 			return resp, err
 		}
-		value, challenged := resp.Options.Get(Echo)
-		if !challenged {
-			return resp, nil
-		}
+		value, _ := resp.Options.Get(Echo)
 		closeBody(resp.Body)
-		if tries == maxChallenges {
+		if tries == maxChallenges || arrived {
 			return nil, ErrChallenged
 		}
 		if err := rewind(); err != nil {

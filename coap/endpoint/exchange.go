@@ -26,8 +26,10 @@ type exchange struct {
 	// stopProbe ends the ping that asks whether the peer lives, nil when none is
 	// under way; guarded by c.mu.
 	stopProbe context.CancelFunc
-	// arrived is told when the request being made is acknowledged, nil for nobody.
+	// arrived is Request.Arrived as long as it was not called, and whole says that the
+	// request being made is one message. Who makes the request uses them.
 	arrived func()
+	whole   bool
 	// tag is the Request-Tag of the upload that was made, nil for none.
 	tag []byte
 	// bulk is the body of the response when it comes in Q-Block2 blocks; guarded by
@@ -55,6 +57,13 @@ func (r *reply) answered() bool {
 	var reset *ResetError
 	var option *OptionError
 	return r.err == nil || errors.Is(r.err, ErrForgotten) || errors.As(r.err, &reset) || errors.As(r.err, &option)
+}
+
+// fromPeer reports whether the peer has answered the request, and does not just want to
+// see it again.
+func (r *reply) fromPeer() bool {
+	var option *OptionError
+	return errors.As(r.err, &option) || r.err == nil && !challenges(r.m.Code, r.m.Options)
 }
 
 // maxExchanges bounds our requests in progress, so that there is always a token.
@@ -133,15 +142,13 @@ func (x *exchange) finish(r reply) bool {
 // as long as a long-poll, while the peer is alive and patience lasts.
 func (x *exchange) request(ctx context.Context, m *Message) (Message, error) {
 	m.Type, m.Token = Confirmable, x.token.bytes()
-	answer := make(chan reply, 1)
+	answer, acknowledged := make(chan reply, 1), make(chan struct{}, 1)
 	t := &transmission{class: x.class, ended: func(err error) {
 		x.pending = nil
-		switch {
-		case err != nil:
+		if err != nil {
 			x.finish(reply{err: err})
-		case x.arrived != nil && x.waiting != nil:
-			x.arrived()
-			x.arrived = nil
+		} else if x.waiting == answer {
+			signal(acknowledged)
 		}
 	}}
 	err := x.c.transmit(ctx, m, t, func() { x.waiting, x.pending, x.unanswered = answer, t, t })
@@ -154,17 +161,39 @@ func (x *exchange) request(ctx context.Context, m *Message) (Message, error) {
 	for {
 		select {
 		case r := <-answer:
+			x.wasAcknowledged(acknowledged)
 			return r.m, r.err
+		case <-acknowledged:
+			x.hasArrived(x.whole)
 		case <-ctx.Done():
 			x.c.mu.Lock()
 			x.finish(reply{err: ctx.Err()})
 			x.c.mu.Unlock()
 			r := <-answer // the response, if it came at the same moment
+			x.wasAcknowledged(acknowledged)
 			return r.m, r.err
 		case <-watch.C:
 			x.check(ctx, answer, time.Since(begun)-(x.c.downtime()-down))
 			watch.Reset(x.c.terms().profile.MaxTransmitWait())
 		}
+	}
+}
+
+// wasAcknowledged tells that the request being made arrived, if it was acknowledged at
+// the same moment as something else ended it.
+func (x *exchange) wasAcknowledged(acknowledged <-chan struct{}) {
+	select {
+	case <-acknowledged:
+		x.hasArrived(x.whole)
+	default:
+	}
+}
+
+// hasArrived tells once that the peer has admitted a request, if it has.
+func (x *exchange) hasArrived(it bool) {
+	if f := x.arrived; it && f != nil {
+		x.arrived = nil
+		f()
 	}
 }
 

@@ -19,7 +19,7 @@ type bulkPut struct {
 	path   path
 	answer chan reply
 	kick   chan struct{} // a report came, or the confirmable block was settled
-	key    uint64        // of the request and the length of its body, see resumePut
+	key    uint64        // see putKey
 
 	mu      sync.Mutex
 	window  sendWindow
@@ -60,8 +60,11 @@ func (x *exchange) uploadInBulk(ctx context.Context, r *Request, first Message, 
 }
 
 // putKey is the key under which an upload may be resumed: of the request, and the length
-// that the peer was told.
+// that the peer was told; 0 if it may not.
 func (c *Conn) putKey(r *Request, opts Options) uint64 {
+	if r.Arrived != nil {
+		return 0
+	}
 	return c.transferKey(r.Code, opts.Remove(Block2)) ^ uint64(max(r.Size, 0))
 }
 

@@ -65,7 +65,7 @@ func (c *Conn) bulkResponse(ctx context.Context, x *exchange, code Code, key uin
 		x.end()
 		return nil, &BlockError{Code: m.Code, Reason: "malformed first block"}
 	}
-	r := &Response{Code: m.Code, Options: m.Options.withoutOwned(), Size: -1}
+	r := &Response{Code: m.Code, Options: m.Options.withoutOwned(), Size: -1, Observed: m.Options.Has(Observe)}
 	if size, ok := m.Options.GetUint(Size2); ok {
 		r.Size = int64(size)
 	}

@@ -31,7 +31,7 @@ type parkedBody struct {
 
 // resumable is the key of a request whose download may be resumed, 0 if it may not.
 func (c *Conn) resumable(r *Request, opts Options) uint64 {
-	if r.Code != GET || r.Body != nil {
+	if r.Code != GET || r.Body != nil || r.Arrived != nil {
 		return 0
 	}
 	return c.transferKey(r.Code, opts)

@@ -37,14 +37,15 @@ func (c *Conn) parkPut(x *exchange, err error) bool {
 	return true
 }
 
-// resumable reports whether the peer has some of the body and cannot have all of it.
+// resumable reports whether the body may be resumed: the peer has some of it and cannot
+// have all of it.
 func (s *bulkPut) resumable() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	w := &s.window
 	ended := w.ended && (len(w.blocks) == 0 || w.blocks[len(w.blocks)-1].times > 0)
 	bytes := block{num: w.next(), szx: s.szx}.offset()
-	return w.base > 0 && !ended && bytes <= maxKept
+	return s.key != 0 && w.base > 0 && !ended && bytes <= maxKept
 }
 
 // dropPut forgets an upload that is parked: its exchange is over. c.mu is held.
@@ -70,6 +71,9 @@ func (c *Conn) sweepPuts(now time.Time) {
 // first block, and has x go on with it. It returns nil when there is none or the peer has
 // forgotten it: then src is where it was.
 func (x *exchange) resumePut(ctx context.Context, key uint64, szx uint8, src *source, buf []byte) (*bulkPut, error) {
+	if key == 0 {
+		return nil, nil
+	}
 	c := x.c
 	c.mu.Lock()
 	i := slices.IndexFunc(c.parkedPuts, func(p parkedPut) bool { return p.s.key == key && p.s.szx == szx })

@@ -45,6 +45,7 @@ func (c *Conn) serve(in *incoming) {
 		Confirmable: in.m.Type == Confirmable,
 		Fresh:       c.isFresh(in.m.Options),
 		token:       in.m.Token,
+		head:        in.m.Payload,
 	}
 	if r.Code == POST || r.Code == PATCH {
 		r.Fingerprint = fingerprintOf(in.data)

@@ -14,8 +14,9 @@ import (
 
 // Update is one answer of the homeserver to a /sync.
 type Update struct {
-	// Response is the answer in the form in which it is sent.
-	Response *endpoint.Response
+	// Respond makes the notification, right before it is sent: what it may refer to depends
+	// on what the peer has by then. done is told whether the peer has acknowledged it.
+	Respond func() (r *endpoint.Response, done func(acknowledged bool))
 	// NextBatch is the token from which the next poll continues.
 	NextBatch string
 	// Counts is what every answer repeats, such as the counts of one-time keys: it is
@@ -78,7 +79,9 @@ func Follow(ctx context.Context, o *endpoint.Observer, last Update, poll Poll) e
 			}
 			continue
 		}
-		err = o.Notify(ctx, u.Response)
+		r, done := u.Respond()
+		err = o.Notify(ctx, r)
+		done(err == nil)
 		var unfetched *endpoint.BlockError
 		switch {
 		case errors.As(err, &unfetched):

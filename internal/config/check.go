@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/coapgw/coapgw/cborcodec/idtable"
 	"github.com/coapgw/coapgw/coap/link"
 )
 
@@ -63,6 +64,26 @@ func (s Serve) Check() error {
 		return fail("client-ca", "needs --cert and --key too")
 	}
 	return nil
+}
+
+// maxPadding bounds Padding, in bytes: more than a datagram of any link.
+const maxPadding = 4096
+
+// Check reports the first thing wrong with w as an *Error.
+func (w Wire) Check() error {
+	switch {
+	case w.Version != 1 && w.Version != 2:
+		return fail("wire-version", "%d is not 1 or 2", w.Version)
+	case w.Entries < 0 || w.Entries > idtable.MaxSize || w.Entries > 0 && w.Entries < idtable.MinSize:
+		return fail("table-entries", "%d is not 0 and not between %d and %d", w.Entries, idtable.MinSize, idtable.MaxSize)
+	case w.Padding < 0 || w.Padding > maxPadding:
+		return fail("padding", "%d is not between 0 and %d", w.Padding, maxPadding)
+	}
+	switch w.Device {
+	case ServerDevice, HandheldDevice, MicrocontrollerDevice:
+		return nil
+	}
+	return fail("device", "%q is not server, handheld or microcontroller", w.Device)
 }
 
 // Slowest returns the link that SlowestLink describes, the zero value for none, or

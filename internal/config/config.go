@@ -15,6 +15,7 @@ type Config struct {
 	Connect Connect
 	State   State
 	Link    Link
+	Wire    Wire
 	Relay   Relay
 	Demo    Demo
 	Request Request
@@ -29,6 +30,9 @@ type Serve struct {
 	Listen string `help:"UDP address to listen on." placeholder:"HOST:PORT"`
 	// Homeserver is the base URL of the homeserver, http or https.
 	Homeserver string `help:"Base URL of the homeserver (http or https)." placeholder:"URL"`
+	// ServerName is the homeserver's name as identifiers have it; empty asks the
+	// homeserver.
+	ServerName string `help:"Name of the homeserver as user IDs have it behind the colon; by default the homeserver is asked. It makes messages shorter." placeholder:"NAME"`
 	// PSKFile names the file of pre-shared keys, one identity a line.
 	PSKFile string `name:"psk-file" help:"File of pre-shared keys, as keygen psk writes it." placeholder:"FILE" type:"path"`
 	// Cert and Key name the PEM files of the server's certificate and its key.
@@ -138,6 +142,27 @@ type Link struct {
 	Name string `name:"link" help:"Kind of link, which sets every timer and size: default, leo-broadband, geo-vsat, bgan, certus100, iridium-2400, gprs, nbiot-ce2, sixlowpan, meshtastic-lf, vhf-ax25-1200, hf-s5066-2400, hf-s5066-75, hf-vara500, fosdem-100bps, leo-pass or iridium-sbd. Or one of your own: base=NAME,KEY=VALUE,… with the keys of docs/links.md." placeholder:"NAME"`
 }
 
+// Wire is how messages are written to another coapgw.
+type Wire struct {
+	// Version is the highest version of the wire format: 1 or 2.
+	Version int `name:"wire-version" help:"Highest version of the wire format, 1 or 2. Version 2 is used with another coapgw that has the same tables and model." placeholder:"N"`
+	// Entries bounds the identifiers that are remembered for a session, in each direction.
+	Entries int `name:"table-entries" help:"Identifiers that each end remembers for a session, in each direction, to name them in a byte or two: about 200 bytes of memory each. 0: none. The smaller number of both ends counts." placeholder:"N"`
+	// Device is the class of this device: Server, Handheld or Microcontroller.
+	Device string `help:"What this device has for coding messages: server; handheld, a phone or a single-board computer; or microcontroller." placeholder:"CLASS"`
+	// Padding makes payloads multiples of so many bytes; 0 and 1 for none.
+	Padding int `help:"Make each payload a multiple of so many bytes, so that its length tells less of what is written. 0: none." placeholder:"BYTES"`
+	// RoomsApart codes the rooms of one answer apart.
+	RoomsApart bool `help:"Code the rooms of one answer apart, so that who writes into one and sees the length of packets learns nothing of another."`
+}
+
+// Values of Device.
+const (
+	ServerDevice          = "server"
+	HandheldDevice        = "handheld"
+	MicrocontrollerDevice = "microcontroller"
+)
+
 // Relay is an emulated link between real sockets. It belongs to one call: the
 // environment does not set it.
 type Relay struct {
@@ -224,6 +249,7 @@ func Default() Config {
 			KeepAnswers:  16 << 20,
 		},
 		Link: Link{Name: "default"},
+		Wire: Wire{Version: 2, Entries: 1024, Device: ServerDevice},
 		Relay: Relay{
 			Listen:     "127.0.0.1:5684",
 			Seed:       1,

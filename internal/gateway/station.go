@@ -31,6 +31,8 @@ type Station struct {
 	// Slowest is the slowest link that a peer may tell; the zero value means every
 	// one of link.Profiles.
 	Slowest link.Profile
+	// Version2 is what this end has of wire version 2; nil means version 1 alone.
+	Version2 *coap.Version2
 	// MaxBody bounds a request body, in bytes; 0 means 64 MiB.
 	MaxBody int64
 	// MaxSessions bounds the sessions held at once; 0 means 10,000.
@@ -58,6 +60,7 @@ func (s *Station) Run(ctx context.Context, pc net.PacketConn) error {
 		Bounds:  s.bounds(),
 		// What stations may do, their Handler knows.
 		NoTokens: s.Stations != nil,
+		Version2: s.Version2,
 		MaxBody:  s.MaxBody,
 		// The listener bounds them, and has the one idle for longest give way.
 		MaxSessions: math.MaxInt,

@@ -44,6 +44,7 @@ func (m *Meter) HAR(r io.Reader) error {
 	if err := json.NewDecoder(r).Decode(&h); err != nil {
 		return err
 	}
+	var entries []Entry
 	for _, e := range h.Log.Entries {
 		u, err := url.Parse(e.Request.URL)
 		if err != nil {
@@ -81,11 +82,9 @@ func (m *Meter) HAR(r io.Reader) error {
 		if p := e.Request.PostData; p != nil {
 			entry.Request, entry.RequestType = []byte(p.Text), p.MimeType
 		}
-		if err := m.Add(entry); err != nil {
-			m.Unusable("cannot be encoded") // browsers cut long bodies short
-		}
+		entries = append(entries, entry)
 	}
-	return nil
+	return m.Session(entries, true) // browsers cut long bodies short
 }
 
 // kindOf names an exchange by its method and the row of the path table, or by the

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/coapgw/coapgw/cborcodec/wire2"
 	"github.com/coapgw/coapgw/internal/measure"
 )
 
@@ -28,7 +29,7 @@ const archive = `{"log":{"version":"1.2","entries":[
 ]}}`
 
 func TestHAR(t *testing.T) {
-	m := measure.NewMeter()
+	m := newMeter(t)
 	require.NoError(t, m.HAR(strings.NewReader(archive)))
 	r := m.Report()
 	assert.Equal(t, map[string]int{
@@ -51,16 +52,24 @@ func TestHAR(t *testing.T) {
 }
 
 func TestHARRefusesOther(t *testing.T) {
-	require.Error(t, measure.NewMeter().HAR(strings.NewReader("not JSON")))
-	require.Error(t, measure.NewMeter().JSONLines(strings.NewReader(`{"kind":"x"}`)))
+	require.Error(t, newMeter(t).HAR(strings.NewReader("not JSON")))
+	require.Error(t, newMeter(t).JSONLines(strings.NewReader(`{"kind":"x"}`)))
 }
 
 func TestJSONLinesOddities(t *testing.T) {
-	m := measure.NewMeter()
+	m := newMeter(t)
 	require.NoError(t, m.JSONLines(strings.NewReader(
 		`{"kind":"a","method":"GET","path":"/_matrix/client/v3/sync","query":"","req":null,"status":200,"resp":null}`+"\n\n"+
 			`{"method":"GET","path":"no slash","status":200,"resp":{}}`+"\n")))
 	r := m.Report()
 	assert.Equal(t, measure.Cost{Count: 1, JSON: len("/_matrix/client/v3/sync"), CBOR: len("/_matrix/client/v3/sync"), V1: 2}, r.Total)
 	assert.Equal(t, map[string]int{"target malformed": 1}, r.Unusable)
+}
+
+// newMeter returns a meter with the format that is shipped.
+func newMeter(t *testing.T) *measure.Meter {
+	t.Helper()
+	f, err := wire2.Shipped(1)
+	require.NoError(t, err)
+	return measure.NewMeter(f, measure.Options{})
 }

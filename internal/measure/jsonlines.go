@@ -29,13 +29,19 @@ type line struct {
 // JSONLines measures a recording of one session: one exchange a line, in order. An
 // exchange whose path no HTTP client could send is counted as unusable.
 func (m *Meter) JSONLines(r io.Reader) error {
-	return EachLine(r, func(e Entry) error {
+	var entries []Entry
+	err := EachLine(r, func(e Entry) error {
 		if _, err := url.ParseRequestURI(e.Target); err != nil {
 			m.Unusable("target malformed")
 			return nil
 		}
-		return m.Add(e)
+		entries = append(entries, e)
+		return nil
 	})
+	if err != nil {
+		return err
+	}
+	return m.Session(entries, false)
 }
 
 // EachLine calls f for every exchange of a JSON-lines recording.

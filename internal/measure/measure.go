@@ -10,6 +10,7 @@ import (
 	"sort"
 	"strings"
 
+	"github.com/coapgw/coapgw/cborcodec/wire2"
 	"github.com/coapgw/coapgw/coap"
 	"github.com/coapgw/coapgw/coap/endpoint"
 )
@@ -39,6 +40,12 @@ type Cost struct {
 	// V1 is wire version 1: the Uri-Path, Uri-Query and Content-Format options and
 	// both bodies, /v3/ paths folded onto the r0 enums.
 	V1 int `json:"v1"`
+	// V2 is wire version 2 with the defaults: both payloads with their header bytes, and
+	// all options.
+	V2 int `json:"v2"`
+	// V2Up and V2Down are the request's and the response's part of V2.
+	V2Up   int `json:"v2_up"`
+	V2Down int `json:"v2_down"`
 }
 
 func (c *Cost) add(d Cost) {
@@ -46,12 +53,17 @@ func (c *Cost) add(d Cost) {
 	c.JSON += d.JSON
 	c.CBOR += d.CBOR
 	c.V1 += d.V1
+	c.V2 += d.V2
+	c.V2Up += d.V2Up
+	c.V2Down += d.V2Down
 }
 
 // Report is what a set of files costs.
 type Report struct {
 	Total Cost             `json:"total"`
 	Kinds map[string]*Cost `json:"kinds"`
+	// Variants is what all exchanges cost in other ways of writing version 2, in bytes.
+	Variants map[string]int `json:"v2_variants"`
 	// Unusable counts recorded exchanges that could not be measured, by reason.
 	Unusable map[string]int `json:"unusable,omitempty"`
 }
@@ -59,14 +71,27 @@ type Report struct {
 // Meter measures entries. It is not safe for concurrent use.
 type Meter struct {
 	v1     *coap.Mapping
-	report Report
+	format *wire2.Format
+	home   string
+	// compare says that the variants are measured too.
+	compare bool
+	report  Report
 }
 
-// NewMeter returns a Meter with nothing counted.
-func NewMeter() *Meter {
+// Options are how a Meter measures.
+type Options struct {
+	// Home is the name of the home server; empty guesses it for each session.
+	Home string
+	// Variants measures those of version 2 too, which takes several times as long.
+	Variants bool
+}
+
+// NewMeter returns a Meter with nothing counted. format is that of wire version 2.
+func NewMeter(format *wire2.Format, o Options) *Meter {
 	return &Meter{
 		v1:     coap.NewMapping(coap.MappingConfig{FoldV3: true}),
-		report: Report{Kinds: make(map[string]*Cost)},
+		format: format, home: o.Home, compare: o.Variants,
+		report: Report{Kinds: make(map[string]*Cost), Variants: make(map[string]int)},
 	}
 }
 
@@ -81,11 +106,48 @@ func (m *Meter) Unusable(reason string) {
 	m.report.Unusable[reason]++
 }
 
-// Add measures one exchange.
-func (m *Meter) Add(e Entry) error {
+// Session measures the exchanges of one session, in their order. Those that cannot be
+// encoded are counted as unusable where lenient is set.
+func (m *Meter) Session(entries []Entry, lenient bool) error {
+	home := m.home
+	if home == "" {
+		home = HomeOf(entries)
+	}
+	variants := Variants()
+	if !m.compare {
+		variants = variants[:1]
+	}
+	sessions := make([]*session2, len(variants))
+	for i, v := range variants {
+		sessions[i] = newSession2(m.format, v, home, m.v1, nil)
+	}
+	for _, e := range entries {
+		err := m.add(e, sessions)
+		if err != nil && lenient {
+			m.Unusable("cannot be encoded")
+		} else if err != nil {
+			return fmt.Errorf("%s %s: %w", e.Method, pathOf(e.Target), err)
+		}
+	}
+	return nil
+}
+
+// add measures one exchange in all sessions, of which the first is the default.
+func (m *Meter) add(e Entry, sessions []*session2) error {
 	cost, err := m.cost(e)
 	if err != nil {
-		return fmt.Errorf("%s %s: %w", e.Method, pathOf(e.Target), err)
+		return err
+	}
+	for i, s := range sessions {
+		up, down, err := s.cost(e)
+		if err != nil {
+			return err
+		}
+		if i == 0 {
+			cost.V2Up, cost.V2Down, cost.V2 = up, down, up+down
+		} else {
+			m.report.Variants[s.variant.Name] += up + down
+		}
 	}
 	m.report.Total.add(cost)
 	kind := m.report.Kinds[e.Kind]
@@ -133,11 +195,7 @@ func encode(mapping *coap.Mapping, e Entry) (up, down int, err error) {
 	if err != nil {
 		return 0, 0, err
 	}
-	header := make(http.Header)
-	if len(e.Response) > 0 {
-		header.Set("Content-Type", e.ResponseType)
-	}
-	resp, err := mapping.EncodeResponse(e.Status, header, e.Response, coap.PeerGateway)
+	resp, err := mapping.EncodeResponse(e.Status, responseHeader(e), e.Response, coap.PeerGateway)
 	if err != nil {
 		return 0, 0, err
 	}

@@ -7,8 +7,6 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-
-	"github.com/coapgw/coapgw/internal/measure"
 )
 
 // corpus returns the recordings in testdata.
@@ -21,7 +19,7 @@ func corpus(t testing.TB) []string {
 }
 
 func TestCorpusBudget(t *testing.T) {
-	m := measure.NewMeter()
+	m := newMeter(t)
 	for _, name := range corpus(t) {
 		f, err := os.Open(name)
 		require.NoError(t, err)

@@ -83,7 +83,7 @@ func TestTotalsEqualSession(t *testing.T) {
 	const name = "d0.jsonl"
 	file, err := os.ReadFile(filepath.Join("../../testdata/corpus/sessions", name))
 	require.NoError(t, err)
-	meter := measure.NewMeter()
+	meter := newMeter(t)
 	require.NoError(t, meter.JSONLines(strings.NewReader(string(file))))
 
 	synctest.Test(t, func(t *testing.T) {

@@ -1,0 +1,176 @@
+package wire2
+
+import (
+	"errors"
+
+	"github.com/coapgw/coapgw/cborcodec/dialect"
+	"github.com/coapgw/coapgw/cborcodec/idtable"
+)
+
+// Server is the end of a session that answers requests. It is safe for concurrent use.
+type Server struct {
+	format *Format
+	terms  Terms
+	codec  *dialect.Codec
+	tables *idtable.Server // nil for none
+}
+
+// NewServer returns the server's end of a session. lives is how often it was begun
+// before: a server that lost what it knew must not use names of then.
+func (f *Format) NewServer(t Terms, lives uint32) *Server {
+	s := &Server{format: f, terms: t, codec: dialect.New(t.Home, t.Limits)}
+	if n := t.size(); n > 0 {
+		s.tables = idtable.NewServer(n, uint64(lives)<<32)
+	}
+	return s
+}
+
+// Call is a request that arrived.
+type Call struct {
+	server *Server
+	tables *idtable.Call // nil for none
+	asked
+}
+
+// Admit takes a request in the order of arrival, before it is acknowledged. life tells
+// lives of the client apart: later ones are greater, modulo 256.
+func (s *Server) Admit(life uint8) *Call {
+	c := &Call{server: s}
+	if s.tables != nil {
+		c.tables = s.tables.Admit(life)
+	}
+	return c
+}
+
+// Request reads the request into r. The error is ErrState when the answer must be
+// Unknown and the request must not be executed, or says that it is malformed.
+func (c *Call) Request(r *dialect.Request, payload []byte) error {
+	s := c.server
+	flags, message, err := s.format.unpack(nil, []byte{preludeRequest}, payload, s.terms.limit())
+	if err != nil {
+		return err
+	}
+	state, _, message, err := cutState(message)
+	if err != nil {
+		return err
+	}
+	state.Server, state.Client = flags&15, flags>>4
+	var context dialect.Context
+	var in *idtable.Incoming
+	if c.tables != nil {
+		if in, err = c.tables.Request(state); err != nil {
+			return stateError(err)
+		}
+		context.Solve, context.Clock = resolver{in}, clockOf(in.BaseNote())
+	} else if state != (idtable.State{}) {
+		return ErrState
+	}
+	if err := s.codec.DecodeRequest(r, message, &context); err != nil {
+		return stateError(err)
+	}
+	c.learn(&context)
+	if in == nil {
+		return nil
+	}
+	return stateError(in.Commit(remembered(context.Learned, "")))
+}
+
+// stateError tells what the client can mend from what it cannot.
+func stateError(err error) error {
+	if errors.Is(err, idtable.ErrUnknown) || errors.Is(err, dialect.ErrReference) {
+		return ErrState
+	}
+	return err
+}
+
+// Response appends the payload of the response to a request that was read, which has
+// that HTTP status and body; json is nil for none. The error is one of package dialect:
+// json is not JSON.
+func (c *Call) Response(dst, json []byte, status int) ([]byte, error) {
+	s := c.server
+	context := c.context()
+	var out *idtable.Outgoing
+	if c.tables != nil {
+		out = c.tables.Response()
+	}
+	payload, _, err := s.write(dst, json, status, &context, out, c, nil)
+	return payload, err
+}
+
+// Notification is a message of an observation that is on its way.
+type Notification struct{ tables *idtable.Notification }
+
+// Done says whether the client has acknowledged the notification.
+func (n *Notification) Done(acknowledged bool) {
+	if n.tables != nil {
+		n.tables.Done(acknowledged)
+	}
+}
+
+// Notification appends the payload of a message in the observation that the request
+// registered, behind the response. since is the sync token from which it goes on: that of
+// the message before, which the client has acknowledged. The error is as of Response.
+func (c *Call) Notification(dst, json []byte, status int, since string) ([]byte, *Notification, error) {
+	s := c.server
+	context := dialect.Context{Private: c.private}
+	n := &Notification{}
+	var out *idtable.Outgoing
+	var from *int64
+	if s.tables != nil {
+		out, n.tables = s.tables.Notification()
+		if ref, ok := out.Find([]byte(since)); ok {
+			from = &ref
+			context.Since, context.From = since, asNote(out.Note(ref))
+		}
+	}
+	payload, sent, err := s.write(dst, json, status, &context, out, c, &pushed{from})
+	if !sent {
+		n = nil
+	}
+	return payload, n, err
+}
+
+// pushed is what only a notification says.
+type pushed struct{ since *int64 }
+
+// write makes the payload of a message of the server's.
+func (s *Server) write(dst, json []byte, status int, x *dialect.Context, out *idtable.Outgoing, c *Call, p *pushed) (payload []byte, sent bool, err error) {
+	x.Cut = s.terms.Apart
+	if out != nil {
+		x.Refer = referrer{out}
+		if x.Clock == 0 {
+			x.Clock = clockOf(out.BaseNote())
+		}
+	}
+	message := []byte(noBody)
+	if json != nil {
+		if message, err = s.codec.AppendBody(nil, json, x); err != nil {
+			if out != nil {
+				out.Cancel()
+			}
+			return dst, false, err
+		}
+	}
+	var state idtable.State
+	based := false
+	if out != nil {
+		based = out.Based()
+		state = out.Commit(remembered(x.Learned, c.sync.Query))
+	}
+	var since *int64
+	if p != nil {
+		since = p.since
+		if state.Server == 0 {
+			state.Server = baseless
+		}
+	}
+	head := appendState(nil, state, based, since)
+	if len(head)+len(message) == 0 && state.Server == 0 {
+		return dst, true, nil
+	}
+	cuts := make([]int, 0, len(x.Cuts))
+	for _, at := range x.Cuts {
+		cuts = append(cuts, at+len(head))
+	}
+	return s.format.pack(dst, state.Server, responsePrelude(c.route, status), append(head, message...), cuts, &s.terms), true, nil
+}
