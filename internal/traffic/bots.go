@@ -44,8 +44,8 @@ func (w *world) notice(u *user) draft {
 	return draft{kind: "m.room.message", text: plain, content: o}
 }
 
-// changes changes the state of a room.
-func (w *world) changes(r *room, u *user, what act) *event {
+// changeState changes the state of a room.
+func (w *world) changeState(r *room, u *user, what act) *event {
 	s := w.source
 	if what == actCall {
 		return w.call(r, u)
@@ -73,7 +73,7 @@ func (w *world) changes(r *room, u *user, what act) *event {
 // call joins or leaves a call of the room (MSC3401, MSC4143).
 func (w *world) call(r *room, u *user) *event {
 	if len(u.devices) == 0 {
-		return w.changes(r, u, actMember)
+		return w.changeState(r, u, actMember)
 	}
 	d := u.devices[0]
 	key := "_" + u.id + "_" + d.id

@@ -57,10 +57,6 @@ func (c *changes) in(r *room) *delta {
 	return d
 }
 
-func (c *changes) empty() bool {
-	return len(c.rooms)+len(c.invites)+len(c.leaves)+len(c.knocks)+len(c.account)+len(c.presence)+len(c.toDevice)+len(c.changed)+len(c.left) == 0
-}
-
 // receiptContent is the content of an m.receipt event: by event, kind and user.
 func receiptContent(receipts []receipt) object {
 	content := object{}

@@ -116,7 +116,8 @@ func (w *world) signedKey(u *user, d *device, fallback bool) object {
 func (w *world) toDevice(from, to *user, mine *device) object {
 	s := w.source
 	d := pick(s, from.devices)
-	kind, content := "m.room.encrypted", object{}
+	kind := "m.room.encrypted"
+	var content object
 	switch n := s.IntN(20); {
 	case n < 13:
 		content = w.olm(mine, d, choose(s, []choice[int]{{60, 0}, {40, 1}}), roomKeySize+s.IntN(60))

@@ -114,7 +114,7 @@ func (s *session) withdraw(r *room) *event {
 
 // putState changes the state of a room.
 func (s *session) putState(r *room, what act) *event {
-	e := s.changes(r, s.me, what)
+	e := s.changeState(r, s.me, what)
 	s.do("state_put", "PUT", s.path("/rooms/%s/state/%s/%s", r.id, raw(e.kind), e.stateKey), e.content, 200, obj("event_id", e.id))
 	return e
 }
