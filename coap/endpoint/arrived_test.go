@@ -1,7 +1,6 @@
 package endpoint
 
 import (
-	"bytes"
 	"context"
 	"strings"
 	"testing"
@@ -82,7 +81,7 @@ func TestArrived(t *testing.T) {
 			> ACK EMPTY #a
 			> CON 2.31 #0001 t=$t Block1=0/1/64
 			< ACK EMPTY #0001
-			< CON PUT #b t=$t /x Block1=1/0/64 [64:100]
+			< CON PUT #b t=$t /x Block2=0/0/64 Block1=1/0/64 [64:100]
 			> ACK EMPTY #b
 			~ 10s
 			+
@@ -129,7 +128,11 @@ func TestArrived(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			climb(t, Config{Profile: blocksOf(64)}, func(l *ladder) {
+			cfg := Config{Profile: testProfile()}
+			if strings.Contains(tt.name, "blocks") {
+				cfg.Profile.BlockSize = 64
+			}
+			climb(t, cfg, func(l *ladder) {
 				if tt.known {
 					l.conn.SetPeer(testProfile())
 				}
@@ -294,10 +297,11 @@ func TestGivenUpIsNotSent(t *testing.T) {
 // TestLifetime: the longer one of both ends, and never a shorter one than before.
 func TestLifetime(t *testing.T) {
 	climb(t, Config{Profile: testProfile()}, func(l *ladder) {
-		assert.Equal(t, 247*time.Second, l.conn.Lifetime())
+		ours := testProfile().ExchangeLifetime()
+		assert.Equal(t, ours, l.conn.Lifetime())
 		slow := tenBytes().Profile
 		l.conn.SetPeer(slow)
-		require.Greater(t, slow.ExchangeLifetime(), 247*time.Second)
+		require.Greater(t, slow.ExchangeLifetime(), ours)
 		assert.Equal(t, slow.ExchangeLifetime(), l.conn.Lifetime())
 		l.conn.Adopt(testProfile())
 		assert.Equal(t, slow.ExchangeLifetime(), l.conn.Lifetime())
@@ -307,29 +311,40 @@ func TestLifetime(t *testing.T) {
 // Nothing is resumed of a request whose arrival somebody counts: it may mean something
 // else than one of before with the same bytes.
 func TestCountedIsNotResumed(t *testing.T) {
-	cfg := Config{Profile: blocksOf(16)}
+	cfg := blocks(16, nil)
 	cfg.Profile.MaxRetransmit = 0
-	known(t, cfg, func(l *ladder) {
-		for i, again := range []bool{false, true} {
-			r, _ := counted(&Request{Code: PUT, Body: bytes.NewReader(testBody(400)), Size: 400})
-			if again {
-				r.Arrived = nil
-			}
-			result := l.do(l.t.Context(), r)
-			l.run(`< NON PUT #a` + string(rune('0'+i)) + ` t=$t` + string(rune('0'+i)) + ` QBlock1=0/1/16 Size1=400 [0:16]`)
-			for ok := true; ok; {
-				var data []byte
-				if data, ok = l.peer.next(time.Minute); ok {
-					m, err := ParseMessage(data)
-					require.NoError(t, err)
-					if b, _, _ := blockOption(m.Options, QBlock1); b.num == 5 {
-						l.clock = time.Now()
-						l.raw(reportOn(l, `$t`+string(rune('0'+i)), progress{next: 6}))
-					}
+	for name, isCounted := range map[string]bool{"counted": true, "not counted": false} {
+		t.Run("upload, "+name, func(t *testing.T) {
+			known(t, cfg, func(l *ladder) {
+				r := put("x", 400)
+				if isCounted {
+					r, _ = counted(r)
 				}
-			}
-			require.ErrorIs(t, (<-result).err, ErrTimeout)
-			assert.Equal(t, again, len(l.conn.parkedPuts) == 1)
-		}
-	})
+				result := l.do(l.t.Context(), r)
+				l.run(`
+					< NON PUT #a t=$t /x QBlock1=0/1/16 [0:16]
+					> NON 2.31 #0001 t=$t QBlock1=1/1/16
+				`)
+				require.ErrorIs(t, (<-result).err, ErrTimeout)
+				synctest.Wait()
+				require.Equal(t, isCounted, len(l.conn.exchanges) == 0)
+			})
+		})
+		t.Run("download, "+name, func(t *testing.T) {
+			known(t, cfg, func(l *ladder) {
+				r := get("x")
+				if isCounted {
+					r, _ = counted(r)
+				}
+				result := l.do(l.t.Context(), r)
+				l.run(`
+					< CON GET #a t=$t /x Block2=0/0/16
+					> ACK 2.05 #a t=$t QBlock2=0/1/16 [0:16]
+				`)
+				require.ErrorIs(t, (<-result).err, ErrTimeout)
+				synctest.Wait()
+				require.Equal(t, isCounted, len(l.conn.exchanges) == 0)
+			})
+		})
+	}
 }

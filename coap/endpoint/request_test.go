@@ -9,12 +9,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-
-	"github.com/coapgw/coapgw/coap/link"
 )
-
-// blocksOf is a profile with blocks of n bytes.
-func blocksOf(n int) link.Profile { return blocks(n, nil).Profile }
 
 // heads notes what there is of each request when it is admitted, and answers with its
 // body.
