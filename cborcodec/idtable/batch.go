@@ -26,6 +26,9 @@ type Batch struct {
 	Note any
 
 	state batchState // at the end that sent it
+	// passed is how many messages had to say one of its texts, of which nobody knew
+	// whether it had come.
+	passed int
 }
 
 type batchState uint8
@@ -76,13 +79,24 @@ func (s *store) find(text []byte) (index uint64, e entry, ok bool) {
 }
 
 // put adds a batch. Entries between what there is and a later batch become holes;
-// a batch that fills holes goes into a copy.
-func (s *store) put(b *Batch, texts []string) {
+// a batch that fills holes, or comes before all, goes into a copy. What lies further from
+// the others than a few tables takes their place.
+func (s *store) put(b *Batch, texts []string, size int) {
+	far := uint64(4 * size)
 	switch {
 	case len(s.entries) == 0:
 		s.off = b.First
+	case b.First > s.end()+far:
+		*s = store{off: b.First}
+	case b.First < s.off:
+		if s.end()-b.First > far {
+			return // so late that nothing refers to it
+		}
+		all := make([]entry, s.end()-b.First)
+		copy(all[s.off-b.First:], s.entries)
+		s.entries, s.off = all, b.First
 	case b.First < s.end():
-		s.entries = append(make([]entry, 0, cap(s.entries)), s.entries...)
+		s.entries = append(make([]entry, 0, len(s.entries)), s.entries...)
 	}
 	for s.end() < b.End {
 		s.entries = append(s.entries, entry{})
@@ -92,13 +106,13 @@ func (s *store) put(b *Batch, texts []string) {
 	}
 	for i, text := range texts {
 		index := b.First + uint64(i)
-		if index < s.off {
-			continue
-		}
 		s.entries[index-s.off] = entry{text, b}
 		if old, ok := s.index[text]; !ok || old < index {
 			s.index[text] = index
 		}
+	}
+	if most := 8 * size; len(s.entries) > most {
+		s.trim(s.end() - uint64(most*3/4)) // nothing that may still arrive refers to those
 	}
 }
 

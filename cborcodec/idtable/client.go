@@ -17,7 +17,12 @@ type Client struct {
 	size int
 
 	mu sync.Mutex
+	// out is the client's table. Numbers go on from epoch to epoch, and messages of the
+	// server's may refer to what earlier ones inserted.
+	out writer
 	*epoch
+	// plain is how many of the next requests name nothing and insert nothing.
+	plain int
 	// unfinished are the requests that may still arrive, of all epochs.
 	unfinished map[*Exchange]struct{}
 }
@@ -25,10 +30,9 @@ type Client struct {
 // epoch is the tables from one reset to the next. Exchanges go on in the one in which
 // they began.
 type epoch struct {
-	out writer
-	in  reader
+	in reader
 	// base is the newest batch that the server holds; nil for none, or while none is
-	// named since numbers have run too far ahead.
+	// named since numbers have run too far ahead. They are at most maxAhead beyond it.
 	base *Batch
 	// complete is the batch up to which all are held or dead, nil for none.
 	complete *Batch
@@ -39,20 +43,22 @@ type epoch struct {
 	rooted bool
 	// dead are batches given up of which the server may not know.
 	dead map[uint64]bool
+	// gap is the first batch that is missing, waited the responses since that was seen.
+	gap    uint64
+	waited int
 	// top is the newest batch of the server's that was heard of.
 	top uint64
 	// begging: the server has made as many batches as it may, and none came.
 	begging bool
 }
 
-func newEpoch(size int, last, next uint64) *epoch {
-	return &epoch{out: newWriter(size, last, next), in: newReader(size)}
-}
+func newEpoch(size int) *epoch { return &epoch{in: newReader(size)} }
 
 // NewClient returns the tables of a session; size is how many entries of each are
 // referred to, which both ends must agree on.
 func NewClient(size int) *Client {
-	return &Client{size: size, epoch: newEpoch(size, 0, 0), unfinished: make(map[*Exchange]struct{})}
+	return &Client{size: size, out: newWriter(size, 0, 0), epoch: newEpoch(size),
+		unfinished: make(map[*Exchange]struct{})}
 }
 
 // Request begins a request. now only has to be on the same clock as Exchange.GiveUp's.
@@ -71,7 +77,9 @@ func (c *Client) Request(now time.Time) (*Outgoing, *Exchange) {
 		e = c.epoch
 		e.begging, x.epoch = true, e
 	}
-	if !c.older() {
+	if c.plain > 0 {
+		c.plain--
+	} else if !c.older() {
 		e.advance()
 		x.begging = e.begging && e.floor == nil
 		x.short = e.rooted && !c.begs()
@@ -85,7 +93,7 @@ func (c *Client) Request(now time.Time) (*Outgoing, *Exchange) {
 		e.in.keep(x.ack.End, c.size)
 	}
 	o := &Outgoing{
-		own: &e.out, base: x.base, other: &e.in, against: x.known, mayInsert: mayInsert,
+		own: &c.out, base: x.base, other: &e.in, against: x.known, mayInsert: mayInsert,
 	}
 	if x.ack != nil {
 		o.baseNote = x.ack.Note
@@ -133,7 +141,10 @@ func (e *epoch) advance() {
 			e.complete = b
 			continue
 		}
-		if number >= e.in.newest || max(e.in.newest, e.top) < number+patience {
+		if e.gap != number {
+			e.gap, e.waited = number, 0
+		}
+		if number >= e.in.newest || max(e.in.newest, e.top) < number+patience && e.waited <= patience {
 			return
 		}
 		// The receiver decides: from now on it will not come.
@@ -176,46 +187,67 @@ func (c *Client) acknowledge(short bool) *Batch {
 	return e.floor
 }
 
-// room reports whether the next request may insert.
+// room reports whether the next request may insert. Whatever number has the same short
+// name as a base that may still arrive must not be there by then; nor, in a server that
+// has lost its tables, as one that comes with its number in full.
 func (c *Client) room() bool {
 	e := c.epoch
-	if e.base == nil {
-		return true // with a number in full
-	}
-	oldest := e.base.Number
-	named := false
+	next := c.out.last + 1
 	for x := range c.unfinished {
-		if x.epoch == e && x.base != nil {
-			oldest = min(oldest, x.base.Number)
-			named = true
+		if b := x.first(); b != nil && next > b.Number+maxAhead {
+			return false
 		}
 	}
-	if e.out.last+1 <= oldest+maxAhead {
-		return true
-	}
-	for number := e.base.Number + 1; number <= e.out.last; number++ {
-		if b := e.out.batches[number]; b != nil && b.state == sent {
+	if e.base != nil {
+		if next <= e.base.Number+maxAhead {
+			return true
+		}
+		if c.waiting(e.base.Number) > 0 {
 			return false // it may yet be the next base
 		}
+		// All batches beyond the base were given up, and no request that names a base can
+		// arrive any more: begin anew with a number in full.
+		e.base = nil
 	}
-	if named {
-		return false
+	// The one that is answered last, if none before, still becomes a base.
+	return c.waiting(0) < clientNames
+}
+
+// first returns the oldest batch that the request lets the server know, or says that it
+// knows.
+func (x *Exchange) first() *Batch {
+	if x.base != nil {
+		return x.base
 	}
-	// All batches beyond the base were given up, and no request that names a base can
-	// arrive any more: begin anew with a number in full.
-	e.base = nil
-	return true
+	return x.batch
+}
+
+// waiting counts the batches beyond a number of which nobody knows whether the server has
+// them.
+func (c *Client) waiting(after uint64) (n int) {
+	for number, b := range c.out.batches {
+		if number > after && b.state == sent {
+			n++
+		}
+	}
+	return n
 }
 
 // Reset begins a new epoch: the server has said that it does not know the tables that
-// the request of x refers to.
+// the request of x refers to. The next request, which ought to be the same again, succeeds
+// whatever happened to the tables.
 func (c *Client) Reset(x *Exchange) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.unfinished, x)
 	if x.epoch == c.epoch {
 		c.renew()
+	} else {
+		c.plain++ // nothing shows that the server knows the tables of this one
 	}
 }
 
-func (c *Client) renew() { c.epoch = newEpoch(c.size, c.epoch.out.last, c.epoch.out.next) }
+func (c *Client) renew() {
+	c.out.forgetAll()
+	c.epoch = newEpoch(c.size)
+}

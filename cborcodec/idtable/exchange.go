@@ -46,7 +46,7 @@ func (x *Exchange) commit(o *Outgoing, note any) State {
 	}
 	end := o.ownEnd()
 	if len(o.added) > 0 {
-		x.batch = e.out.add(o.added, note)
+		x.batch = c.out.add(o.added, note)
 		s.Inserts, s.Number, s.First = true, x.batch.Number, x.batch.First
 		if x.base != nil {
 			s.Number -= x.base.Number + 1
@@ -54,9 +54,9 @@ func (x *Exchange) commit(o *Outgoing, note any) State {
 		}
 		end = x.batch.End
 	}
-	x.ours = e.out.view(end, c.size)
+	x.ours = c.out.view(end, c.size)
 	if x.base != nil {
-		e.out.keep(x.base.End, c.size)
+		c.out.keep(x.base.End, c.size)
 	}
 	c.unfinished[x] = struct{}{}
 	return s
@@ -76,7 +76,7 @@ func (x *Exchange) GiveUp(until time.Time) {
 	c := x.client
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	x.epoch.out.settle(x.batch, dead)
+	c.out.settle(x.batch, dead)
 	if _, unfinished := c.unfinished[x]; unfinished {
 		x.givenUp, x.until = true, until
 	}
@@ -87,7 +87,7 @@ func (x *Exchange) Refused() {
 	c := x.client
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	x.epoch.out.settle(x.batch, dead)
+	c.out.settle(x.batch, dead)
 	delete(c.unfinished, x)
 }
 
@@ -98,6 +98,7 @@ func (x *Exchange) Answered() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.unfinished, x)
+	e.waited++
 	if x.ack != nil {
 		e.rooted = true
 	}
@@ -105,8 +106,8 @@ func (x *Exchange) Answered() {
 		delete(e.dead, number)
 	}
 	if b := x.batch; b != nil && b.state == sent {
-		e.out.settle(b, held)
-		if e.base == nil || e.base.Number < b.Number {
+		c.out.settle(b, held)
+		if (e.base == nil || e.base.Number < b.Number) && c.out.last <= b.Number+maxAhead {
 			e.base = b
 		}
 	}
@@ -123,7 +124,7 @@ func (x *Exchange) Response(s State) (*Incoming, error) {
 func (x *Exchange) Notification(s State) (*Incoming, error) {
 	c, e := x.client, x.epoch
 	c.mu.Lock()
-	if e != c.epoch {
+	if e != c.epoch && (s.Server != 0 || s.HasAsked) {
 		c.mu.Unlock()
 		return nil, ErrUnknown
 	}
@@ -139,12 +140,12 @@ func (x *Exchange) Notification(s State) (*Incoming, error) {
 	}
 	ours := view{size: c.size}
 	if s.HasAsked {
-		b := e.out.batches[s.Asked]
+		b := c.out.batches[s.Asked]
 		if b == nil {
 			c.mu.Unlock()
 			return nil, ErrUnknown
 		}
-		ours = e.out.view(b.End, c.size)
+		ours = c.out.view(b.End, c.size)
 	}
 	c.mu.Unlock()
 	n := *x
@@ -171,10 +172,9 @@ func (x *Exchange) learn(base *Batch, s State, texts []string, note any) error {
 		if base != nil {
 			top += base.Number
 		}
-		if top > e.in.newest+maxRecords && e.in.newest != 0 {
-			return ErrMalformed
+		if !e.in.far(top) {
+			e.top = max(e.top, top)
 		}
-		e.top = max(e.top, top)
 	}
 	if len(texts) == 0 {
 		return nil
@@ -186,7 +186,7 @@ func (x *Exchange) learn(base *Batch, s State, texts []string, note any) error {
 	if e.floor != nil && b.Number < e.floor.Number || e.dead[b.Number] || e.gone(b.Number) {
 		return nil // declared dead before it came
 	}
-	if x.epoch != c.epoch {
+	if x.epoch != c.epoch || e.in.far(b.Number) { // of a server that was restarted
 		if x.pushed {
 			return ErrUnknown // the server would take it for held
 		}

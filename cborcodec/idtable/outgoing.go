@@ -13,6 +13,7 @@ type Outgoing struct {
 
 	added  []string
 	places map[string]int
+	passed *Batch // see passes
 	// leaned: the message refers to the other end's table.
 	leaned bool
 	// finish ends the message: it is sent and leaves a note behind, or it is not.
@@ -33,6 +34,19 @@ func (o *Outgoing) Find(text []byte) (ref int64, ok bool) {
 		return -1 - int64(d), true
 	}
 	return int64(best), found
+}
+
+// refreshFrom is the distance from which on an entry is worth to be inserted anew: those
+// in use then have short references. It is a guess that measuring bore out.
+const refreshFrom = 64
+
+// Refresh reports whether text, which the message refers to by ref, becomes an entry
+// again.
+func (o *Outgoing) Refresh(text []byte, ref int64) bool {
+	if ref < refreshFrom || !o.mayInsert || len(o.added) >= maxInserts(o.own.size)/2 {
+		return false
+	}
+	return o.Insert(text)
 }
 
 // refresh is how far back an entry may lie in parts of the table, before it is inserted
@@ -71,7 +85,7 @@ func (o *Outgoing) Insert(text []byte) bool {
 		o.wanted = true
 		return false
 	}
-	if index, e, ok := o.own.find(text); ok && e.batch.state == sent && index >= o.ownEnd() {
+	if index, e, ok := o.own.find(text); ok && e.batch.state == sent && index >= o.ownEnd() && o.passes(e.batch) {
 		return false // on its way already
 	}
 	if o.places == nil {
@@ -80,6 +94,16 @@ func (o *Outgoing) Insert(text []byte) bool {
 	o.places[string(text)] = len(o.added)
 	o.added = append(o.added, string(text))
 	return true
+}
+
+// passes reports whether a batch that is on its way may still be waited for. If it was
+// lost, nothing but another one shows that to the receiver.
+func (o *Outgoing) passes(b *Batch) bool {
+	if o.passed != b {
+		o.passed = b
+		b.passed++
+	}
+	return b.passed <= patience
 }
 
 // ownEnd is the index behind the base.

@@ -16,8 +16,10 @@ type Server struct {
 	// life is that of the client: what an earlier one says refers to tables that are
 	// gone.
 	life uint8
-	out  writer
-	in   reader
+	// met: there is one.
+	met bool
+	out writer
+	in  reader
 	// base is the newest batch that the client is known to hold, acked the number up to
 	// which it has acknowledged in a request.
 	base  *Batch
@@ -28,6 +30,8 @@ type Server struct {
 	rooted bool
 	// naming are the bases of notifications that may still arrive.
 	naming map[*Notification]struct{}
+	// doubt: the client did not take a notification, and has not said since what it holds.
+	doubt bool
 }
 
 // NewServer returns the tables of a session; size is how many entries of each are
@@ -45,8 +49,7 @@ type Call struct {
 	// top and newest are the newest batches of both tables when the request arrived:
 	// short names are read by these.
 	top, newest uint64
-	// stale: it is of an earlier life of the client.
-	stale bool
+	life        uint8
 
 	ack, base *Batch
 	// asked is the client's table up to the request's own batch.
@@ -58,24 +61,40 @@ type Call struct {
 func (s *Server) Admit(life uint8) *Call {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if int8(life-s.life) > 0 {
+	if ahead := life - s.life; !s.met || ahead != 0 && ahead < oldLives {
 		// The client was restarted and has nothing.
-		s.life = life
+		s.met, s.life = true, life
 		s.in = newReader(s.size)
 		s.rooted = false
 		s.lose()
 	}
-	return &Call{server: s, top: s.out.last, newest: s.in.newest, stale: life != s.life}
+	return &Call{server: s, top: s.out.last, newest: s.in.newest, life: life}
 }
+
+// oldLives is from where on a life is so far ahead that it is more likely behind. A client
+// may be restarted often before anything of it arrives; what is of a life before arrives
+// soon or never.
+const oldLives = 192
+
+// stale reports whether the request is of an earlier life of the client.
+func (c *Call) stale() bool { return c.life != c.server.life }
 
 // lose notes that the client holds nothing, and will name only what comes.
 func (s *Server) lose() {
 	s.base = nil
 	s.floor = s.out.last + 1
 	s.acked = s.out.last
-	for _, b := range s.out.batches {
-		s.bury(b)
+	s.drop(s.out.last+1, s.out.next)
+}
+
+// drop lets nothing refer to batches before a number, whose entries end at an index.
+func (s *Server) drop(before, end uint64) {
+	for number, b := range s.out.batches {
+		if number < before {
+			b.state = dead
+		}
 	}
+	s.out.trim(end) // older entries are of batches that are not there any more
 }
 
 // full reports whether the client must acknowledge before there can be another batch.
@@ -93,10 +112,11 @@ func (c *Call) Request(st State) (*Incoming, error) {
 	s := c.server
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if c.stale && (st.Server != 0 || st.Client != 0 || st.HasAck || st.Inserts) {
-		return nil, ErrUnknown
-	}
-	if err := c.acknowledge(st); err != nil {
+	if c.stale() {
+		if st.Server != 0 || st.Client != 0 || st.Ack != 0 {
+			return nil, ErrUnknown
+		}
+	} else if err := c.acknowledge(st); err != nil {
 		return nil, err
 	}
 	if st.Client != 0 {
@@ -129,29 +149,25 @@ func (c *Call) acknowledge(st State) error {
 		return nil
 	case st.HasAck:
 		b := s.out.batches[st.Ack]
-		if b == nil || b.Number > c.top || b.state == dead && b.Number < s.floor {
+		if b == nil || b.Number > c.top || b.state == dead {
 			return ErrUnknown
 		}
 		c.ack = b
 		if !s.rooted || s.floor < b.Number {
-			for _, other := range s.out.batches {
-				if other.Number < b.Number {
-					s.bury(other)
-				}
-			}
+			s.drop(b.Number, b.First)
 			s.floor = max(s.floor, b.Number)
 		}
 		s.rooted = true
 	case st.Server != 0:
 		number, ok := resolve(st.Server, c.top, serverNames)
 		b := s.out.batches[number]
-		if !ok || !s.rooted || b == nil || number < s.floor {
+		if !ok || !s.rooted || b == nil || b.state == dead || number < s.floor {
 			return ErrUnknown
 		}
 		c.ack = b
 		for i := range uint64(64) {
 			if st.Dead>>i&1 != 0 && number > i+1 {
-				if lost := s.out.batches[number-i-1]; lost != nil && lost.state == sent {
+				if lost := s.out.batches[number-i-1]; lost != nil {
 					s.bury(lost)
 				}
 			}
@@ -159,11 +175,12 @@ func (c *Call) acknowledge(st State) error {
 	default:
 		return nil
 	}
-	for number := s.floor; number <= c.ack.Number; number++ {
+	for number := max(s.floor, s.acked+1); number <= c.ack.Number; number++ {
 		s.out.settle(s.out.batches[number], held)
 	}
 	s.acked = max(s.acked, c.ack.Number)
-	if s.base == nil || s.base.Number < c.ack.Number {
+	s.doubt = false
+	if s.base == nil || s.base.Number < c.ack.Number || s.base.state == dead {
 		s.base = c.ack
 	}
 	s.out.keep(c.ack.End, s.size)
@@ -182,7 +199,7 @@ func (c *Call) learn(st State, texts []string, note any) error {
 	if err != nil {
 		return err
 	}
-	if c.stale {
+	if c.stale() {
 		return nil
 	}
 	if _, err := s.in.add(b, texts); err != nil {
@@ -198,14 +215,15 @@ func (c *Call) Response() *Outgoing {
 	s := c.server
 	s.mu.Lock()
 	o := &Outgoing{own: &s.out, base: c.ack, other: &s.in, against: c.asked}
-	if c.stale {
+	stale := c.stale()
+	if stale {
 		o.other, o.against = &reader{}, view{}
 	}
 	if c.ack != nil {
 		o.baseNote = c.ack.Note
 	}
 	anew := c.ack != nil && c.ack.Number < s.floor // the client has begun anew since
-	o.mayInsert = !c.stale && !anew && !s.full() && s.notAhead()
+	o.mayInsert = !stale && !anew && !s.full() && s.notAhead()
 	o.finish = func(note any, keep bool) State {
 		defer s.mu.Unlock()
 		if !keep {
@@ -262,6 +280,9 @@ func (s *Server) Notification() (*Outgoing, *Notification) {
 	n := &Notification{server: s, base: s.base, floor: s.floor}
 	asked := s.in.batches[s.in.newest]
 	o := &Outgoing{own: &s.out, base: n.base, other: &s.in, against: view{size: s.size}}
+	if s.doubt {
+		n.base, asked, o.base = nil, nil, nil
+	}
 	if asked != nil {
 		o.against = s.in.view(asked.End, s.size)
 	}
@@ -288,12 +309,14 @@ func (s *Server) Notification() (*Outgoing, *Notification) {
 }
 
 // Done says what became of the notification: whether the client has acknowledged it,
-// which it does once it has read it.
+// which it does once it has read it. It is false when the client has rejected it, or it
+// cannot arrive any more.
 func (n *Notification) Done(acknowledged bool) {
 	s := n.server
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.naming, n)
+	s.doubt = s.doubt || !acknowledged
 	if n.batch == nil || !acknowledged || n.floor != s.floor {
 		return
 	}

@@ -23,10 +23,18 @@ func (w *writer) add(texts []string, note any) *Batch {
 	w.last++
 	b := &Batch{Number: w.last, First: w.next, End: w.next + uint64(len(texts)), Note: note}
 	w.next = b.End
-	w.put(b, texts)
+	w.put(b, texts, w.size)
 	w.batches[b.Number] = b
 	delete(w.batches, b.Number-maxRecords)
 	return b
+}
+
+// forgetAll lets nothing be found that was there.
+func (w *writer) forgetAll() {
+	for _, b := range w.batches {
+		b.state = dead
+	}
+	w.index = nil
 }
 
 // settle notes what became of a batch; the first word counts.
@@ -62,23 +70,15 @@ func newReader(size int) reader {
 	return reader{size: size, batches: make(map[uint64]*Batch)}
 }
 
-// check says whether a batch may be added: one of the size that messages have, which
-// is close to what is there. Before the first, anything is.
-func (r *reader) check(b *Batch) error {
-	count := b.End - b.First
-	switch {
-	case b.Number == 0 || b.End < b.First || count == 0 || count > uint64(maxInserts(r.size)):
-		return ErrMalformed
-	case r.newest == 0:
-		return nil
-	case b.Number > r.newest+maxRecords, b.First > r.end()+4*uint64(r.size):
-		return ErrMalformed
-	}
-	return nil
-}
+// maxNumber bounds what batches and entries are numbered with.
+const maxNumber = 1 << 62
 
-// add adds a batch. It reports false if the batch was there.
+// add adds a batch. It reports false if the batch was there, or is older than what is
+// kept track of.
 func (r *reader) add(b *Batch, texts []string) (added bool, err error) {
+	if b.Number == 0 || b.Number > maxNumber || b.First > maxNumber || len(texts) > maxInserts(r.size) {
+		return false, ErrMalformed
+	}
 	if old := r.batches[b.Number]; old != nil {
 		if old.First != b.First || old.End != b.End {
 			return false, ErrConflict
@@ -90,16 +90,15 @@ func (r *reader) add(b *Batch, texts []string) (added bool, err error) {
 		}
 		return false, nil
 	}
-	if err := r.check(b); err != nil {
-		return false, err
+	if b.Number+maxRecords < r.newest {
+		return false, nil
 	}
 	for i := b.First; i < b.End; i++ {
 		if r.at(i).batch != nil {
 			return false, ErrConflict
 		}
 	}
-	r.put(b, texts)
-	r.bound()
+	r.put(b, texts, r.size)
 	r.batches[b.Number] = b
 	if b.Number > r.newest {
 		r.newest = b.Number
@@ -112,9 +111,6 @@ func (r *reader) add(b *Batch, texts []string) (added bool, err error) {
 	return true, nil
 }
 
-// bound forgets what no end that keeps to the rules leaves behind.
-func (r *reader) bound() {
-	if most := 8 * r.size; len(r.entries) > most {
-		r.trim(r.end() - uint64(most))
-	}
-}
+// far reports whether a number lies further beyond what came than the sender of that
+// gets.
+func (r *reader) far(number uint64) bool { return r.newest != 0 && number > r.newest+maxRecords }
