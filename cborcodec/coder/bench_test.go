@@ -11,19 +11,20 @@ import (
 
 	"github.com/coapgw/coapgw/cborcodec"
 	"github.com/coapgw/coapgw/cborcodec/coder"
+	"github.com/coapgw/coapgw/cborcodec/dialect"
 )
 
-// benchPayload is CBOR of a recording that was held out, cut to size.
+// benchPayload is what the dialect makes of a recording that was held out, cut to size.
 func benchPayload(b *testing.B, size int) []byte {
 	b.Helper()
 	file, err := os.ReadFile("../../testdata/corpus/sessions/bs0.jsonl")
 	require.NoError(b, err)
 	var all []byte
-	codec := cborcodec.V1(cborcodec.Limits{})
+	codec := dialect.New("chat.nordlicht-verein.org", cborcodec.Limits{})
 	for _, line := range strings.Split(strings.TrimSpace(string(file)), "\n")[60:] {
 		var exchange struct{ Resp json.RawMessage }
 		require.NoError(b, json.Unmarshal([]byte(line), &exchange))
-		if all, err = codec.AppendCBOR(all, exchange.Resp); err != nil {
+		if all, err = codec.AppendBody(all, exchange.Resp, nil); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -34,7 +35,7 @@ func benchPayload(b *testing.B, size int) []byte {
 func benchmark(b *testing.B, f func(b *testing.B, c *coder.Coder, p coder.Policy, payload []byte)) {
 	c := newCoder(b)
 	for _, method := range []coder.Method{coder.Raw, coder.Deflate, coder.Mixing} {
-		for _, size := range []int{80, 600, 4000} {
+		for _, size := range []int{80, 600, 4000, 32000} {
 			b.Run(method.String()+"/"+strconv.Itoa(size), func(b *testing.B) {
 				payload := benchPayload(b, size)
 				b.SetBytes(int64(size))

@@ -87,7 +87,7 @@ func TestMethods(t *testing.T) {
 		{"event by a small device", event, coder.Microcontroller.Policy(), coder.Deflate},
 		{"too long for mixing", strings.Repeat(event, 1500), coder.Server.Policy(), coder.Deflate},
 		{"too regular for mixing", strings.Repeat(event, 700), coder.Server.Policy(), coder.Deflate},
-		{"too long for a phone", strings.Repeat(event, 60), coder.Handheld.Policy(), coder.Deflate},
+		{"too long for a phone", strings.Repeat(event, 100), coder.Handheld.Policy(), coder.Deflate},
 		{"both ends", event, coder.Server.Policy().And(coder.Microcontroller.Policy()), coder.Deflate},
 		{"nothing to gain", "\x00", coder.Server.Policy(), coder.Raw},
 		{"no policy", event, coder.Policy{}, coder.Raw},
@@ -101,13 +101,22 @@ func TestMethods(t *testing.T) {
 	}
 }
 
-// What the model knows must help: an event of which it never saw the text.
+// What the model knows must help: requests of the dialect of which it never saw the text.
 func TestSmall(t *testing.T) {
 	c := newCoder(t)
-	mixed := c.AppendCoded(nil, nil, []byte(event), coder.Server.Policy())
-	deflated := c.AppendCoded(nil, nil, []byte(event), coder.Microcontroller.Policy())
-	assert.Less(t, len(mixed), len(event)*7/10)
-	assert.Less(t, len(mixed), len(deflated))
+	for _, tt := range []struct {
+		name, prelude, payload string
+		most                   int
+	}{
+		{"send", "\x00", "\x20\x01\xd7\x21\xe1\xd1\x83\x00\x19\x0b\xb8\x01\xa2\x18\x1c\xe4\x18\x1b\x78\x1dEngine repaired, sailing on.", 32},
+		{"response to a send", "\x01\x00\x01\x02", "\xa1\x01\xd6\x58\x20" + noise(32), 35},
+		{"receipt", "\x00", "\x03\xd7\x21\xf8\x3d\xd7\x20", 4},
+	} {
+		mixed := c.AppendCoded(nil, []byte(tt.prelude), []byte(tt.payload), coder.Server.Policy())
+		deflated := c.AppendCoded(nil, []byte(tt.prelude), []byte(tt.payload), coder.Microcontroller.Policy())
+		assert.LessOrEqual(t, len(mixed), tt.most, tt.name)
+		assert.Less(t, len(mixed), len(deflated), tt.name)
+	}
 }
 
 func TestRoundTripAny(t *testing.T) {

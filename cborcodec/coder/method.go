@@ -13,9 +13,11 @@ const (
 	// Deflate: its length, then a deflate stream (RFC 1951) that may quote the
 	// dictionary.
 	Deflate Method = 1
-	// Mixing: its length, then the code of static context mixing.
+	// Mixing: the code of static context mixing, of its length and itself.
 	Mixing Method = 2
 )
+
+// The value 3 belongs to the layer above: payloads that this package did not code.
 
 // MethodMask are the bits of the first byte that hold the method.
 const MethodMask = 0x03

@@ -34,7 +34,7 @@ type ID [sha256.Size]byte
 // String is the ID in hexadecimal.
 func (id ID) String() string { return hex.EncodeToString(id[:]) }
 
-// Shipped unpacks the model in the binary. It takes some milliseconds and 1 MB: do it
+// Shipped unpacks the model in the binary. It takes some milliseconds and 2 MB: do it
 // once. An error means that the binary is damaged.
 func Shipped() (*Model, error) { return Load(shipped) }
 

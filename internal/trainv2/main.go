@@ -62,7 +62,7 @@ func measureModel(dir, file string) error {
 	if err != nil {
 		return err
 	}
-	all, err := messages(files)
+	all, err := heldMessages(files, false)
 	if err != nil {
 		return err
 	}

@@ -13,11 +13,10 @@ import (
 var sizeClasses = []int{30, 100, 300, 1000, coder.MaxMixing + 1, math.MaxInt}
 
 // row is what messages of one class take in each form.
-type row struct{ n, v1, raw, deflate, mixing, best int }
+type row struct{ n, raw, deflate, mixing, best int }
 
 func (r *row) add(o row) {
 	r.n += o.n
-	r.v1 += o.v1
 	r.raw += o.raw
 	r.deflate += o.deflate
 	r.mixing += o.mixing
@@ -32,7 +31,7 @@ func measureTable(c *coder.Coder, all []message) []row {
 	}
 	for _, m := range all {
 		r := row{
-			n: 1, v1: m.v1, raw: 1 + len(m.payload),
+			n: 1, raw: 1 + len(m.payload),
 			deflate: size(m, coder.Policy{Deflate: math.MaxInt}),
 			mixing:  size(m, coder.Policy{Mixing: coder.MaxMixing}),
 			best:    size(m, coder.Server.Policy()),
@@ -52,7 +51,7 @@ func measureTable(c *coder.Coder, all []message) []row {
 // printTable writes rows as text.
 func printTable(w io.Writer, rows []row) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, "payload\tmessages\tversion 1\traw\tdeflate\tmixing\tbest\tbest/message\tbest/version 1\t")
+	fmt.Fprintln(t, "payload\tmessages\traw\tdeflate\tmixing\tbest\tbest/message\tbest/raw\t")
 	for i, r := range rows {
 		name := "all"
 		switch {
@@ -61,8 +60,8 @@ func printTable(w io.Writer, rows []row) error {
 		case i == len(sizeClasses)-1:
 			name = "longer"
 		}
-		fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%d\t%d\t%d\t%.1f B\t%.1f %%\t\n", name, r.n, r.v1, r.raw, r.deflate, r.mixing, r.best,
-			float64(r.best)/float64(max(r.n, 1)), 100*float64(r.best)/float64(max(r.v1, 1)))
+		fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%d\t%d\t%.1f B\t%.1f %%\t\n", name, r.n, r.raw, r.deflate, r.mixing, r.best,
+			float64(r.best)/float64(max(r.n, 1)), 100*float64(r.best)/float64(max(r.raw, 1)))
 	}
 	return t.Flush()
 }

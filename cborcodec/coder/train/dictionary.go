@@ -2,7 +2,6 @@ package train
 
 import (
 	"cmp"
-	"math/bits"
 	"slices"
 )
 
@@ -56,7 +55,10 @@ func Dictionary(messages []Message, size int) []byte {
 // countGrams counts in how many messages strings of gram bytes occur, and leaves out
 // those of one group.
 func countGrams(messages []Message) map[string]int {
-	type use struct{ last, messages, groups int }
+	type use struct {
+		last, messages, source int
+		several                bool
+	}
 	uses := make(map[string]use)
 	for n, m := range messages {
 		for i := 0; i+gram <= len(m.Payload); i++ {
@@ -64,12 +66,13 @@ func countGrams(messages []Message) map[string]int {
 			if u.last == n+1 {
 				continue
 			}
-			uses[string(m.Payload[i:i+gram])] = use{n + 1, u.messages + 1, u.groups | 1<<(m.Group&63)}
+			several := u.several || u.messages > 0 && u.source != m.Source
+			uses[string(m.Payload[i:i+gram])] = use{n + 1, u.messages + 1, m.Source, several}
 		}
 	}
 	counts := make(map[string]int)
 	for s, u := range uses {
-		if bits.OnesCount64(uint64(u.groups)) > 1 {
+		if u.several {
 			counts[s] = u.messages
 		}
 	}

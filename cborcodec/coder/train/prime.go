@@ -2,6 +2,7 @@ package train
 
 import (
 	"cmp"
+	"math"
 	"math/bits"
 	"slices"
 
@@ -9,30 +10,80 @@ import (
 )
 
 // maxPrimed is how many slots a model primes: the others are for what messages bring.
-const maxPrimed = 40000
+const maxPrimed = 66000
 
 // uniform is what half a byte costs when nothing is known, in 1/256 bit.
 const uniform = int64(4 << 8)
 
-// candidate is a context that a model could prime.
-type candidate struct {
-	context uint32
-	// gain is what it saves in all messages, in 1/256 bit.
-	gain   int64
-	counts [16]mixing.Counts
+// candidates are the contexts that a model could prime.
+type candidates struct {
+	// number maps contexts to the rest, by open addressing; 0 is free, others are one
+	// more.
+	number []uint32
+	mask   uint32
+
+	contexts []uint32
+	// gains are what they save in all messages, in 1/256 bit.
+	gains  []int64
+	counts []mixing.SlotCounts
+}
+
+func newCandidates(shift int) *candidates {
+	return &candidates{number: make([]uint32, 1<<shift), mask: 1<<shift - 1}
+}
+
+// find returns the number of a context, and false if it has none.
+func (c *candidates) find(context uint32) (n uint32, ok bool) {
+	for at := context & c.mask; ; at = (at + 1) & c.mask {
+		n := c.number[at]
+		if n == 0 {
+			return at, false
+		}
+		if c.contexts[n-1] == context {
+			return n - 1, true
+		}
+	}
+}
+
+// add returns the number of a context, a new one if it has none.
+func (c *candidates) add(context uint32) uint32 {
+	at, ok := c.find(context)
+	if ok {
+		return at
+	}
+	c.contexts = append(c.contexts, context)
+	c.gains = append(c.gains, 0)
+	c.counts = append(c.counts, mixing.SlotCounts{})
+	c.number[at] = uint32(len(c.contexts))
+	if len(c.contexts) > len(c.number)/2 {
+		c.grow()
+	}
+	return uint32(len(c.contexts)) - 1
+}
+
+func (c *candidates) grow() {
+	c.number = make([]uint32, 2*len(c.number))
+	c.mask = uint32(len(c.number)) - 1
+	for n, context := range c.contexts {
+		at := context & c.mask
+		for c.number[at] != 0 {
+			at = (at + 1) & c.mask
+		}
+		c.number[at] = uint32(n) + 1
+	}
 }
 
 // prime gives m the most useful contexts of messages.
 func prime(m *mixing.Model, messages []Message) {
-	all, index := count(m, messages, shared(m, messages))
+	all := count(m, messages, shared(m, messages))
 	for _, msg := range messages {
-		m.Walk(msg.Prelude, msg.Payload, func(v mixing.Visit) {
+		m.Walk(msg.Prelude, msg.Payload, func(v *mixing.Visit) {
 			byLastByte := uniform
-			if n, ok := index[v.Contexts[0]]; ok {
-				byLastByte = all[n].cost(v.Half)
+			if n, ok := all.find(v.Contexts[0]); ok {
+				byLastByte = cost(&all.counts[n], v.Half)
 			}
 			for i, h := range v.Contexts {
-				n, ok := index[h]
+				n, ok := all.find(h)
 				if !ok {
 					continue
 				}
@@ -40,25 +91,34 @@ func prime(m *mixing.Model, messages []Message) {
 				if i == 0 || i == mixing.KindContext {
 					before = uniform
 				}
-				all[n].gain += before - all[n].cost(v.Half)
+				all.gains[n] += before - cost(&all.counts[n], v.Half)
 			}
 		})
 	}
-	slices.SortFunc(all, func(a, b candidate) int {
-		return cmp.Or(cmp.Compare(b.gain, a.gain), cmp.Compare(a.context, b.context))
+	order := make([]uint32, 0, len(all.contexts))
+	for n, gain := range all.gains {
+		if gain > 0 {
+			order = append(order, uint32(n))
+		}
+	}
+	slices.SortFunc(order, func(a, b uint32) int {
+		return cmp.Or(cmp.Compare(all.gains[b], all.gains[a]), cmp.Compare(all.contexts[a], all.contexts[b]))
 	})
 	primed := 0
-	for i := range all {
-		if primed == maxPrimed || all[i].gain <= 0 {
+	for _, n := range order {
+		if primed == maxPrimed {
 			return
 		}
-		if m.Prime(all[i].context, &all[i].counts) {
+		if m.Prime(all.contexts[n], &all.counts[n]) {
 			primed++
 		}
 	}
 }
 
-// shared returns a function that tells whether a context occurs in two groups at least.
+// maxPlaces bounds the table of shared, as a logarithm.
+const maxPlaces = 26
+
+// shared returns a function that tells whether a context occurs in two sources at least.
 // It errs on the side of yes where contexts share a place in its table.
 func shared(m *mixing.Model, messages []Message) func(context uint32) bool {
 	total := 0
@@ -66,55 +126,78 @@ func shared(m *mixing.Model, messages []Message) func(context uint32) bool {
 		total += len(msg.Payload)
 	}
 	// Four places for each context that there may be.
-	shift := 32 - min(bits.Len(uint(total*2*mixing.Contexts*4)), 26)
-	groups := make([]uint16, 1<<(32-shift))
+	shift := 32 - min(bits.Len(uint(total*2*mixing.Contexts*4)), maxPlaces)
+	const several = math.MaxUint16
+	sources := make([]uint16, 1<<(32-shift))
 	for _, msg := range messages {
-		group := uint16(1) << (msg.Group & 15)
-		m.Walk(msg.Prelude, msg.Payload, func(v mixing.Visit) {
+		source := uint16(msg.Source%(several-1)) + 1
+		m.Walk(msg.Prelude, msg.Payload, func(v *mixing.Visit) {
 			for _, h := range v.Contexts {
-				groups[h>>shift] |= group
+				switch s := &sources[h>>shift]; *s {
+				case 0:
+					*s = source
+				case source:
+				default:
+					*s = several
+				}
 			}
 		})
 	}
-	return func(context uint32) bool { return bits.OnesCount16(groups[context>>shift]) > 1 }
+	return func(context uint32) bool { return sources[context>>shift] == several }
 }
 
-// count counts the bits in each context that is shared, and returns where each is.
-func count(m *mixing.Model, messages []Message, shared func(uint32) bool) ([]candidate, map[uint32]int32) {
-	var all []candidate
-	index := make(map[uint32]int32)
+// count counts the bits in each context that is shared.
+func count(m *mixing.Model, messages []Message, shared func(uint32) bool) *candidates {
+	all := newCandidates(16)
 	for _, msg := range messages {
-		m.Walk(msg.Prelude, msg.Payload, func(v mixing.Visit) {
+		m.Walk(msg.Prelude, msg.Payload, func(v *mixing.Visit) {
 			for _, h := range v.Contexts {
 				if !shared(h) {
 					continue
 				}
-				i, ok := index[h]
-				if !ok {
-					i = int32(len(all))
-					index[h] = i
-					all = append(all, candidate{context: h})
-				}
-				c := &all[i].counts
-				mixing.Path(v.Half, func(history, bit int) { c[history][bit]++ })
+				n := all.add(h)
+				c := &all.counts[n]
+				mixing.Path(v.Half, func(history, bit int) {
+					if c[history][bit] < math.MaxUint16 {
+						c[history][bit]++
+					}
+				})
 			}
 		})
 	}
-	return all, index
+	return all
 }
 
-// cost is what half costs in the context, in 1/256 bit.
-func (c *candidate) cost(half byte) int64 {
+// cost is what half costs in the context of these counts, in 1/256 bit.
+func cost(c *mixing.SlotCounts, half byte) int64 {
 	var sum int64
-	mixing.Path(half, func(history, bit int) {
-		n := c.counts[history]
-		sum += log2(uint64(n[0]+n[1])*5+2) - log2(uint64(n[bit])*5+1)
-	})
+	node := 1
+	for i := 3; i >= 0; i-- {
+		bit := int(half>>i) & 1
+		n := &c[node]
+		sum += log2(uint64(n[0])*5+uint64(n[1])*5+2) - log2(uint64(n[bit])*5+1)
+		node = node<<1 | bit
+	}
 	return sum
 }
 
+// logTable has the logarithms of small numbers.
+var logTable = func() (table [1 << 12]int32) {
+	for x := range table[1:] {
+		table[x+1] = int32(exactLog2(uint64(x + 1)))
+	}
+	return table
+}()
+
 // log2 is the logarithm of x in 1/256.
 func log2(x uint64) int64 {
+	if x < uint64(len(logTable)) {
+		return int64(logTable[x])
+	}
+	return exactLog2(x)
+}
+
+func exactLog2(x uint64) int64 {
 	n := bits.Len64(x) - 1
 	m := x << (63 - n) >> 32 // 1.31
 	r := int64(n)

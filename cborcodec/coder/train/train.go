@@ -4,15 +4,19 @@ package train
 import (
 	"bytes"
 	"compress/flate"
+	"sync"
 
 	"github.com/coapgw/coapgw/cborcodec/coder/internal/mixing"
 )
 
 // Message is a message to learn from.
 type Message struct {
-	// Group names what messages have in common: a server, its users, its texts.
-	// Only what occurs in two groups at least is learned.
+	// Group names what messages have in common: a server and its users. How far what
+	// is known can be trusted is learned in other groups than those that it is from.
 	Group int
+	// Source names what messages have in common more closely: a session. Only what
+	// occurs in two sources at least is learned.
+	Source int
 	// Prelude is what both sides know before the message.
 	Prelude []byte
 	// Payload is the message.
@@ -36,19 +40,23 @@ func fit(messages []Message, dictionary []byte) *mixing.Model {
 		halves[m.Group&1] = append(halves[m.Group&1], m)
 	}
 	var primed [2]*mixing.Model
+	m, final := mixing.NewModel(dictionary), mixing.NewModel(dictionary)
+	var observers [2]mixing.Observer
+	var all sync.WaitGroup
 	for i := range primed {
 		primed[i] = mixing.NewModel(dictionary)
-		prime(primed[i], halves[1-i])
+		all.Go(func() {
+			prime(primed[i], halves[1-i])
+			predictor := mixing.NewPredictor(primed[i])
+			for _, message := range halves[i] {
+				predictor.Observe(message.Prelude, beginning(message.Payload), &observers[i])
+			}
+		})
 	}
-	m := mixing.NewModel(dictionary)
-	var o mixing.Observer
-	for i, p := range primed {
-		predictor := mixing.NewPredictor(p)
-		for _, message := range halves[i] {
-			predictor.Observe(message.Prelude, beginning(message.Payload), &o)
-		}
-	}
-	m.Fit(&o)
+	all.Wait()
+	observers[0].Add(&observers[1])
+	m.Fit(&observers[0])
+	all.Go(func() { prime(final, messages) })
 	for _, rates := range learning {
 		for i, p := range primed {
 			p.Share(m)
@@ -59,8 +67,9 @@ func fit(messages []Message, dictionary []byte) *mixing.Model {
 			m.Share(p)
 		}
 	}
-	prime(m, messages)
-	return m
+	all.Wait()
+	final.Share(m)
+	return final
 }
 
 // pack compresses a model.
@@ -87,7 +96,7 @@ var learning = []mixing.Rates{{First: 160, Final: 64}, {First: 64, Final: 32}, {
 func beginning(payload []byte) []byte { return payload[:min(len(payload), 300)] }
 
 // maxLearned is how much of a long message is learned, in bytes: short ones matter.
-const maxLearned = 4 << 10
+const maxLearned = 3 << 9
 
 func clip(messages []Message) []Message {
 	var clipped []Message

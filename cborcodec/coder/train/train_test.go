@@ -20,7 +20,7 @@ func messages() []train.Message {
 		text := fmt.Sprintf("station %d reports wind and sea as before", i%7)
 		only := fmt.Sprintf("only group %d says this", i%4)
 		payload := fmt.Sprintf("\xa2\x05%c%s\x06%c%s", 0x60|len(only), only, 0x78, string(rune(len(text)))+text)
-		all = append(all, train.Message{Group: i % 4, Prelude: []byte{1}, Payload: []byte(payload)})
+		all = append(all, train.Message{Group: i % 4, Source: i % 4, Prelude: []byte{1}, Payload: []byte(payload)})
 	}
 	return all
 }

@@ -1,7 +1,7 @@
 package mixing
 
 // Contexts is how many contexts each bit is seen in.
-const Contexts = 13
+const Contexts = 16
 
 // ordered is how many of them, from the first, count for the choice of weights.
 const ordered = 7
@@ -33,7 +33,6 @@ func (c *contexts) reset(prelude []byte) {
 
 // count takes the next byte of the length.
 func (c *contexts) count(b byte) {
-	c.recent = c.recent<<8 | uint64(b)
 	c.structure.count(b)
 }
 
@@ -71,7 +70,20 @@ func (c *contexts) compute(expected uint32) {
 		hash(c.word, c.before+11),
 		hash(kind, 12),
 		hash(expected, 13),
+		hash(s.tail(), kind<<8|16),
+		hash(hash(s.field, s.last[s.field>>24]), s.item+14),
+		hash(hash(s.field, c.word), s.at<<8|15),
 	}
+}
+
+// tail is what the rest of the message says about an initial byte or a length: that of a
+// string may fill it. Elsewhere it is the place of the item.
+func (s *structure) tail() uint32 {
+	switch s.kind {
+	case kindTop, kindKey, kindValue, kindElement, kindTagged, kindLength:
+		return min(s.rest, 256)
+	}
+	return s.path | 1<<10
 }
 
 func isLetter(b byte) bool { return b|0x20-'a' < 26 || b >= 0x80 }

@@ -9,7 +9,7 @@ import (
 
 // Version is the number of the algorithm. Whoever changes a constant, a rule or a
 // table of this package that alters a code gives it the next number.
-const Version = 2
+const Version = 3
 
 // ErrModel says that bytes are no model of this Version.
 var ErrModel = errors.New("mixing: not a model")
@@ -35,40 +35,61 @@ func (m *Model) Append(dst []byte) []byte {
 }
 
 // appendSlots appends the slots: which are in use, a bit each, then the check bytes of
-// those, then their histories. A history is left out where the histories above it tell
-// that it is empty.
+// those, then their histories.
 func (m *Model) appendSlots(dst []byte) []byte {
-	var used []uint32
+	var used []*slot
 	bitmap := make([]byte, Slots/8)
-	for i := range uint32(Slots) {
-		if m.Slots[i*slotSize] != 0 {
-			used = append(used, i*slotSize)
+	for i := range m.Slots {
+		if s := &m.Slots[i]; s[0] != 0 {
+			used = append(used, s)
 			bitmap[i/8] |= 1 << (i % 8)
 		}
 	}
 	dst = append(dst, bitmap...)
-	for _, at := range used {
-		dst = append(dst, m.Slots[at])
+	for _, s := range used {
+		dst = append(dst, s[0])
 	}
-	for _, at := range used {
-		for node := uint32(1); node < slotSize; node++ {
-			if m.reached(m.Slots[at:at+slotSize], node) {
-				dst = append(dst, m.Slots[at+node])
-			}
-		}
-	}
+	m.eachHistory(used, func(h *byte) bool {
+		dst = append(dst, *h)
+		return true
+	})
 	return dst
 }
 
+// eachHistory calls f for the histories of slots, until it returns false: node by node,
+// and those of one node ordered by the history above it, since like ones follow. A
+// history is left out where the one above it tells that it is empty.
+func (m *Model) eachHistory(used []*slot, f func(h *byte) bool) {
+	for node := 1; node < slotSize; node++ {
+		var below [256][]*slot
+		for _, s := range used {
+			if m.reached(s, node) {
+				above := byte(0)
+				if node > 1 {
+					above = s[node>>1]
+				}
+				below[above] = append(below[above], s)
+			}
+		}
+		for _, same := range below {
+			for _, s := range same {
+				if !f(&s[node]) {
+					return
+				}
+			}
+		}
+	}
+}
+
 // reached says whether a bit has led from the history above a node to it.
-func (m *Model) reached(slot []byte, node uint32) bool {
-	return node == 1 || m.histories.counts[slot[node>>1]][node&1] > 0
+func (m *Model) reached(s *slot, node int) bool {
+	return node == 1 || m.histories.counts[s[node>>1]][node&1] > 0
 }
 
 // fields calls f for all logits.
 func (m *Model) fields(f func(*int16)) {
 	for i := range m.Logits {
-		for j := range m.Logits[i] {
+		for j := range Histories {
 			f(&m.Logits[i][j])
 		}
 	}
@@ -113,30 +134,22 @@ func ParseModel(b []byte) (*Model, error) {
 }
 
 func (m *Model) readSlots(r *modelReader) {
-	var used []uint32
+	var used []*slot
 	for i, bits := range r.next(Slots / 8) {
 		for j := range 8 {
 			if bits>>j&1 == 1 {
-				used = append(used, uint32(i*8+j)*slotSize)
+				used = append(used, &m.Slots[i*8+j])
 			}
 		}
 	}
-	for _, at := range used {
-		m.Slots[at] = r.byte()
+	for _, s := range used {
+		s[0] = r.byte()
 	}
-	for _, at := range used {
-		slot := m.Slots[at : at+slotSize]
-		for node := uint32(1); node < slotSize; node++ {
-			if !m.reached(slot, node) {
-				continue
-			}
-			slot[node] = r.byte()
-			if int(slot[node]) >= len(m.histories.counts) {
-				r.failed = true
-				return
-			}
-		}
-	}
+	m.eachHistory(used, func(h *byte) bool {
+		*h = r.byte()
+		r.failed = r.failed || int(*h) >= len(m.histories.counts)
+		return !r.failed
+	})
 }
 
 // modelReader reads a model; after a failure it gives zeros.

@@ -9,14 +9,30 @@ type Observer struct {
 	Match [matchLevels]Counts
 }
 
+// Add adds what other saw.
+func (o *Observer) Add(other *Observer) {
+	for i := range o.Bits {
+		for h := range o.Bits[i] {
+			for bit := range 2 {
+				o.Bits[i][h][bit] += other.Bits[i][h][bit]
+			}
+		}
+	}
+	for i := range o.Match {
+		for right := range 2 {
+			o.Match[i][right] += other.Match[i][right]
+		}
+	}
+}
+
 // Observe codes a message and reports to o.
 func (p *Predictor) Observe(prelude, message []byte, o *Observer) {
 	p.Reset(prelude)
 	for _, b := range stream(message) {
 		for i := 7; i >= 0; i-- {
 			bit := int(b>>i) & 1
-			for j, at := range p.at {
-				o.Bits[j][p.slots[at+p.half]][bit]++
+			for j, at := range &p.at {
+				o.Bits[j][at[p.half]][bit]++
 			}
 			if p.matching {
 				right := 0

@@ -5,7 +5,7 @@ package mixing
 const (
 	matchMin    = 4 // bytes that must agree
 	matchMax    = 31
-	matchBits   = 12 // logarithm of the size of the message's index
+	matchBits   = 13 // logarithm of the size of the message's index
 	dictBits    = 14 // logarithm of the size of the dictionary's index
 	matchLevels = 16
 )

@@ -54,17 +54,22 @@ func evenMixers() Mixers {
 	return m
 }
 
+// dot is written out since the compiler unrolls nothing.
 func (w *weights) dot(x *[inputs]int32) int32 {
-	var sum int64
-	for i := range x {
-		sum += int64(x[i]) * int64(w[i])
-	}
-	return clampLogit(sum >> 16)
+	return clampLogit((int64(x[0])*int64(w[0]) + int64(x[1])*int64(w[1]) + int64(x[2])*int64(w[2]) +
+		int64(x[3])*int64(w[3]) + int64(x[4])*int64(w[4]) + int64(x[5])*int64(w[5]) +
+		int64(x[6])*int64(w[6]) + int64(x[7])*int64(w[7]) + int64(x[8])*int64(w[8]) +
+		int64(x[9])*int64(w[9]) + int64(x[10])*int64(w[10]) + int64(x[11])*int64(w[11]) +
+		int64(x[12])*int64(w[12]) + int64(x[13])*int64(w[13]) + int64(x[14])*int64(w[14]) +
+		int64(x[15])*int64(w[15]) + int64(x[16])*int64(w[16]) + int64(x[17])*int64(w[17])) >> 16)
 }
 
 // learn moves the weights against err: the error of the probability times the rate.
 func (w *weights) learn(x *[inputs]int32, err int32) {
-	for i := range x {
-		w[i] += (x[i]*err + 1<<13) >> 14
+	for i := 0; i < inputs; i += 3 {
+		w, x := (*[3]int32)(w[i:]), (*[3]int32)(x[i:])
+		w[0] += (x[0]*err + 1<<13) >> 14
+		w[1] += (x[1]*err + 1<<13) >> 14
+		w[2] += (x[2]*err + 1<<13) >> 14
 	}
 }

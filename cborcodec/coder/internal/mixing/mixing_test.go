@@ -117,7 +117,7 @@ func TestStructureDepth(t *testing.T) {
 
 func TestModelRoundTrip(t *testing.T) {
 	m := NewModel([]byte("a dictionary of some words"))
-	counts := [slotSize]Counts{1: {3, 200}, 3: {0, 7}, 7: {4, 4}, 15: {1, 0}}
+	counts := SlotCounts{1: {3, 200}, 3: {0, 7}, 7: {4, 4}, 15: {1, 0}}
 	for i := range uint32(5000) {
 		m.Prime(hash(i, 1), &counts)
 	}

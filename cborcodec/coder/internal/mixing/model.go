@@ -5,10 +5,10 @@ package mixing
 type Model struct {
 	// Dictionary is text that messages quote, the most useful last.
 	Dictionary []byte
-	// Slots are the bit histories of known contexts: Slots·16 bytes.
-	Slots []byte
+	// Slots are the bit histories of known contexts.
+	Slots *table
 	// Logits say, for each context and bit history, the log-odds of a 1.
-	Logits [Contexts][Histories]int16
+	Logits [Contexts][256]int16
 	// MatchLogits say how sure each level of the match is.
 	MatchLogits [matchLevels]int16
 	Mixers      Mixers
@@ -21,7 +21,7 @@ type Model struct {
 // NewModel returns a model that knows the dictionary and nothing else.
 func NewModel(dictionary []byte) *Model {
 	m := &Model{
-		Dictionary: dictionary, Slots: make([]byte, Slots*slotSize), Mixers: evenMixers(),
+		Dictionary: dictionary, Slots: new(table), Mixers: evenMixers(),
 		logistic: newLogistic(), histories: newHistories(), dictionaryIndex: newDictionaryIndex(dictionary),
 	}
 	for i := range m.Logits {

@@ -12,7 +12,7 @@ type Predictor struct {
 	model *Model
 	rates Rates
 
-	slots   []byte
+	slots   *table
 	touched []uint32
 	mixers  Mixers
 
@@ -26,9 +26,8 @@ type Predictor struct {
 	partial, half uint32
 	// left is how many bits of the byte are unknown.
 	left uint32
-	// at is where the slot of each context begins, known how many of the orders had
-	// theirs before.
-	at    [Contexts]uint32
+	// at is the slot of each context, known how many of the orders had theirs before.
+	at    [Contexts]*slot
 	known int
 	// fetched keeps the reads that only fill the cache.
 	fetched byte
@@ -46,22 +45,22 @@ type Predictor struct {
 func NewPredictor(m *Model) *Predictor {
 	p := &Predictor{
 		model: m, rates: Rates{First: 32, Final: 16},
-		slots: make([]byte, len(m.Slots)), touched: make([]uint32, 0, maxTouched),
+		slots: new(table), touched: make([]uint32, 0, maxTouched),
 	}
-	copy(p.slots, m.Slots)
+	*p.slots = *m.Slots
 	return p
 }
 
 // maxTouched is how many slots are restored one by one; beyond it all are.
-const maxTouched = 1 << 13
+const maxTouched = 1 << 14
 
 // Reset forgets the message and begins one after prelude.
 func (p *Predictor) Reset(prelude []byte) {
 	if len(p.touched) == maxTouched {
-		copy(p.slots, p.model.Slots)
+		*p.slots = *p.model.Slots
 	} else {
-		for _, at := range p.touched {
-			copy(p.slots[at:at+slotSize], p.model.Slots[at:at+slotSize])
+		for _, n := range p.touched {
+			p.slots[n&(Slots-1)] = p.model.Slots[n&(Slots-1)]
 		}
 	}
 	p.touched = p.touched[:0]
@@ -88,25 +87,28 @@ func (p *Predictor) beginHalf() {
 	var hashes [Contexts]uint32
 	for i, h := range p.contexts.hashes {
 		hashes[i] = nibbleHash(h, p.partial)
-		slot, _ := home(hashes[i])
-		p.fetched |= p.slots[slot*slotSize]
+		home, _ := home(hashes[i])
+		p.fetched |= p.slots[home&(Slots-1)][0]
 	}
+	touched := p.touched
 	for i, h := range hashes {
-		at, fresh := p.model.histories.find(p.slots, h)
-		p.at[i] = at
+		n, fresh := p.model.histories.find(p.slots, h)
+		p.at[i] = &p.slots[n&(Slots-1)]
 		if !fresh && i < ordered {
 			p.known++
 		}
-		if len(p.touched) < maxTouched {
-			p.touched = append(p.touched, at)
+		if len(touched) < maxTouched {
+			touched = append(touched, n)
 		}
 	}
+	p.touched = touched
 }
 
 // predict computes prob.
 func (p *Predictor) predict() {
-	for i, at := range p.at {
-		p.inputs[i] = int32(p.model.Logits[i][p.slots[at+p.half]])
+	logits, node := &p.model.Logits, p.half&(slotSize-1)
+	for i, s := range &p.at {
+		p.inputs[i] = int32(logits[i][s[node]])
 	}
 	p.inputs[inputMatch] = 0
 	level := 0
@@ -156,19 +158,28 @@ func (p *Predictor) Update(bit int) {
 	}
 }
 
+// negligible is the error of a probability up to which no weight moves. Most bits are
+// foretold better, so this saves time, and bytes too.
+const negligible = 512
+
+// learn moves histories and weights towards the bit.
 func (p *Predictor) learn(bit int) {
-	next := &p.model.histories.next
-	for _, at := range p.at {
-		h := &p.slots[at+p.half]
-		*h = next[*h][bit]
+	next, node := &p.model.histories.next, p.half&(slotSize-1)
+	for _, s := range &p.at {
+		s[node] = next[s[node]][bit&1]
 	}
 	target := int32(bit) << probBits
 	final := &p.mixers.Final[p.contexts.structure.kind]
-	err := (target - p.prob) * p.rates.Final >> 4
+	if err := target - p.prob; err < -negligible || err > negligible {
+		err = err * p.rates.Final >> 4
+		for i := range final {
+			final[i] += (p.logits[i]*err + 1<<13) >> 14
+		}
+	}
 	for i, sel := range p.selected {
-		final[i] += (p.logits[i]*err + 1<<13) >> 14
-		e := (target - p.model.logistic.prob(p.logits[i])) * p.rates.First >> 4
-		p.mixers.First[sel].learn(&p.inputs, e)
+		if e := target - p.model.logistic.prob(p.logits[i]); e < -negligible || e > negligible {
+			p.mixers.First[sel].learn(&p.inputs, e*p.rates.First>>4)
+		}
 	}
 }
 

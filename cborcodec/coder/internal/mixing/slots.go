@@ -5,16 +5,21 @@ package mixing
 const (
 	slotSize = 16
 	// SlotBits is the logarithm of the number of slots.
-	SlotBits = 16
+	SlotBits = 17
 	// Slots is the number of slots.
 	Slots = 1 << SlotBits
 	// probes is how many slots a context may be in.
 	probes = 4
 )
 
+type (
+	slot  [slotSize]byte
+	table [Slots]slot
+)
+
 // home returns the first slot where a context may be, and its check byte, which is
 // never 0.
-func home(h uint32) (slot uint32, check byte) {
+func home(h uint32) (number uint32, check byte) {
 	return h >> (32 - SlotBits), byte(h)%255 + 1
 }
 
@@ -25,25 +30,25 @@ func nibbleHash(h, partial uint32) uint32 {
 	return h ^ h>>15
 }
 
-// find returns where the histories of a context begin in slots, less one. Where no slot
-// has the context, the least used of its places becomes its, empty.
-func (h *histories) find(slots []byte, context uint32) (at uint32, fresh bool) {
-	slot, check := home(context)
-	victim, least := slot*slotSize, byte(255)
+// find returns the number of the slot of a context, and whether no slot had it: then the
+// least used of its places becomes its, empty.
+func (h *histories) find(t *table, context uint32) (number uint32, fresh bool) {
+	home, check := home(context)
+	victim, least := home, byte(255)
 	for i := range uint32(probes) {
-		at := (slot ^ i) * slotSize
-		s := (*[2]byte)(slots[at:])
+		n := home ^ i
+		s := &t[n&(Slots-1)]
 		if s[0] == check {
-			return at, false
+			return n, false
 		}
 		if s[0] == 0 {
-			victim, least = at, 0
+			victim = n
 			break
 		}
-		if t := h.total[s[1]]; t < least {
-			victim, least = at, t
+		if total := h.total[s[1]]; total < least {
+			victim, least = n, total
 		}
 	}
-	*(*[slotSize]byte)(slots[victim:]) = [slotSize]byte{check}
+	t[victim&(Slots-1)] = slot{check}
 	return victim, true
 }

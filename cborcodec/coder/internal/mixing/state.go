@@ -40,9 +40,9 @@ type Counts [2]int
 // histories are the tables about bit histories. They depend on nothing but
 // historyRows.
 type histories struct {
-	next [Histories][2]uint8
+	next [256][2]uint8
 	// total is the sum of both counts, 255 at most.
-	total  [Histories]uint8
+	total  [256]uint8
 	counts []Counts
 	number map[Counts]uint8
 }

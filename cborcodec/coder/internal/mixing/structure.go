@@ -80,6 +80,8 @@ type structure struct {
 	// rest is how many bytes the message still has, counted how many bytes of its
 	// length have passed.
 	rest, counted uint32
+	// last are the last values without items of their own, by the field they had.
+	last [256]uint32
 }
 
 // reset begins a message: its length comes first.
@@ -240,6 +242,7 @@ func (s *structure) contentKind() {
 
 // complete ends the current item and every container that it fills.
 func (s *structure) complete() {
+	s.last[s.field>>24] = s.item
 	for {
 		l := &s.levels[s.depth]
 		s.previous = s.item

@@ -10,21 +10,22 @@ type Visit struct {
 }
 
 // Walk calls visit for each half byte of a message and of the length before it, in order.
-func (m *Model) Walk(prelude, message []byte, visit func(Visit)) {
+func (m *Model) Walk(prelude, message []byte, visit func(*Visit)) {
 	var c contexts
 	var match matcher
 	c.reset(prelude)
+	var v Visit
 	see := func(b byte) {
-		v := Visit{Half: b >> 4}
+		v.Half = b >> 4
 		for j, h := range c.hashes {
 			v.Contexts[j] = nibbleHash(h, 1)
 		}
-		visit(v)
+		visit(&v)
 		v.Half = b & 15
 		for j, h := range c.hashes {
 			v.Contexts[j] = nibbleHash(h, 16|uint32(b>>4))
 		}
-		visit(v)
+		visit(&v)
 	}
 	for _, b := range binary.AppendUvarint(nil, uint64(len(message))) {
 		see(b)
@@ -49,20 +50,23 @@ func Path(half byte, f func(history, bit int)) {
 	}
 }
 
-// Prime gives a context the bit histories of counts (1 to 15 used), unless all of its
+// SlotCounts are counts of zeros and ones for each history of a slot; the first is unused.
+type SlotCounts [slotSize][2]uint16
+
+// Prime gives a context the bit histories of counts, unless all of its
 // places are taken.
-func (m *Model) Prime(context uint32, counts *[slotSize]Counts) bool {
-	slot, check := home(context)
+func (m *Model) Prime(context uint32, counts *SlotCounts) bool {
+	home, check := home(context)
 	for i := range uint32(probes) {
-		s := m.Slots[(slot^i)*slotSize:][:slotSize]
+		s := &m.Slots[home^i]
 		if s[0] == check {
 			return false
 		}
 		if s[0] == 0 {
 			s[0] = check
-			for node := uint32(1); node < slotSize; node++ {
+			for node := 1; node < slotSize; node++ {
 				if m.reached(s, node) {
-					s[node] = m.histories.History(counts[node])
+					s[node] = m.histories.History(Counts{int(counts[node][0]), int(counts[node][1])})
 				}
 			}
 			return true
