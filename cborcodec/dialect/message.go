@@ -112,6 +112,9 @@ func (m *message) appendString(dst, s []byte, kind keyKind) (out []byte, ok bool
 	named := kind == keyNamed || kind == keyFound
 	if m.refers() && (isIdentifier(s) || named && isName(s)) {
 		if ref, ok := m.x.Refer.Find(s); ok {
+			if m.x.Refer.Refresh(s, ref) {
+				dst = appendHead(dst, majorTag, tagInsert)
+			}
 			return appendInt(appendHead(dst, majorTag, tagReference), ref), true
 		}
 		if kind != keyFound && m.x.Refer.Insert(s) {

@@ -11,6 +11,9 @@ type Referrer interface {
 	Find(id []byte) (ref int64, ok bool)
 	// Insert says whether id, which travels in full now, is to be noted by both.
 	Insert(id []byte) bool
+	// Refresh says whether id, which ref stands for, is to be inserted anew, since it is in
+	// use and its reference has become long.
+	Refresh(id []byte, ref int64) bool
 	// Note returns the note of the message that inserted what a reference stands for; nil
 	// for none.
 	Note(ref int64) *Note

@@ -36,6 +36,8 @@ func (e *ends) Resolve(ref int64) ([]byte, bool) {
 	return []byte(e.received[ref]), true
 }
 
+func (e *ends) Refresh([]byte, int64) bool { return false }
+
 func (e *ends) Note(int64) *Note { return nil }
 
 func (e *ends) Echo([]byte) (ref int64, sorted bool, size int, ok bool) { return 0, false, 0, false }

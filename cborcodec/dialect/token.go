@@ -64,6 +64,22 @@ func (l *streams) of(letter byte) *stream {
 	return &l.t
 }
 
+// base returns from what the numbers of a token count: the last one of its letter with as
+// many numbers, or, for Synapse's "t42-72594_4483", a depth and what the last "s" has. A
+// base of no numbers is none.
+func (l *streams) base(letter byte, count int) (base stream) {
+	if last := l.of(letter); last.count == count {
+		return *last
+	}
+	if letter == 't' && count > 2 && l.s.count == count-1 {
+		base.count = count
+		copy(base.numbers[1:], l.s.numbers[:])
+		base.separators[0] = '-'
+		copy(base.separators[1:], l.s.separators[:])
+	}
+	return base
+}
+
 // take keeps a token, if it is one.
 func (l *streams) take(token []byte) {
 	var t stream
@@ -77,23 +93,22 @@ func isToken(item []byte) bool {
 	return item[0] == majorTag<<5|tagStream || item[0] == majorTag<<5|tagTopological
 }
 
-// append appends a token as an array of integers: the differences to the last one of its
-// letter, if that has as many numbers, or else the numbers, -1-n for a number n with "-"
-// behind it. ok is false where the separators differ from those that a reader would
+// append appends a token as an array of integers: the differences to its base, if there is
+// one, or else the numbers, -1-n for a number n with "-" behind it. ok is false where the separators differ from those that a reader would
 // assume.
 func (l *streams) append(dst, token []byte) (out []byte, ok bool) {
 	var t stream
 	if !t.parse(token[1:]) {
 		return dst, false
 	}
-	last := l.of(token[0])
+	base := l.base(token[0], t.count)
 	dst = append(dst, majorArray<<5|byte(t.count))
 	for i, n := range t.numbers[:t.count] {
 		switch {
-		case last.count == t.count && last.separators[i] != t.separators[i]:
+		case base.count > 0 && base.separators[i] != t.separators[i]:
 			return dst, false
-		case last.count == t.count:
-			n -= last.numbers[i]
+		case base.count > 0:
+			n -= base.numbers[i]
 		case t.separators[i] == '-':
 			n = -1 - n
 		}
@@ -108,7 +123,7 @@ const maxNumber = 1e15
 // appendText is the inverse of append; the letter stands at the end of dst. The token is
 // then the last one.
 func (l *streams) appendText(dst []byte, in *items) ([]byte, error) {
-	last := l.of(dst[len(dst)-1])
+	letter := dst[len(dst)-1]
 	major, count, err := in.head()
 	if err != nil {
 		return dst, err
@@ -117,6 +132,7 @@ func (l *streams) appendText(dst []byte, in *items) ([]byte, error) {
 		return dst, errContent
 	}
 	t := stream{count: int(count)}
+	base := l.base(letter, t.count)
 	for i := range t.count {
 		n, err := in.int()
 		if err != nil {
@@ -124,12 +140,12 @@ func (l *streams) appendText(dst []byte, in *items) ([]byte, error) {
 		}
 		separator := byte('_')
 		switch {
-		case last.count == t.count:
+		case base.count > 0:
 			if n > maxNumber || n < -maxNumber {
 				return dst, errContent
 			}
-			n += last.numbers[i]
-			separator = last.separators[i]
+			n += base.numbers[i]
+			separator = base.separators[i]
 		case n < 0:
 			n, separator = -1-n, '-'
 		}
@@ -145,7 +161,7 @@ func (l *streams) appendText(dst []byte, in *items) ([]byte, error) {
 			dst = append(dst, separator)
 		}
 	}
-	*last = t
+	*l.of(letter) = t
 	return dst, nil
 }
 

@@ -3,15 +3,13 @@ package main
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/coapgw/coapgw/cborcodec"
 	"github.com/coapgw/coapgw/coap/paths"
-	"github.com/coapgw/coapgw/internal/measure"
+	"github.com/coapgw/coapgw/internal/corpus"
 )
 
 // maxContainer is the longest container that may become a word, in bytes of JSON.
@@ -82,27 +80,17 @@ func decoder(text []byte) *json.Decoder {
 	return d
 }
 
-// addFile counts one recorded session.
-func (c *census) addFile(name string) error {
+// add counts one session.
+func (c *census) add(s corpus.Session) {
 	c.session++
-	f, err := os.Open(name)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	err = measure.EachLine(f, func(e measure.Entry) error {
+	for _, e := range s.Entries {
 		c.target(e.Method, e.Target)
 		for _, body := range [][]byte{e.Request, e.Response} {
 			if json.Valid(body) {
 				c.document(body)
 			}
 		}
-		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("%s: %w", name, err)
 	}
-	return nil
 }
 
 // target counts the route, the parameters and the query arguments of a request.

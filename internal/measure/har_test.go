@@ -62,7 +62,7 @@ func TestJSONLinesOddities(t *testing.T) {
 		`{"kind":"a","method":"GET","path":"/_matrix/client/v3/sync","query":"","req":null,"status":200,"resp":null}`+"\n\n"+
 			`{"method":"GET","path":"no slash","status":200,"resp":{}}`+"\n")))
 	r := m.Report()
-	assert.Equal(t, measure.Cost{Count: 1, JSON: len("/_matrix/client/v3/sync"), CBOR: len("/_matrix/client/v3/sync"), V1: 2}, r.Total)
+	assert.Equal(t, measure.Cost{Count: 1, JSON: len("/_matrix/client/v3/sync"), CBOR: len("/_matrix/client/v3/sync"), V1: 2, V2: 4, V2Up: 2, V2Down: 2}, r.Total)
 	assert.Equal(t, map[string]int{"target malformed": 1}, r.Unusable)
 }
 

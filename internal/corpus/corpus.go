@@ -1,0 +1,126 @@
+// Package corpus is the traffic that tables and models are made from, and the traffic that
+// they are measured on: recordings of real clients in front of a real homeserver, and the
+// made traffic of package traffic. What is held out are whole homeservers, by name.
+package corpus
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/coapgw/coapgw/internal/measure"
+	"github.com/coapgw/coapgw/internal/traffic"
+)
+
+// Session is what one client did, in order.
+type Session struct {
+	// Name is unique, Server the name of the homeserver.
+	Name, Server string
+	Entries      []measure.Entry
+}
+
+// recordedServer is the homeserver of all recordings in the folder sessions.
+const recordedServer = "chat.nordlicht-verein.org"
+
+// HeldOutServers are the names of the homeservers that nothing is made from. root is the
+// root of the repository.
+func HeldOutServers(root string) ([]string, error) {
+	names, err := recordedHeldOut(root)
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range traffic.Servers() {
+		if s.HeldOut {
+			names = append(names, s.Name)
+		}
+	}
+	return names, nil
+}
+
+// recordedHeldOut reads the list of recorded homeservers that are held out.
+func recordedHeldOut(root string) (names []string, err error) {
+	b, err := os.ReadFile(filepath.Join(root, "testdata/corpus/heldout.txt"))
+	if os.IsNotExist(err) {
+		return nil, nil
+	}
+	in := bufio.NewScanner(bytes.NewReader(b))
+	for in.Scan() {
+		if name := strings.TrimSpace(in.Text()); name != "" && name[0] != '#' {
+			names = append(names, name)
+		}
+	}
+	return names, err
+}
+
+// Training calls f with every session to learn from, in an order that never changes.
+func Training(root string, f func(Session) error) error { return each(root, false, f) }
+
+// HeldOut calls f with every session of a homeserver that is held out.
+func HeldOut(root string, f func(Session) error) error { return each(root, true, f) }
+
+func each(root string, heldOut bool, f func(Session) error) error {
+	if err := recorded(root, heldOut, f); err != nil {
+		return err
+	}
+	for _, server := range traffic.Servers() {
+		if server.HeldOut != heldOut {
+			continue
+		}
+		for _, s := range traffic.Sessions(server) {
+			if err := f(Session{Name: s.Name, Server: s.Server, Entries: s.Entries}); err != nil {
+				return fmt.Errorf("%s: %w", s.Name, err)
+			}
+		}
+	}
+	return nil
+}
+
+// recorded calls f with the recordings.
+func recorded(root string, heldOut bool, f func(Session) error) error {
+	names, err := recordedHeldOut(root)
+	if err != nil {
+		return err
+	}
+	folder := filepath.Join(root, "testdata/corpus")
+	files, err := filepath.Glob(filepath.Join(folder, "sessions/*.jsonl"))
+	if err != nil {
+		return err
+	}
+	more, err := filepath.Glob(filepath.Join(folder, "recorded/*/*.jsonl"))
+	if err != nil {
+		return err
+	}
+	for _, file := range append(files, more...) {
+		server := recordedServer
+		if dir := filepath.Base(filepath.Dir(file)); dir != "sessions" {
+			server = dir
+		}
+		if slices.Contains(names, server) != heldOut {
+			continue
+		}
+		s := Session{Name: server + "/" + strings.TrimSuffix(filepath.Base(file), ".jsonl"), Server: server}
+		if s.Entries, err = read(file); err != nil {
+			return fmt.Errorf("%s: %w", file, err)
+		}
+		if err := f(s); err != nil {
+			return fmt.Errorf("%s: %w", file, err)
+		}
+	}
+	return nil
+}
+
+func read(file string) (entries []measure.Entry, err error) {
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	err = measure.EachLine(bytes.NewReader(b), func(e measure.Entry) error {
+		entries = append(entries, e)
+		return nil
+	})
+	return entries, err
+}
