@@ -38,7 +38,7 @@ func (o *Outgoing) Find(text []byte) (ref int64, ok bool) {
 
 // refreshFrom is the distance from which on an entry is worth to be inserted anew: those
 // in use then have short references. It is a guess that measuring bore out.
-const refreshFrom = 64
+const refreshFrom = 24
 
 // Refresh reports whether text, which the message refers to by ref, becomes an entry
 // again.
