@@ -15,10 +15,11 @@ import (
 // whether it lives, and Request.Patience and ctx bound the wait for its response.
 //
 // The body of the response is never nil. It is read from the peer block by block
-// under the same ctx; the exchange ends when it was read to its end or closed. A GET
-// whose body failed with ErrTimeout, made again on the same session within
-// MAX_TRANSMIT_WAIT, goes on where that stopped if the peer is one of this package; and
-// so does a request whose body failed with ErrTimeout before its last block was sent.
+// under the same ctx; the exchange ends when it was read to its end or closed. A GET,
+// or a FETCH with a payload of up to 1024 bytes, whose body failed with ErrTimeout, made
+// again on the same session within MAX_TRANSMIT_WAIT, goes on where that stopped if the
+// peer is one of this package; and so does a request whose body failed with ErrTimeout
+// before its last block was sent.
 //
 // A request that the peer wants to see again with Echo (RFC 9175) is made again, if it
 // has no body or one that is an io.Seeker; else Do fails with ErrChallenged.
@@ -29,7 +30,10 @@ func (c *Conn) Do(ctx context.Context, r *Request) (*Response, error) {
 // do is Do but for Echo.
 func (c *Conn) do(ctx context.Context, r *Request) (*Response, error) {
 	opts := r.Options.withoutOwned()
-	key := c.resumable(r, opts)
+	r, key, err := c.resumable(r, opts)
+	if err != nil {
+		return nil, err
+	}
 	if resp, err := c.resume(ctx, key); resp != nil || err != nil {
 		return resp, err
 	}
@@ -38,15 +42,15 @@ func (c *Conn) do(ctx context.Context, r *Request) (*Response, error) {
 		return nil, err
 	}
 	x.patience, x.resumes = r.Patience, key
+	if r.Body != nil && !c.terms().peerKnown {
+		opts = x.claim(r.Code, opts)
+	}
 	m, err := x.send(ctx, r, opts)
 	if err != nil {
 		if !c.parkPut(x, err) {
 			x.end()
 		}
 		return nil, err
-	}
-	if x.tag != nil { // the transfer of the response has it too (RFC 9175 §3.3)
-		opts = opts.clone().Add(RequestTag, x.tag)
 	}
 	return c.response(ctx, x, x.class, r.Code, opts, m)
 }
@@ -101,9 +105,6 @@ func (x *exchange) upload(ctx context.Context, r *Request, first Message, szx ui
 	if x.c.terms().peerKnown {
 		return x.uploadInBulk(ctx, r, first, szx, &src, buf[:n])
 	}
-	tag, key := x.c.claim(first.Code, first.Options, false)
-	defer x.c.unclaim(key)
-	x.tag = tag
 	var offset int64
 	for {
 		b, ok := blockAt(offset, szx, more)
@@ -116,9 +117,6 @@ func (x *exchange) upload(ctx context.Context, r *Request, first Message, szx ui
 		}
 		if offset == 0 && r.Size > 0 {
 			m.Options = m.Options.AddUint(Size1, uint32(r.Size)) // RFC 7959 §4
-		}
-		if tag != nil {
-			m.Options = m.Options.Add(RequestTag, tag)
 		}
 		rm, err := x.request(ctx, &m)
 		if err != nil {
@@ -155,43 +153,14 @@ func blockBuffer(bodySize int64, szx uint8) int64 {
 	return size
 }
 
-// claim returns a Request-Tag when another upload or observation with the same
-// options is in progress on the session, for their blocks look alike (RFC 9175
-// §3.5.1). unclaim must be called with the key when it has ended. A peer that
-// goes by tokens needs a tag only where the token changes: for the blocks of
-// notifications.
-func (c *Conn) claim(code Code, opts Options, observation bool) (tag []byte, key uint64) {
-	key = c.transferKey(code, opts)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.claims == nil {
-		c.claims = make(map[uint64]int)
-	}
-	if c.claims[key] > 0 && (observation || !c.terms().peerKnown) {
-		c.tag++
-		tag = EncodeUint(c.tag)
-	}
-	c.claims[key]++
-	return tag, key
-}
-
-func (c *Conn) unclaim(key uint64) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.unclaimLocked(key)
-}
-
-func (c *Conn) unclaimLocked(key uint64) {
-	if c.claims[key]--; c.claims[key] == 0 {
-		delete(c.claims, key)
-	}
-}
-
 // response makes the Response of a first message. Further blocks are fetched on
 // exchange x, or, if that is nil, on one of their own of class cl; x has ended if there are
 // none.
 func (c *Conn) response(ctx context.Context, x *exchange, cl class, code Code, opts Options, m Message) (*Response, error) {
-	if x != nil && m.Options.Has(QBlock2) {
+	switch isBulk := m.Options.Has(QBlock2); {
+	case isBulk && x == nil: // the token is that of an observation
+		return nil, &BlockError{Code: m.Code, Reason: "notification in Q-Block2 blocks"}
+	case isBulk:
 		return c.bulkResponse(ctx, x, code, x.resumes, m)
 	}
 	r := &Response{Code: m.Code, Options: m.Options.withoutOwned(), Size: int64(len(m.Payload)), Observed: m.Options.Has(Observe)}

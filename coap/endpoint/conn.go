@@ -49,7 +49,7 @@ type Conn struct {
 	outstanding map[uint16]*transmission // our confirmable messages, by message ID
 	exchanges   map[token]*exchange      // our requests, by token
 	seen        duplicates
-	claims      map[uint64]int // our uploads in progress, by transferKey
+	claims      map[uint64]int // exchanges of ours, by transferKey, see claim
 	tag         uint32         // the last Request-Tag
 	serving     int            // handlers running
 	quiet       chan struct{}  // closed when none runs, nil while nobody waits

@@ -30,8 +30,11 @@ type exchange struct {
 	// request being made is one message. Who makes the request uses them.
 	arrived func()
 	whole   bool
-	// tag is the Request-Tag of the upload that was made, nil for none.
-	tag []byte
+	// tag is the Request-Tag of its requests, nil for none; claims says that claimed is
+	// taken, see claim. They are guarded by c.mu.
+	tag     []byte
+	claimed uint64
+	claims  bool
 	// bulk is the body of the response when it comes in Q-Block2 blocks; guarded by
 	// c.mu.
 	bulk *bulkBody
@@ -104,6 +107,7 @@ func (x *exchange) endLocked() {
 		return
 	}
 	delete(x.c.exchanges, x.token)
+	x.unclaim()
 	if x.bulk != nil || x.putting != nil {
 		// Blocks or reports may be under way, and nothing but the token tells whose they are.
 		x.c.tokens.rest(x.token, time.Now().Add(x.c.terms().profile.NonLifetime()))
@@ -256,7 +260,7 @@ func (c *Conn) receiveResponse(m *Message, data []byte) {
 		return
 	}
 	x := c.exchanges[tokenOf(m.Token)]
-	if x != nil && x.isNotification() {
+	if x != nil && x.isNotification(m) {
 		answer := x.observation.receive(m, h)
 		c.mu.Unlock()
 		if answer != nil {
@@ -286,11 +290,20 @@ func (c *Conn) receiveResponse(m *Message, data []byte) {
 
 // isNotification reports whether a response that is no acknowledgement is a
 // notification, rather than the reply to the request being made: none is being
-// made, or it was not acknowledged yet, so that the peer may not even have it.
-// c.mu is held.
-func (x *exchange) isNotification() bool {
+// made, or it was not acknowledged yet, so that the peer may not even have it. Of a peer
+// of this package the number tells, see sequenced. c.mu is held.
+func (x *exchange) isNotification(m *Message) bool {
 	o := x.observation
-	return o != nil && (x.waiting == nil || o.established && x.pending != nil)
+	number, numbered := m.Options.GetUint(Observe)
+	switch {
+	case o == nil:
+		return false
+	case x.waiting == nil || !o.established:
+		return x.waiting == nil
+	case numbered && x.c.terms().peerKnown:
+		return number&1 == 1
+	}
+	return x.pending != nil
 }
 
 // accept makes the reply out of a response: critical options that are not

@@ -23,7 +23,6 @@ type Observation struct {
 	deliver func(*Response) error
 	ctx     context.Context // ends with the observation
 	cancel  context.CancelFunc
-	claimed uint64 // see Conn.claim
 	// asking admits one registration or deregistration at a time.
 	asking chan struct{}
 
@@ -69,21 +68,18 @@ func (c *Conn) Observe(ctx context.Context, r *Request, deliver func(*Response) 
 	}
 	o := &Observation{c: c, x: x, deliver: deliver, asking: make(chan struct{}, 1), delivering: true}
 	o.ctx, o.cancel = context.WithCancel(c.ctx)
-	var tag []byte
-	tag, o.claimed = c.claim(r.Code, r.Options, true)
 	c.mu.Lock()
 	x.observation = o
 	c.mu.Unlock()
 
-	m, err := o.register(ctx, r, tag)
+	m, err := o.register(ctx, r)
 	if err != nil {
 		o.end(err)
 		return nil, err
 	}
 	n := notification{m: m, arrived: time.Now(), reply: true}
 	if registered := m.Code.Class() == 2 && m.Options.Has(Observe); !registered {
-		defer o.end(ErrNotObserved)
-		if err := o.pass(ctx, &n); err != nil {
+		if err := o.refused(ctx, m); err != nil {
 			return nil, err
 		}
 		return nil, ErrNotObserved
@@ -99,12 +95,26 @@ func (c *Conn) Observe(ctx context.Context, r *Request, deliver func(*Response) 
 	return o, nil
 }
 
-// register sends a registration and returns its response.
-func (o *Observation) register(ctx context.Context, r *Request, tag []byte) (Message, error) {
-	opts := r.Options.withoutOwned()
-	if tag != nil {
-		opts = opts.Add(RequestTag, tag)
+// refused delivers the response to a registration that the peer answered like any other
+// request.
+func (o *Observation) refused(ctx context.Context, m Message) error {
+	c := o.c
+	c.mu.Lock()
+	o.finish(ErrNotObserved)
+	o.x.observation = nil
+	code, opts := o.code, o.opts
+	c.mu.Unlock()
+	resp, err := c.response(ctx, o.x, o.x.class, code, opts, m)
+	if err != nil {
+		return err
 	}
+	defer closeBody(resp.Body)
+	return o.deliver(resp)
+}
+
+// register sends a registration and returns its response.
+func (o *Observation) register(ctx context.Context, r *Request) (Message, error) {
+	opts := o.x.claim(r.Code, r.Options.withoutOwned())
 	o.c.mu.Lock()
 	o.code, o.opts = r.Code, opts
 	o.c.mu.Unlock()
@@ -135,13 +145,12 @@ func (o *Observation) ask(ctx context.Context, r *Request, opts Options) (Messag
 // come; that is delivered as a notification.
 func (o *Observation) Reregister(ctx context.Context, r *Request) error {
 	o.c.mu.Lock()
-	tag, _ := o.opts.Get(RequestTag)
 	ended := o.ended
 	o.c.mu.Unlock()
 	if ended {
 		return ErrObserverGone
 	}
-	m, err := o.register(ctx, r, tag)
+	m, err := o.register(ctx, r)
 	if err != nil {
 		return err
 	}
@@ -207,7 +216,6 @@ func (o *Observation) finish(err error) {
 	}
 	o.queue = nil
 	o.cancel()
-	o.c.unclaimLocked(o.claimed)
 }
 
 // receive takes a notification. It returns what to send at once, if anything.

@@ -83,11 +83,16 @@ func (o *Observer) remove() {
 
 // sequenced adds the Observe option with the next sequence number. The numbers
 // rise over the whole session, so that they do not start over when the peer
-// registers again with the same token (RFC 7641 §4.4).
-func (o *Observer) sequenced(opts Options) Options {
+// registers again with the same token (RFC 7641 §4.4). To a peer of this package those of
+// replies to registrations are even, and those of notifications odd: nothing else tells
+// the reply to a registration that was made again from a notification that crosses it.
+func (o *Observer) sequenced(opts Options, reply bool) Options {
 	o.c.mu.Lock()
 	defer o.c.mu.Unlock()
 	n := o.c.observeSequence
+	if even := n&1 == 0; o.c.terms().peerKnown && even != reply {
+		n = (n + 1) & observeMask
+	}
 	o.c.observeSequence = (n + 1) & observeMask
 	return opts.AddUint(Observe, n)
 }
@@ -147,7 +152,7 @@ func (o *Observer) Notify(ctx context.Context, resp *Response) error {
 	opts := resp.Options.withoutOwned()
 	final := resp.Code.Class() != 2
 	if !final {
-		opts = o.sequenced(opts)
+		opts = o.sequenced(opts, false)
 	}
 	begun := o.c.beginBody(resp, opts, len(o.token), o.szx)
 	o.c.reach(sending, begun.datagram(opts, len(o.token)), begun.more)

@@ -19,6 +19,7 @@ type watching struct {
 	obs       *Observation
 	err       error
 	delivered []string
+	observed  []bool
 	refuse    error // what deliver returns
 }
 
@@ -26,12 +27,18 @@ type watching struct {
 // answer.
 func (l *ladder) observe(steps string) *watching {
 	l.t.Helper()
+	return l.observeRequest(get("temperature"), steps)
+}
+
+func (l *ladder) observeRequest(r *Request, steps string) *watching {
+	l.t.Helper()
 	w := &watching{}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		w.obs, w.err = l.conn.Observe(l.t.Context(), get("temperature"), func(r *Response) error {
+		w.obs, w.err = l.conn.Observe(l.t.Context(), r, func(r *Response) error {
 			body, err := io.ReadAll(r.Body)
+			w.observed = append(w.observed, r.Observed)
 			w.delivered = append(w.delivered, fmt.Sprintf("%s %s", r.Code, body))
 			return errors.Join(err, w.refuse)
 		})

@@ -20,6 +20,7 @@ type bulkPut struct {
 	answer chan reply
 	kick   chan struct{} // a report came, or the confirmable block was settled
 	key    uint64        // see putKey
+	alone  bool          // nothing follows the first block before it was acknowledged
 
 	mu      sync.Mutex
 	window  sendWindow
@@ -48,6 +49,8 @@ func (x *exchange) uploadInBulk(ctx context.Context, r *Request, first Message, 
 		return Message{}, err
 	}
 	s.key = key
+	// What follows must not be taken for the rest of what the token was used for before.
+	s.alone = x.observation != nil && x.observation.established
 	x.c.putting.Add(1)
 	defer x.c.putting.Add(-1)
 	sending, stop := context.WithCancel(ctx)
@@ -183,6 +186,9 @@ func (s *bulkPut) what(blocks <-chan chunk) (num uint32, send, poll bool, next <
 		open = s.turn > 0
 	}
 	num, waits := w.firstLost()
+	if s.alone {
+		return 0, waits, waits, nil, time.Hour
+	}
 	if open && waits {
 		last := w.ended && num == w.next()-1 && w.lost == 1 // nothing follows for now
 		turned := s.path.burst > 0 && (s.turn == 1 || w.ended && w.lost == 1)
@@ -269,7 +275,7 @@ func (s *bulkPut) poll(ctx context.Context, m *Message) {
 	m.Type = Confirmable
 	over := func() {
 		s.mu.Lock()
-		s.polling, s.heard = false, time.Now()
+		s.polling, s.alone, s.heard = false, false, time.Now()
 		s.mu.Unlock()
 		signal(s.kick)
 	}

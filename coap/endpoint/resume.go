@@ -1,8 +1,11 @@
 package endpoint
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"hash/maphash"
+	"io"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -10,7 +13,7 @@ import (
 
 // A download that was given up because the peer did not answer is parked: what came
 // of it stays, and the peer keeps its side for a while (see bulkSend). The same
-// request made again, which must be a GET, goes on where the transfer stopped. It is
+// request made again, which must be a GET or a FETCH, goes on where the transfer stopped. It is
 // the same transfer with the same token, so the blocks belong together without a
 // validator; where the peer has forgotten it, the request is made anew.
 
@@ -29,12 +32,30 @@ type parkedBody struct {
 	until time.Time
 }
 
-// resumable is the key of a request whose download may be resumed, 0 if it may not.
-func (c *Conn) resumable(r *Request, opts Options) uint64 {
-	if r.Code != GET || r.Body != nil || r.Arrived != nil {
-		return 0
+// resumable returns the key of a request whose download may be resumed, 0 if it may not.
+// As the payload of a FETCH belongs to it (RFC 8132 §2), that is read, and the request
+// returned has it.
+func (c *Conn) resumable(r *Request, opts Options) (_ *Request, key uint64, err error) {
+	safe := r.Code == GET && r.Body == nil || r.Code == FETCH && c.terms().peerKnown
+	switch {
+	case r.Arrived != nil || !safe:
+		return r, 0, nil
+	case r.Body == nil:
+		return r, c.transferKey(r.Code, opts), nil
 	}
-	return c.transferKey(r.Code, opts)
+	whole, src := *r, source{r: r.Body}
+	payload := make([]byte, blockBuffer(r.Size, maxSZX)+1)
+	n, err := src.fill(payload)
+	if err != nil {
+		return r, 0, err
+	}
+	payload = payload[:n]
+	if !src.ended {
+		whole.Body = io.MultiReader(bytes.NewReader(payload), r.Body)
+		return &whole, 0, nil
+	}
+	whole.Body, whole.Size = bytes.NewReader(payload), int64(n)
+	return &whole, c.transferKey(r.Code, opts) ^ maphash.Bytes(c.seen.seed, payload), nil
 }
 
 // park keeps a download for MAX_TRANSMIT_WAIT, if it may be resumed. d.mu is not held.

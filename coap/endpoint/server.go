@@ -3,6 +3,7 @@ package endpoint
 import (
 	"bytes"
 	"context"
+	"hash/maphash"
 	"io"
 	"math"
 )
@@ -157,7 +158,7 @@ func (c *Conn) respond(in *incoming, r *Request, resp *Response, release func())
 	opts := resp.Options.withoutOwned()
 	o := r.observer
 	if o != nil && resp.Code.Class() == 2 {
-		opts = o.sequenced(opts)
+		opts = o.sequenced(opts, true)
 	}
 	in.class = r.class()
 	begun := c.beginBody(resp, opts, len(in.m.Token), in.maxSZX())
@@ -168,8 +169,10 @@ func (c *Conn) respond(in *incoming, r *Request, resp *Response, release func())
 	}
 	m, d := c.firstBlock(resp, opts, begun, in.hasBlock2)
 	if d != nil {
-		d.key, d.token, d.class = in.transferKey(), tokenOf(in.m.Token), in.class
-		d.roaming = o != nil // the observation keeps its token for itself
+		d.key, d.token, d.payload, d.class = in.transferKey(), tokenOf(in.m.Token), in.payloadHash(), in.class
+		if o != nil { // the observation keeps its token for itself
+			d.key, d.roaming = o.key, true
+		}
 		d.release = release
 		c.addDownload(d)
 	} else {
@@ -198,6 +201,14 @@ func (in *incoming) transferKey() uint64 {
 		in.key = in.c.transferKey(in.m.Code, in.m.Options)
 	}
 	return in.key
+}
+
+// payloadHash stands for the payload of a request in one message, 0 for none.
+func (in *incoming) payloadHash() uint64 {
+	if len(in.m.Payload) == 0 || in.hasBlock1 || in.hasQBlock1 {
+		return 0
+	}
+	return maphash.Bytes(in.c.seen.seed, in.m.Payload) | 1
 }
 
 // begunBody is the body of a response of which the first block was read.

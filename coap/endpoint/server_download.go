@@ -26,7 +26,8 @@ type download struct {
 	// Guarded by c.mu:
 	key     uint64
 	token   token
-	roaming bool // belongs to an observation, and will be fetched with another token
+	payload uint64 // hash of that of the request in one message, 0 if there is none
+	roaming bool   // belongs to an observation, and will be fetched with another token
 	expires time.Time
 
 	// done is closed when the last block was sent or the transfer given up.
@@ -132,12 +133,13 @@ func (d *download) closeLocked() {
 
 // findDownload finds the transfer to which a block request belongs: that of its
 // token; or that of an observation, which gets a token of its own now; or, of a
-// client that changes tokens from block to block, the latest with these options.
-// c.mu is held.
-func (c *Conn) findDownload(key uint64, tok token) *download {
+// client that changes tokens from block to block, the latest with these options, and
+// with the same payload if the client repeats that. c.mu is held.
+func (c *Conn) findDownload(in *incoming) *download {
+	tok, payload := tokenOf(in.m.Token), in.payloadHash()
 	var found *download
 	for _, d := range c.downloads {
-		if d.key != key {
+		if d.key != in.key || payload != 0 && d.payload != 0 && payload != d.payload {
 			continue
 		}
 		if d.token == tok && !d.roaming {
@@ -157,7 +159,7 @@ func (c *Conn) findDownload(key uint64, tok token) *download {
 // have to wait for the body.
 func (c *Conn) serveBlock(in *incoming) {
 	c.mu.Lock()
-	d := c.findDownload(in.key, tokenOf(in.m.Token))
+	d := c.findDownload(in)
 	if d == nil {
 		c.mu.Unlock()
 		in.answer(&Message{Code: RequestEntityIncomplete}) // RFC 7959 §2.9.2
