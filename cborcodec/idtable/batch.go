@@ -154,6 +154,25 @@ func (s *store) view(end uint64, size int) view {
 	return view{entries: s.entries, off: s.off, end: end, size: size}
 }
 
+// upTo is the view up to the end of another batch.
+func (v *view) upTo(end uint64) view {
+	return view{entries: v.entries, off: v.off, end: end, size: v.size}
+}
+
+// batch returns the batch of a number, nil if nothing of it is there. Those that messages
+// name are among the last.
+func (v *view) batch(number uint64) *Batch {
+	for i := len(v.entries) - 1; i >= 0; i-- {
+		if b := v.entries[i].batch; b != nil && b.Number <= number {
+			if b.Number == number {
+				return b
+			}
+			break // numbers and indices grow together
+		}
+	}
+	return nil
+}
+
 // at returns the entry so many places before the end.
 func (v *view) at(distance uint64) (entry, bool) {
 	if distance >= uint64(v.size) || distance >= v.end {

@@ -21,6 +21,10 @@ type Client struct {
 	// server's may refer to what earlier ones inserted.
 	out writer
 	*epoch
+	// lifetime: see SetLifetime. named is when a request last named a base; before quiet is
+	// over, copies of such may arrive that refer to tables of an epoch before.
+	lifetime     time.Duration
+	named, quiet time.Time
 	// plain is how many of the next requests name nothing and insert nothing.
 	plain int
 	// unfinished are the requests that may still arrive, of all epochs.
@@ -61,6 +65,15 @@ func NewClient(size int) *Client {
 		unfinished: make(map[*Exchange]struct{})}
 }
 
+// SetLifetime says how long after a request was made copies of it may arrive at a server
+// that has lost its tables, and so does not know them as copies of what it has answered.
+// As long after a reset nothing is referred to. Without it they must never arrive there.
+func (c *Client) SetLifetime(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.lifetime = d
+}
+
 // Request begins a request. now only has to be on the same clock as Exchange.GiveUp's.
 func (c *Client) Request(now time.Time) (*Outgoing, *Exchange) {
 	c.mu.Lock()
@@ -79,13 +92,17 @@ func (c *Client) Request(now time.Time) (*Outgoing, *Exchange) {
 	}
 	if c.plain > 0 {
 		c.plain--
-	} else if !c.older() {
+	} else if !now.Before(c.quiet) && !c.older() {
 		e.advance()
 		x.begging = e.begging && e.floor == nil
 		x.short = e.rooted && !c.begs()
 		x.ack = c.acknowledge(x.short)
 		mayInsert = c.room()
-		x.base = e.base
+		if x.ack != nil {
+			// Never without: its number, or that of one before, shows that the server has had
+			// its tables since the epoch began.
+			x.base = e.base
+		}
 	}
 	x.known = view{size: c.size}
 	if x.ack != nil {
@@ -102,6 +119,9 @@ func (c *Client) Request(now time.Time) (*Outgoing, *Exchange) {
 		defer c.mu.Unlock()
 		if !keep {
 			return State{}
+		}
+		if x.ack != nil || x.base != nil {
+			c.named = now
 		}
 		return x.commit(o, note)
 	}
@@ -249,5 +269,6 @@ func (c *Client) Reset(x *Exchange) {
 
 func (c *Client) renew() {
 	c.out.forgetAll()
+	c.quiet = c.named.Add(c.lifetime)
 	c.epoch = newEpoch(c.size)
 }

@@ -1,5 +1,10 @@
 package idtable
 
+import (
+	"math/rand/v2"
+	"testing"
+)
+
 // controls are rules that a run breaks, to show that the checker can tell.
 type controls struct {
 	// hasty: a request given up counts as gone at once.
@@ -10,8 +15,8 @@ type controls struct {
 	ackAhead, insertAhead bool
 	// reuse: names of a request that was given up are used again.
 	reuseNames bool
-	// copies of a request that was answered reach later lives of the server.
-	copies bool
+	// forgetful: after a reset, names are used before copies of answered requests are gone.
+	forgetful bool
 }
 
 func (b *controls) request(c *Client, o *Outgoing, x *Exchange) {
@@ -30,6 +35,7 @@ func (b *controls) take(s *Server, call *Call) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		call.top, call.newest = s.out.last, s.in.newest
+		call.outThen, call.inThen = s.out.view(s.out.end(), s.size), s.in.view(s.in.end(), s.size)
 	}
 }
 
@@ -40,5 +46,35 @@ func (b *controls) reuse(r *request) {
 		out.next = x.batch.First
 		delete(out.batches, x.batch.Number)
 		out.entries = out.entries[:len(out.entries)-int(x.batch.End-x.batch.First)]
+	}
+}
+
+// TestControls breaks a rule each time, and the checker must tell.
+func TestControls(t *testing.T) {
+	for name, broken := range map[string]controls{
+		"given up is gone":            {hasty: true},
+		"names are read late":         {resolveLate: true},
+		"acknowledgements run ahead":  {ackAhead: true},
+		"insertions run ahead":        {insertAhead: true},
+		"names are used again":        {reuseNames: true},
+		"copies reach another server": {forgetful: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			steps := 0
+			var found []int
+			first := ""
+			for seed := uint64(1); seed <= 300; seed++ {
+				w := newSimulation(seed, randomMix(rand.New(rand.NewPCG(seed, 1))), broken)
+				w.run(12500)
+				steps += w.steps
+				if len(w.failed) > 0 {
+					found = append(found, int(seed))
+					if first == "" {
+						first = w.failed[0]
+					}
+				}
+			}
+			t.Logf("%d steps: %d %.300s", steps, len(found), first)
+		})
 	}
 }

@@ -86,7 +86,7 @@ func (w *simulation) read(in *Incoming, m message) error {
 		text, ok := in.Resolve(word.ref)
 		switch {
 		case !ok:
-			return fmt.Errorf("word %d, %q: %w", i, word.text, errMissing)
+			return fmt.Errorf("word %d, %q at %d: %w", i, word.text, word.ref, errMissing)
 		case text != word.text:
 			return fmt.Errorf("word %d is %q and was %q", i, text, word.text)
 		case in.Note(word.ref) != word.note:

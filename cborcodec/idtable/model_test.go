@@ -30,6 +30,7 @@ func randomMix(rng *rand.Rand) mix {
 		concurrent: pick(1, 2, 4, 16), pause: int64(pick(1, 50, 1000)),
 		blockwise: pick(0, 0, 5, 20), poll: pick(0, 5, 20), observe: pick(0, 2, 10), cancel: pick(0, 0, 5, 30),
 		refuse: pick(0, 0, 2, 20), clientDies: pick(0, 0, 5, 50), serverDies: pick(0, 0, 5, 50),
+		copies:      pick(0, 1) == 1,
 		quietServer: pick(0, 0, 0, 1) == 1, quietClient: pick(0, 0, 0, 1) == 1,
 	}
 	m.known = m.size * pick(1, 2, 8) / 4
@@ -126,6 +127,9 @@ func (w *simulation) recovered() {
 			byClient = i
 		}
 		for len(w.queue) > 0 && !r.over && w.step() {
+		}
+		if got == unknown {
+			w.now += 2 * w.lifetime() // until copies are gone
 		}
 		if got == failed || !r.over {
 			w.fail("exchange %d without faults failed", i)

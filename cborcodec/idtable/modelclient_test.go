@@ -3,6 +3,7 @@ package idtable
 import (
 	"errors"
 	"fmt"
+	"time"
 )
 
 var errMissing = errors.New("there is no entry")
@@ -51,7 +52,11 @@ const (
 )
 
 func newModelClient(w *simulation, life uint8) *modelClient {
-	return &modelClient{w: w, life: life, tables: NewClient(w.size), answers: make(map[uint64]bool)}
+	c := &modelClient{w: w, life: life, tables: NewClient(w.size), answers: make(map[uint64]bool)}
+	if w.copies && !w.broken.forgetful {
+		c.tables.SetLifetime(time.Duration(w.lifetime()) * time.Millisecond)
+	}
+	return c
 }
 
 // begin makes a request.
@@ -107,7 +112,7 @@ func (r *request) giveUp() {
 	if r.over || r.c.dead {
 		return
 	}
-	until := w.now + w.lifetime()
+	until := w.now + w.slow + 1
 	if w.broken.hasty {
 		until = w.now
 	}

@@ -55,13 +55,13 @@ func (s *modelServer) arrive(r *request) {
 		}
 		return
 	}
-	if r.finished && !w.broken.copies {
+	if r.finished && !w.copies {
 		w.counts.lateCopies++
 		return // no copy of it reaches a later life of the server
 	}
 	call := s.tables.Admit(r.c.life)
 	s.known[r.mid] = nil
-	w.after(8*w.slow+8*timeout<<transmissions, func() { delete(s.known, r.mid) })
+	w.after(8*w.lifetime(), func() { delete(s.known, r.mid) })
 	if call.stale() {
 		w.counts.stale++
 	}
@@ -98,6 +98,9 @@ func (s *modelServer) take(call *Call, r *request, separate bool) {
 		// A server that was restarted since finds some of what a request refers to.
 		if !errors.Is(err, ErrUnknown) && !(errors.Is(err, errMissing) && r.server != s) {
 			w.fail("request (%+v): %v", r.m.state, err)
+		}
+		if r.server == s && !call.stale() {
+			w.counts.spurious++
 		}
 		s.finish(r, &answer{from: s, unknown: true, separate: separate})
 		return
@@ -209,7 +212,7 @@ func (s *modelServer) news(o *watcher) {
 		case done || s.dead:
 		case sent == transmissions:
 			// It may still come, until then its base must be clear.
-			w.after(w.lifetime(), func() { end(false) })
+			w.after(w.slow+1, func() { end(false) })
 		default:
 			w.post(func() {
 				c := o.r.c

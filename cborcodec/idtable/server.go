@@ -5,7 +5,7 @@ import "sync"
 // Server is the tables of a session at the end that answers requests. It is safe for
 // concurrent use.
 //
-// It reads short names of a base only once the client has named one by its number in
+// It reads short names of bases only once the client has named one by its number in
 // this life of the server, which it does when nothing that it said before can arrive any
 // more. And it makes at most maxUnacknowledged batches beyond what the client has
 // acknowledged in a request.
@@ -26,7 +26,7 @@ type Server struct {
 	acked uint64
 	// floor is the number below which the client holds nothing.
 	floor uint64
-	// rooted: acknowledgements by short names may be read.
+	// rooted: short names may be read.
 	rooted bool
 	// naming are the bases of notifications that may still arrive.
 	naming map[*Notification]struct{}
@@ -50,6 +50,8 @@ type Call struct {
 	// short names are read by these.
 	top, newest uint64
 	life        uint8
+	// outThen and inThen are the tables then: the request may take long to come wholly.
+	outThen, inThen view
 
 	ack, base *Batch
 	// asked is the client's table up to the request's own batch.
@@ -68,7 +70,8 @@ func (s *Server) Admit(life uint8) *Call {
 		s.rooted = false
 		s.lose()
 	}
-	return &Call{server: s, top: s.out.last, newest: s.in.newest, life: life}
+	return &Call{server: s, top: s.out.last, newest: s.in.newest, life: life,
+		outThen: s.out.view(s.out.end(), s.size), inThen: s.in.view(s.in.end(), s.size)}
 }
 
 // oldLives is from where on a life is so far ahead that it is more likely behind. A client
@@ -121,16 +124,16 @@ func (c *Call) Request(st State) (*Incoming, error) {
 	}
 	if st.Client != 0 {
 		number, ok := resolve(st.Client, c.newest, clientNames)
-		if c.base = s.in.batches[number]; !ok || c.base == nil {
+		if c.base = c.inThen.batch(number); !ok || !s.rooted || c.base == nil {
 			return nil, ErrUnknown
 		}
 	}
 	in := &Incoming{own: view{size: s.size}, other: view{size: s.size}, size: s.size, base: c.base}
 	if c.base != nil {
-		in.own = s.in.view(c.base.End, s.size)
+		in.own = c.inThen.upTo(c.base.End)
 	}
 	if c.ack != nil {
-		in.other = s.out.view(c.ack.End, s.size)
+		in.other = c.outThen.upTo(c.ack.End)
 		in.note = c.ack.Note
 	}
 	c.asked = in.own
@@ -148,8 +151,8 @@ func (c *Call) acknowledge(st State) error {
 		}
 		return nil
 	case st.HasAck:
-		b := s.out.batches[st.Ack]
-		if b == nil || b.Number > c.top || b.state == dead {
+		b := c.outThen.batch(st.Ack)
+		if b == nil || b.state == dead {
 			return ErrUnknown
 		}
 		c.ack = b
@@ -160,7 +163,7 @@ func (c *Call) acknowledge(st State) error {
 		s.rooted = true
 	case st.Server != 0:
 		number, ok := resolve(st.Server, c.top, serverNames)
-		b := s.out.batches[number]
+		b := c.outThen.batch(number)
 		if !ok || !s.rooted || b == nil || b.state == dead || number < s.floor {
 			return ErrUnknown
 		}

@@ -48,6 +48,8 @@ type mix struct {
 	clientDies, serverDies int
 	// quiet: messages of the server have no texts of its own, or those of the client.
 	quietServer, quietClient bool
+	// copies of requests that were answered reach later lives of the server.
+	copies bool
 	// known is how many texts are used all the time.
 	known int
 }
@@ -80,10 +82,10 @@ type simulation struct {
 
 // counts is what happened in a run.
 type counts struct {
-	requests, responses, notifications      int
-	references, insertions, literals        int
-	unknown, resets, stale, refused, lost   int
-	restarts, unreadable, lateCopies, mined int
+	requests, responses, notifications         int
+	references, insertions, literals           int
+	unknown, resets, stale, refused, lost      int
+	restarts, unreadable, lateCopies, spurious int
 }
 
 func (c *counts) add(o counts) {
@@ -101,7 +103,7 @@ func (c *counts) add(o counts) {
 	c.restarts += o.restarts
 	c.unreadable += o.unreadable
 	c.lateCopies += o.lateCopies
-	c.mined += o.mined
+	c.spurious += o.spurious
 }
 
 func newSimulation(seed uint64, m mix, broken controls) *simulation {
@@ -171,5 +173,5 @@ func (w *simulation) transit() int64 {
 	return 1 + w.rng.Int64N(w.delay)
 }
 
-// lifetime is how long after it was given up a message may still arrive.
-func (w *simulation) lifetime() int64 { return w.slow + 1 }
+// lifetime is how long after it was first sent a message may still arrive.
+func (w *simulation) lifetime() int64 { return w.slow + timeout<<transmissions }
