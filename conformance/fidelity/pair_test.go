@@ -5,6 +5,7 @@ package fidelity
 
 import (
 	"context"
+	"flag"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -16,6 +17,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/coapgw/coapgw/cborcodec/coder"
+	"github.com/coapgw/coapgw/cborcodec/wire2"
 	"github.com/coapgw/coapgw/coap"
 	"github.com/coapgw/coapgw/coap/link"
 	"github.com/coapgw/coapgw/conformance/recorder"
@@ -23,6 +26,23 @@ import (
 	"github.com/coapgw/coapgw/internal/gateway"
 	"github.com/coapgw/coapgw/internal/linkemu"
 )
+
+// wireVersion is the highest version that pairs speak: the suite runs once with each.
+var wireVersion = flag.Int("wire-version", 2, "highest version of the wire format")
+
+// version2 is what both ends have of wire version 2, nil for nothing.
+func version2(t *testing.T) *coap.Version2 {
+	t.Helper()
+	if *wireVersion < 2 {
+		return nil
+	}
+	m, err := model()
+	require.NoError(t, err)
+	return &coap.Version2{Format: wire2.NewFormat(m, 2), Home: func() string { return "example.org" }}
+}
+
+// model is unpacked once; a format belongs to one bubble of virtual time.
+var model = sync.OnceValues(coder.Shipped)
 
 // virtually runs f in virtual time.
 func virtually(t *testing.T, f func(t *testing.T)) { synctest.Test(t, f) }
@@ -53,11 +73,12 @@ func newTransport(t *testing.T, h http.Handler) *coap.Transport {
 	require.NoError(t, err)
 	ctx, stop := context.WithCancel(context.Background())
 	served := make(chan error)
-	go func() { served <- (&coap.Server{Handler: h}).Serve(ctx, listener) }()
+	version2 := version2(t)
+	go func() { served <- (&coap.Server{Handler: h, Version2: version2}).Serve(ctx, listener) }()
 
 	var mu sync.Mutex
 	port := 1024
-	transport := &coap.Transport{Dial: func(ctx context.Context) (net.Conn, error) {
+	transport := &coap.Transport{Version2: version2, Dial: func(ctx context.Context) (net.Conn, error) {
 		mu.Lock()
 		port++
 		from := &net.UDPAddr{IP: net.IPv4(192, 0, 2, 2), Port: port}
