@@ -44,13 +44,13 @@ func (w *simulation) run(steps int) {
 		w.turmoil(500 + w.rng.IntN(4000))
 		w.settle()
 		w.recovered()
+		w.notified()
 	}
 }
 
 // turmoil runs some steps with faults.
 func (w *simulation) turmoil(steps int) {
 	stop := w.steps + steps
-	waiting := false
 	var client func()
 	client = func() {
 		if w.calm {
@@ -61,7 +61,6 @@ func (w *simulation) turmoil(steps int) {
 		}
 		w.after(1+w.rng.Int64N(w.pause), client)
 	}
-	_ = waiting
 	w.calm = false
 	w.after(0, client)
 	for w.steps < stop && len(w.failed) == 0 && w.step() {
@@ -141,6 +140,21 @@ func (w *simulation) recovered() {
 	}
 	if byClient == 0 || byServer == 0 || byClient > lockStep || byServer > lockStep {
 		w.fail("references after %d exchanges of the client's, %d of the server's (0: never)", byClient, byServer)
+	}
+}
+
+// notified checks that without faults an observation gets a notification that can be read,
+// if not the first, then after it has been registered again.
+func (w *simulation) notified() {
+	if len(w.failed) > 0 {
+		return
+	}
+	read, rejected := w.counts.notifications, w.counts.rejected
+	w.c.begin(w.texts("c"), request{observe: true})
+	for w.counts.notifications == read && w.counts.rejected < rejected+3 && w.step() {
+	}
+	if w.counts.notifications == read {
+		w.fail("%d notifications could not be read", w.counts.rejected-rejected)
 	}
 }
 

@@ -156,7 +156,6 @@ func (r *request) response(a *answer) {
 			w.fail("the server does not know the request that was made again (%+v, was it told %v)", r.m.state, r.repeated != nil)
 		}
 		r.c.tables.Reset(r.x)
-		w.counts.resets++
 		r.end(unknown)
 		if r.done == nil {
 			var texts []string
@@ -204,6 +203,7 @@ func (r *request) notification(m message) bool {
 	default:
 		w.fail("notification (%+v): %v", m.state, err)
 	}
+	w.counts.rejected++
 	r.observed = false
 	r.c.begin(w.texts("c"), request{observe: true})
 	return false

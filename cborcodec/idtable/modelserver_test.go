@@ -105,9 +105,6 @@ func (s *modelServer) take(call *Call, r *request, separate bool) {
 		s.finish(r, &answer{from: s, unknown: true, separate: separate})
 		return
 	}
-	if r.observe {
-		s.watch(r)
-	}
 	switch {
 	case r.poll:
 		if !separate {
@@ -138,6 +135,9 @@ func (s *modelServer) respond(call *Call, r *request, separate bool) {
 	o := call.Response()
 	m := s.w.write(o, texts)
 	s.finish(r, &answer{from: s, m: m, separate: separate})
+	if r.observe {
+		s.watch(r)
+	}
 }
 
 // finish keeps and sends an answer.
@@ -182,7 +182,7 @@ func (s *modelServer) watch(r *request) {
 		s.watchers[0].gone = true
 		s.watchers = s.watchers[1:]
 	}
-	s.w.after(1+s.w.rng.Int64N(s.w.slow), func() { s.news(o) })
+	s.w.after(20+s.w.rng.Int64N(s.w.slow), func() { s.news(o) })
 }
 
 // news sends a notification to an observer, one at a time.

@@ -82,28 +82,27 @@ type simulation struct {
 
 // counts is what happened in a run.
 type counts struct {
-	requests, responses, notifications         int
-	references, insertions, literals           int
-	unknown, resets, stale, refused, lost      int
-	restarts, unreadable, lateCopies, spurious int
+	requests, responses, notifications int
+	references, insertions, literals   int
+	// unknown are requests that were not read since the server was restarted, spurious
+	// such that it could have known; rejected are notifications that were not read, and
+	// unreadable those of them whose references were gone.
+	unknown, spurious, rejected, unreadable int
+	refused, lost, restarts, lateCopies     int
+	stale                                   int // requests of earlier lives of the client
 }
 
 func (c *counts) add(o counts) {
-	c.requests += o.requests
-	c.responses += o.responses
-	c.notifications += o.notifications
-	c.references += o.references
-	c.insertions += o.insertions
-	c.literals += o.literals
-	c.unknown += o.unknown
-	c.resets += o.resets
-	c.stale += o.stale
-	c.refused += o.refused
-	c.lost += o.lost
-	c.restarts += o.restarts
-	c.unreadable += o.unreadable
-	c.lateCopies += o.lateCopies
-	c.spurious += o.spurious
+	for i, n := range o.all() {
+		*c.all()[i] += *n
+	}
+}
+
+func (c *counts) all() []*int {
+	return []*int{
+		&c.requests, &c.responses, &c.notifications, &c.references, &c.insertions, &c.literals, &c.unknown,
+		&c.spurious, &c.rejected, &c.unreadable, &c.refused, &c.lost, &c.restarts, &c.lateCopies, &c.stale,
+	}
 }
 
 func newSimulation(seed uint64, m mix, broken controls) *simulation {
