@@ -62,13 +62,6 @@ func (r *reply) answered() bool {
 	return r.err == nil || errors.Is(r.err, ErrForgotten) || errors.As(r.err, &reset) || errors.As(r.err, &option)
 }
 
-// fromPeer reports whether the peer has answered the request, and does not just want to
-// see it again.
-func (r *reply) fromPeer() bool {
-	var option *OptionError
-	return errors.As(r.err, &option) || r.err == nil && !challenges(r.m.Code, r.m.Options)
-}
-
 // maxExchanges bounds our requests in progress, so that there is always a token.
 const maxExchanges = 1 << 15
 
@@ -180,24 +173,6 @@ func (x *exchange) request(ctx context.Context, m *Message) (Message, error) {
 			x.check(ctx, answer, time.Since(begun)-(x.c.downtime()-down))
 			watch.Reset(x.c.terms().profile.MaxTransmitWait())
 		}
-	}
-}
-
-// wasAcknowledged tells that the request being made arrived, if it was acknowledged at
-// the same moment as something else ended it.
-func (x *exchange) wasAcknowledged(acknowledged <-chan struct{}) {
-	select {
-	case <-acknowledged:
-		x.hasArrived(x.whole)
-	default:
-	}
-}
-
-// hasArrived tells once that the peer has admitted a request, if it has.
-func (x *exchange) hasArrived(it bool) {
-	if f := x.arrived; it && f != nil {
-		x.arrived = nil
-		f()
 	}
 }
 

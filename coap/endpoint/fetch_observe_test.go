@@ -272,3 +272,41 @@ func TestReregisterInBlocks(t *testing.T) {
 		require.Equal(t, []string{"2.05 1", "2.05 of before", "2.05 anew"}, w.delivered)
 	})
 }
+
+// A registration made again with other options has those for itself as well.
+func TestReregisterWithOtherOptions(t *testing.T) {
+	climb(t, Config{Profile: testProfile()}, func(l *ladder) {
+		one := l.observeRequest(get("one"), `
+			< CON GET #a t=$a Observe=0 /one
+			> ACK 2.05 #a t=$a Observe=1
+		`)
+		two := l.observeRequest(get("two"), `
+			< CON GET #b t=$b Observe=0 /two
+			> ACK 2.05 #b t=$b Observe=2
+		`)
+		result := make(chan error, 1)
+		for i, steps := range []string{`
+			< CON GET #c t=$a Observe=0 /two RequestTag=01
+			> ACK 2.05 #c t=$a Observe=3
+		`, `
+			< CON GET #d t=$a Observe=0 /two RequestTag=01
+			> ACK 2.05 #d t=$a Observe=4
+		`, `
+			< CON GET #e t=$a Observe=0 /one
+			> ACK 2.05 #e t=$a Observe=5
+		`} {
+			go func() { result <- one.obs.Reregister(l.t.Context(), get([]string{"two", "two", "one"}[i])) }()
+			l.run(steps)
+			require.NoError(t, <-result)
+		}
+		go func() { result <- errors.Join(one.obs.Cancel(l.t.Context()), two.obs.Cancel(l.t.Context())) }()
+		l.run(`
+			< CON GET #f t=$a Observe=1 /one
+			> ACK 2.05 #f t=$a
+			< CON GET #g t=$b Observe=1 /two
+			> ACK 2.05 #g t=$b
+		`)
+		require.NoError(t, <-result)
+		require.Empty(t, l.conn.claims)
+	})
+}

@@ -19,7 +19,7 @@ import (
 	"github.com/coapgw/coapgw/internal/linkemu"
 )
 
-// fetch asks for what the payload says.
+// fetchRequest asks for what the payload says.
 func fetchRequest(payload string) *Request {
 	return &Request{Code: FETCH, Body: strings.NewReader(payload), Size: int64(len(payload))}
 }

@@ -112,9 +112,11 @@ func (o *Observer) firstSent(code Code, d *download, err error) {
 }
 
 // Notify sends a response to the observer in a confirmable message (RFC 7641
-// §4.2, §4.5) and returns nil when the peer has it: when it is acknowledged and, if
-// it does not fit one message, its last block was fetched, for the acknowledgement
-// covers only the first. There is one notification at a time: a second one waits,
+// §4.2, §4.5) and returns nil when the peer has it: when it is acknowledged, which a peer
+// of this package does when it was delivered there, and, if it does not fit one message,
+// when its last block was asked for and sent, for the acknowledgement covers only the
+// first. Whether the last block of several has arrived shows only in what the peer does
+// next. There is one notification at a time: a second one waits,
 // because a new representation makes a client drop the rest of the old one
 // (RFC 7959 §2.4, §3.4).
 //
