@@ -155,7 +155,7 @@ func (e *encoder) key() error {
 	n, listed := e.codec.numbers[string(name)]
 	if x := e.codec.extension; x != nil {
 		if token.escaped() {
-			x.SkipKey()
+			x.SkipKey(name)
 		} else if out, ok := x.AppendKey(e.dst, name, listed); ok {
 			e.dst = out
 			return nil

@@ -17,8 +17,9 @@ type Extension interface {
 	AppendString(dst, text []byte) (out []byte, ok bool)
 	// AppendInteger is AppendKey for an integer, an optional sign and digits.
 	AppendInteger(dst, digits []byte) (out []byte, ok bool)
-	// SkipKey says that a member follows whose name was written with escapes.
-	SkipKey()
+	// SkipKey says that a member follows whose name was written with escapes; name is
+	// without them, as the other end will read it.
+	SkipKey(name []byte)
 	// AppendContainer may write the array or object with which text begins as one item,
 	// and returns the length of its text; 0 has it written as without the extension. What
 	// it takes must be one whole and valid JSON value.

@@ -28,7 +28,7 @@ func (toy) AppendInteger(dst, digits []byte) ([]byte, bool) {
 	return append(dst, 0xf7), string(digits) == "42"
 }
 
-func (toy) SkipKey() {}
+func (toy) SkipKey([]byte) {}
 
 func (toy) AppendContainer(dst, _ []byte) ([]byte, int) { return dst, 0 }
 

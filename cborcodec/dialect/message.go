@@ -74,17 +74,23 @@ func kindOf(name []byte) keyKind {
 	return keyOther
 }
 
-// SkipKey implements cborcodec.Extension.
-func (m *message) SkipKey() { m.key = keyOther }
+// SkipKey implements cborcodec.Extension. The reader goes by the name of a member and does
+// not see how that was written, so it is the same kind.
+func (m *message) SkipKey(name []byte) { m.enter(name) }
 
-// AppendKey implements cborcodec.Extension.
-func (m *message) AppendKey(dst, name []byte, listed bool) (out []byte, ok bool) {
+// enter begins the value of a member.
+func (m *message) enter(name []byte) {
 	m.key = keyOther
 	if m.x != nil {
 		m.key = kindOf(name)
-		if m.x.Cut && len(name) > 0 && name[0] == '!' {
-			m.x.Cuts = append(m.x.Cuts, len(dst)-m.base)
-		}
+	}
+}
+
+// AppendKey implements cborcodec.Extension.
+func (m *message) AppendKey(dst, name []byte, listed bool) (out []byte, ok bool) {
+	m.enter(name)
+	if m.x != nil && m.x.Cut && len(name) > 0 && name[0] == '!' {
+		m.x.Cuts = append(m.x.Cuts, len(dst)-m.base)
 	}
 	if listed {
 		return dst, false
@@ -171,6 +177,9 @@ func (m *message) AppendInteger(dst, digits []byte) (out []byte, ok bool) {
 
 // Seal implements cborcodec.Extension: containers of the table become words.
 func (m *message) Seal(dst []byte, at int) []byte {
+	// The last member's value may have been one that the codec does not ask about, as null
+	// is. What its key says must not reach the next element of an array around this.
+	m.key = keyOther
 	item := dst[at:]
 	if len(item) > m.words.maxItem {
 		return dst
