@@ -55,6 +55,8 @@ func settings(t *testing.T) []setting {
 		{version: "1", profile: link.Default()},
 		{version: "1", profile: link.Default(), foreign: true},
 		{version: "1", profile: slow},
+		{version: "2", profile: link.Default()},
+		{version: "2", profile: slow},
 	}
 }
 

@@ -31,7 +31,11 @@ func measurePush(t *testing.T, s setting, op operations.Operation) (c cost) {
 	}
 	first := quiet
 	first.Hold = 0
-	homeserver := &stream{next: append([]operations.Exchange{first}, append(op.Exchanges, quiet)...)}
+	before := []operations.Exchange{first}
+	if s.version == "2" {
+		before = append(warmup(t, s, op), first)
+	}
+	homeserver := &stream{next: append(before, append(op.Exchanges, quiet)...)}
 	inWorld(t, s, homeserver, func(w *world) {
 		conn, err := w.dialer().Dial(w.t.Context())
 		require.NoError(w.t, err)
@@ -39,10 +43,13 @@ func measurePush(t *testing.T, s setting, op operations.Operation) (c cost) {
 			Profile: s.profile, Side: endpoint.SideConstrained, Overhead: conn.(interface{ Overhead() int }).Overhead(),
 		})
 		var delivered atomic.Int32
-		o, err := peer.Observe(w.t.Context(), registration(w.t, s, quiet), func(resp *endpoint.Response) error {
+		request, read := registration(w.t, s, quiet), discard
+		if s.version == "2" {
+			request, read = w.registration2(peer, before)
+		}
+		o, err := peer.Observe(w.t.Context(), request, func(resp *endpoint.Response) error {
 			delivered.Add(1)
-			_, err := io.Copy(io.Discard, resp.Body)
-			return err
+			return read(resp)
 		})
 		require.NoError(w.t, err)
 		w.count.reset()
@@ -59,18 +66,14 @@ func measurePush(t *testing.T, s setting, op operations.Operation) (c cost) {
 	return c
 }
 
-// idle is a long-poll that brings nothing.
-func idle(t *testing.T) operations.Exchange {
-	all, err := operations.All()
-	require.NoError(t, err)
-	for _, op := range all {
-		if op.Name == "idle" {
-			return op.Exchanges[0]
-		}
-	}
-	require.FailNow(t, "no operation is idle")
-	return operations.Exchange{}
+// discard reads a response of version 1.
+func discard(resp *endpoint.Response) error {
+	_, err := io.Copy(io.Discard, resp.Body)
+	return err
 }
+
+// idle is a long-poll that brings nothing.
+func idle(t *testing.T) operations.Exchange { return operation(t, "idle").Exchanges[0] }
 
 // registration is the request of an exchange as an observer sends it who has sent
 // no other before.

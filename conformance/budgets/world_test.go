@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"sync"
 	"testing"
 	"testing/cryptotest"
 	"testing/synctest"
@@ -13,6 +14,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/coapgw/coapgw/cborcodec/coder"
+	"github.com/coapgw/coapgw/cborcodec/wire2"
 	"github.com/coapgw/coapgw/coap"
 	"github.com/coapgw/coapgw/coap/link"
 	"github.com/coapgw/coapgw/coap/session"
@@ -50,6 +53,8 @@ type world struct {
 	link    *linkemu.Link
 	count   *counter
 	dials   int
+	// version2 is what both ends have of wire version 2, nil for nothing.
+	version2 *coap.Version2
 	// near and far are what the two ends keep over a restart.
 	near, far session.Memory
 }
@@ -61,9 +66,26 @@ func inWorld(t *testing.T, s setting, homeserver http.RoundTripper, f func(*worl
 		w := &world{t: t, setting: s, count: new(counter), link: linkemu.New(s.link())}
 		defer w.link.Close()
 		w.link.Tap(w.count.packet)
+		w.version2 = s.version2(t)
 		defer w.serve(homeserver)()
 		f(w)
 	})
+}
+
+// homeName is the homeserver of the recordings.
+const homeName = "localhost"
+
+// model is unpacked once; a format belongs to one bubble of virtual time.
+var model = sync.OnceValues(coder.Shipped)
+
+// version2 is what both ends have of wire version 2, nil for nothing.
+func (s setting) version2(t *testing.T) *coap.Version2 {
+	if s.version != "2" {
+		return nil
+	}
+	m, err := model()
+	require.NoError(t, err)
+	return &coap.Version2{Format: wire2.NewFormat(m, 2), Home: func() string { return homeName }}
 }
 
 // link is the setting's link, without loss and jitter.
@@ -95,7 +117,8 @@ func (w *world) serve(homeserver http.RoundTripper) (stop func()) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	served := make(chan error)
-	go func() { served <- (&coap.Server{Handler: handler, Profile: w.setting.profile}).Serve(ctx, listener) }()
+	server := &coap.Server{Handler: handler, Profile: w.setting.profile, Version2: w.version2}
+	go func() { served <- server.Serve(ctx, listener) }()
 	return func() {
 		cancel()
 		assert.NoError(w.t, <-served)
@@ -106,7 +129,7 @@ func (w *world) serve(homeserver http.RoundTripper) (stop func()) {
 // client opens the near side: it goes on with the session that an earlier one has
 // kept, or has one of its own to come.
 func (w *world) client() (_ http.Handler, stop func() error) {
-	transport := &coap.Transport{Profile: w.setting.profile, Dial: w.dialer().Dial}
+	transport := &coap.Transport{Profile: w.setting.profile, Dial: w.dialer().Dial, Version2: w.version2}
 	return gateway.NewConnect(gateway.ConnectOptions{Transport: transport}), transport.Close
 }
 

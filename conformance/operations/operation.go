@@ -17,6 +17,9 @@ type Operation struct {
 	// Push says that what the answer tells is delivered on an open observation
 	// (RFC 7641). HTTP has nothing like it: there it is a long-poll.
 	Push bool
+	// After names operations that the client has done before on the session, in order: what
+	// both ends remember of them makes this one shorter, where they remember anything.
+	After []string
 	// Exchanges happen one after the other, each request when the response to the
 	// one before has come.
 	Exchanges []Exchange

@@ -16,36 +16,46 @@ type row struct {
 	exchange    string
 	hold        time.Duration
 	times       int // 0 means once
+	after       []string
 }
+
+// What a client has seen when it comes to an operation: its rooms; its own message, which
+// has come back; and that of somebody else, which it then reads and answers.
+var (
+	known    = []string{"initial-lazy"}
+	sent     = append(known[:1:1], "send")
+	echoed   = append(sent[:2:2], "echo")
+	answered = append(echoed[:3:3], "sync")
+)
 
 // table is in the order in which a client comes to do these things.
 var table = []row{
 	{name: "handshake", about: "first contact ever: handshake and versions", begin: Cold, exchange: "versions"},
 	{name: "reconnect", about: "the client restarted: versions", begin: Restarted, exchange: "versions"},
 	{name: "login", about: "login with a password", exchange: "login"},
-	{name: "send", about: `send "hello world"`, exchange: "send"},
-	{name: "encrypted", about: "send m.room.encrypted, 300 B of ciphertext", exchange: "encrypted"},
-	{name: "echo", about: "sync that brings one's own event", exchange: "echo"},
-	{name: "sync", about: "sync that brings one message at once", exchange: "sync"},
-	{name: "sync-delayed", about: "sync that brings one message after 10 s", exchange: "sync", hold: 10 * time.Second},
-	{name: "sync-pushed", about: "one message, pushed", push: true, exchange: "sync", hold: 10 * time.Second},
-	{name: "receipt", about: "read receipt", exchange: "receipt"},
-	{name: "typing", about: "typing", exchange: "typing"},
-	{name: "presence", about: "presence", exchange: "presence"},
-	{name: "reaction", about: "reaction", exchange: "reaction"},
-	{name: "join", about: "join a room", exchange: "join"},
-	{name: "create", about: "create a room", exchange: "create"},
-	{name: "history", about: "20 messages of history", exchange: "history"},
-	{name: "members", about: "members of a room of 48", exchange: "members"},
-	{name: "push", about: "push rules", exchange: "push"},
-	{name: "keys", about: "upload device keys and 50 one-time keys", exchange: "keys"},
-	{name: "query", about: "query the keys of a person", exchange: "query"},
-	{name: "to-device", about: "room key to one device", exchange: "to-device"},
+	{name: "send", about: `send "hello world"`, exchange: "send", after: known},
+	{name: "encrypted", about: "send m.room.encrypted, 300 B of ciphertext", exchange: "encrypted", after: known},
+	{name: "echo", about: "sync that brings one's own event", exchange: "echo", after: sent},
+	{name: "sync", about: "sync that brings one message at once", exchange: "sync", after: echoed},
+	{name: "sync-delayed", about: "sync that brings one message after 10 s", exchange: "sync", hold: 10 * time.Second, after: echoed},
+	{name: "sync-pushed", about: "one message, pushed", push: true, exchange: "sync", hold: 10 * time.Second, after: echoed},
+	{name: "receipt", about: "read receipt", exchange: "receipt", after: answered},
+	{name: "typing", about: "typing", exchange: "typing", after: answered},
+	{name: "presence", about: "presence", exchange: "presence", after: answered},
+	{name: "reaction", about: "reaction", exchange: "reaction", after: answered},
+	{name: "join", about: "join a room", exchange: "join", after: answered},
+	{name: "create", about: "create a room", exchange: "create", after: answered},
+	{name: "history", about: "20 messages of history", exchange: "history", after: answered},
+	{name: "members", about: "members of a room of 48", exchange: "members", after: answered},
+	{name: "push", about: "push rules", exchange: "push", after: answered},
+	{name: "keys", about: "upload device keys and 50 one-time keys", exchange: "keys", after: answered},
+	{name: "query", about: "query the keys of a person", exchange: "query", after: answered},
+	{name: "to-device", about: "room key to one device", exchange: "to-device", after: answered},
 	{name: "initial", about: "initial sync, 10 rooms, 180 kB of JSON", exchange: "initial"},
 	{name: "initial-lazy", about: "initial sync, 10 rooms, members loaded lazily", exchange: "initial-lazy"},
-	{name: "idle", about: "an hour with sync open and nothing new", exchange: "idle", hold: longPoll, times: int(time.Hour / longPoll)},
-	{name: "idle-pushed", about: "the same, observed", push: true, exchange: "idle", hold: longPoll, times: int(time.Hour / longPoll)},
-	{name: "not-found", about: "404", exchange: "not-found"},
+	{name: "idle", about: "an hour with sync open and nothing new", exchange: "idle", hold: longPoll, times: int(time.Hour / longPoll), after: answered},
+	{name: "idle-pushed", about: "the same, observed", push: true, exchange: "idle", hold: longPoll, times: int(time.Hour / longPoll), after: answered},
+	{name: "not-found", about: "404", exchange: "not-found", after: answered},
 }
 
 // All returns every operation in the order of the table.
@@ -62,7 +72,7 @@ func All() ([]Operation, error) {
 		}
 		e := one.exchange()
 		e.Hold = r.hold
-		op := Operation{Name: r.name, About: r.about, Begin: r.begin, Push: r.push}
+		op := Operation{Name: r.name, About: r.about, Begin: r.begin, Push: r.push, After: r.after}
 		for range max(r.times, 1) {
 			op.Exchanges = append(op.Exchanges, e)
 		}
