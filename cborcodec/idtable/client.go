@@ -52,8 +52,9 @@ type epoch struct {
 	waited int
 	// top is the newest batch of the server's that was heard of.
 	top uint64
-	// begging: the server has made as many batches as it may, and none came.
-	begging bool
+	// lost, if not 0, is the batch up to which the client holds nothing, and wants nothing:
+	// the server had made as many batches as it may, and none came.
+	lost uint64
 }
 
 func newEpoch(size int) *epoch { return &epoch{in: newReader(size)} }
@@ -85,22 +86,22 @@ func (c *Client) Request(now time.Time) (*Outgoing, *Exchange) {
 	e := c.epoch
 	x := &Exchange{client: c, epoch: e}
 	mayInsert := false
-	if e.stuck() {
+	if e.stuck() || len(e.dead) > maxDeadAge { // more than can be told
+		lost := max(e.top, e.lost, e.in.newest)
 		c.renew()
 		e = c.epoch
-		e.begging, x.epoch = true, e
+		e.lost, x.epoch = lost, e
 	}
 	if c.plain > 0 {
 		c.plain--
 	} else if !now.Before(c.quiet) && !c.older() {
 		e.advance()
-		x.begging = e.begging && e.floor == nil
-		x.short = e.rooted && !c.begs()
+		x.short, x.tells = e.rooted, true
 		x.ack = c.acknowledge(x.short)
 		mayInsert = c.room()
 		if x.ack != nil {
-			// Never without: its number, or that of one before, shows that the server has had
-			// its tables since the epoch began.
+			// Never without: its number, or that of one before, shows that the server is the
+			// one that holds the client's batches, and was not restarted since.
 			x.base = e.base
 		}
 	}
@@ -139,17 +140,6 @@ func (c *Client) older() bool {
 	return false
 }
 
-// begs reports whether a request may still arrive that has the server forget all: it
-// must not be taken for the last word on what short names mean.
-func (c *Client) begs() bool {
-	for x := range c.unfinished {
-		if x.begging {
-			return true
-		}
-	}
-	return false
-}
-
 // advance moves complete on, over what came and what is given up.
 func (e *epoch) advance() {
 	for e.complete != nil {
@@ -179,7 +169,7 @@ func (e *epoch) advance() {
 // made since the last acknowledgement has come.
 func (e *epoch) stuck() bool {
 	if e.complete == nil {
-		return e.top > 0 && !e.begging
+		return e.top > e.lost
 	}
 	return e.in.newest == e.complete.Number && e.top >= e.complete.Number+maxUnacknowledged
 }
@@ -208,13 +198,12 @@ func (c *Client) acknowledge(short bool) *Batch {
 }
 
 // room reports whether the next request may insert. Whatever number has the same short
-// name as a base that may still arrive must not be there by then; nor, in a server that
-// has lost its tables, as one that comes with its number in full.
+// name as a base that may still arrive must not be there by then.
 func (c *Client) room() bool {
 	e := c.epoch
 	next := c.out.last + 1
 	for x := range c.unfinished {
-		if b := x.first(); b != nil && next > b.Number+maxAhead {
+		if x.base != nil && next > x.base.Number+maxAhead {
 			return false
 		}
 	}
@@ -231,15 +220,6 @@ func (c *Client) room() bool {
 	}
 	// The one that is answered last, if none before, still becomes a base.
 	return c.waiting(0) < clientNames
-}
-
-// first returns the oldest batch that the request lets the server know, or says that it
-// knows.
-func (x *Exchange) first() *Batch {
-	if x.base != nil {
-		return x.base
-	}
-	return x.batch
 }
 
 // waiting counts the batches beyond a number of which nobody knows whether the server has

@@ -9,9 +9,10 @@ type Exchange struct {
 	epoch  *epoch
 	// ack and base are the bases in the server's and the client's table, nil for none.
 	ack, base *Batch
-	// short says that ack may have a short name, begging that the client asks for
-	// batches since it holds none.
-	short, begging bool
+	// short says that ack may have a short name.
+	short bool
+	// tells: while it holds no batch, the client tells which it has lost.
+	tells bool
 	// batch is what the request inserted, nil for nothing; told are the dead batches that
 	// it tells.
 	batch *Batch
@@ -38,8 +39,8 @@ func (x *Exchange) commit(o *Outgoing, note any) State {
 		}
 	} else if x.ack != nil {
 		s.HasAck, s.Ack = true, x.ack.Number
-	} else if x.begging {
-		s.HasAck = true
+	} else if e.lost > 0 && x.tells {
+		s.HasAck, s.HasTop, s.Top = true, true, e.lost
 	}
 	if x.base != nil {
 		s.Client = name(x.base.Number, clientNames)
@@ -106,6 +107,10 @@ func (x *Exchange) Answered() {
 		delete(e.dead, number)
 	}
 	if b := x.batch; b != nil && b.state == sent {
+		if x.ack == nil && e.floor != nil {
+			c.out.settle(b, dead) // which life of the server has it?
+			return
+		}
 		c.out.settle(b, held)
 		if (e.base == nil || e.base.Number < b.Number) && c.out.last <= b.Number+maxAhead {
 			e.base = b
@@ -147,8 +152,8 @@ func (x *Exchange) Notification(s State) (*Incoming, error) {
 		}
 		ours = c.out.view(b.End, c.size)
 	}
+	n := *x // locked: it may be given up meanwhile
 	c.mu.Unlock()
-	n := *x
 	n.ours, n.pushed = ours, true
 	return n.read(known, base, s)
 }
@@ -183,7 +188,7 @@ func (x *Exchange) learn(base *Batch, s State, texts []string, note any) error {
 	if err != nil {
 		return err
 	}
-	if e.floor != nil && b.Number < e.floor.Number || e.dead[b.Number] || e.gone(b.Number) {
+	if b.Number <= e.lost || e.floor != nil && b.Number < e.floor.Number || e.dead[b.Number] || e.gone(b.Number) {
 		return nil // declared dead before it came
 	}
 	if x.epoch != c.epoch || e.in.far(b.Number) { // of a server that was restarted
@@ -197,8 +202,27 @@ func (x *Exchange) learn(base *Batch, s State, texts []string, note any) error {
 	}
 	if e.floor == nil {
 		e.floor, e.complete = b, b
+		x.keepOwn()
 	}
 	return nil
+}
+
+// keepOwn has the client refer to nothing but what the request of x inserted. The server
+// that answered it has made the first batch that will be acknowledged; what was answered
+// before may have been by a life of the server before.
+func (x *Exchange) keepOwn() {
+	c := x.client
+	c.epoch.base = nil
+	for _, b := range c.out.batches {
+		switch {
+		case b.state != held:
+		case b != x.batch:
+			b.state = dead
+			c.out.forget(b)
+		case c.out.last <= b.Number+maxAhead:
+			c.epoch.base = b
+		}
+	}
 }
 
 // gone reports whether a batch lies behind what is acknowledged and is not there: it was

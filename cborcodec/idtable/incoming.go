@@ -45,6 +45,14 @@ func (in *Incoming) Note(ref int64) any {
 // BaseNote returns the note of the base in the server's table, nil for none.
 func (in *Incoming) BaseNote() any { return in.note }
 
+// OwnNote returns the note of the base in the sender's own table, nil for none.
+func (in *Incoming) OwnNote() any {
+	if in.base == nil {
+		return nil
+	}
+	return in.base.Note
+}
+
 // Inserted notes a string that the message inserts. It fails with ErrMalformed.
 func (in *Incoming) Inserted(text []byte) error {
 	if len(text) == 0 || len(text) > MaxText || len(in.added) >= maxInserts(in.size) {

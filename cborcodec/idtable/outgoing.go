@@ -162,5 +162,13 @@ func (o *Outgoing) Commit(note any) State {
 // Cancel ends a message that is not sent.
 func (o *Outgoing) Cancel() { o.finish(nil, false) }
 
+// OwnNote returns the note of the base in the sender's own table, nil for none.
+func (o *Outgoing) OwnNote() any {
+	if o.base == nil {
+		return nil
+	}
+	return o.base.Note
+}
+
 // Based reports whether there is a base in the sender's own table.
 func (o *Outgoing) Based() bool { return o.base != nil }

@@ -68,7 +68,7 @@ func (s *Server) Admit(life uint8) *Call {
 		s.met, s.life = true, life
 		s.in = newReader(s.size)
 		s.rooted = false
-		s.lose()
+		s.lose(s.out.last)
 	}
 	return &Call{server: s, top: s.out.last, newest: s.in.newest, life: life,
 		outThen: s.out.view(s.out.end(), s.size), inThen: s.in.view(s.in.end(), s.size)}
@@ -82,19 +82,18 @@ const oldLives = 192
 // stale reports whether the request is of an earlier life of the client.
 func (c *Call) stale() bool { return c.life != c.server.life }
 
-// lose notes that the client holds nothing, and will name only what comes.
-func (s *Server) lose() {
-	s.base = nil
-	s.floor = s.out.last + 1
-	s.acked = s.out.last
-	s.drop(s.out.last+1, s.out.next)
-}
-
-// drop lets nothing refer to batches before a number, whose entries end at an index.
-func (s *Server) drop(before, end uint64) {
+// lose notes that the client holds nothing up to a batch, and never will.
+func (s *Server) lose(top uint64) {
+	s.floor = max(s.floor, top+1)
+	s.acked = max(s.acked, top)
+	if s.base != nil && s.base.Number <= top {
+		s.base = nil
+	}
+	end := s.out.off
 	for number, b := range s.out.batches {
-		if number < before {
+		if number <= top {
 			b.state = dead
+			end = max(end, b.End)
 		}
 	}
 	s.out.trim(end) // older entries are of batches that are not there any more
@@ -146,8 +145,8 @@ func (c *Call) acknowledge(st State) error {
 	s := c.server
 	switch {
 	case st.HasAck && st.Ack == 0:
-		if s.full() {
-			s.lose()
+		if st.HasTop && st.Top >= s.floor && st.Top <= c.top {
+			s.lose(st.Top)
 		}
 		return nil
 	case st.HasAck:
@@ -157,8 +156,7 @@ func (c *Call) acknowledge(st State) error {
 		}
 		c.ack = b
 		if !s.rooted || s.floor < b.Number {
-			s.drop(b.Number, b.First)
-			s.floor = max(s.floor, b.Number)
+			s.lose(b.Number - 1)
 		}
 		s.rooted = true
 	case st.Server != 0:
@@ -249,7 +247,7 @@ func (s *Server) notAhead() bool {
 
 // commit sends a message of the server's. The server is locked.
 func (s *Server) commit(o *Outgoing, base *Batch, note any, n *Notification) (st State) {
-	if o.wanted && !o.mayInsert {
+	if o.wanted && s.full() {
 		st.HasTop, st.Top = true, s.out.last
 		if base != nil {
 			st.Top -= min(base.Number, st.Top)
@@ -283,7 +281,7 @@ func (s *Server) Notification() (*Outgoing, *Notification) {
 	n := &Notification{server: s, base: s.base, floor: s.floor}
 	asked := s.in.batches[s.in.newest]
 	o := &Outgoing{own: &s.out, base: n.base, other: &s.in, against: view{size: s.size}}
-	if s.doubt {
+	if s.doubt || !s.rooted {
 		n.base, asked, o.base = nil, nil, nil
 	}
 	if asked != nil {

@@ -9,7 +9,7 @@ type State struct {
 	Server, Client uint8
 
 	// Ack, where HasAck, is the base in the server's table by its number: of all batches
-	// up to it the client holds this one alone.
+	// up to it the client holds this one alone. 0 is no base: it holds none up to Top.
 	HasAck bool
 	Ack    uint64
 	// Dead are batches that the client will never hold: bit i is the batch i+1 before the
@@ -22,7 +22,8 @@ type State struct {
 	Number, First uint64
 
 	// Top, where HasTop, is how many batches the server has made beyond the base: it can
-	// make no more until the client has acknowledged or declared dead what there is.
+	// make no more until the client has acknowledged or declared dead what there is. In a
+	// request it is what the client had heard.
 	HasTop bool
 	Top    uint64
 
