@@ -16,6 +16,9 @@ type Note struct {
 	// Clock is the latest time that was known when the message ended, in ms since 1970; 0
 	// for none.
 	Clock int64
+	// Count is the last counter of a transaction ID that was known when the message ended,
+	// 0 for none.
+	Count int64
 	// Query is the raw query of the /sync that the message answers, "" for none. It is not
 	// set by the codec.
 	Query string
@@ -46,6 +49,8 @@ type Context struct {
 	Solve Resolver
 	// Clock is the latest time that both ends know, in ms since 1970; 0 for none.
 	Clock int64
+	// Count is the counter of the last transaction ID that both ends know; 0 for none.
+	Count int64
 	// Since is the sync token from which a response goes on, "" for none, and From its
 	// note, nil for none.
 	Since string
@@ -63,6 +68,13 @@ type Context struct {
 	Route int
 	// Cuts are the places in a payload that was written at which a room begins.
 	Cuts []int
+}
+
+// learnCount notes the counter of a transaction ID. A nil Context learns nothing.
+func (x *Context) learnCount(n int64) {
+	if x != nil {
+		x.Learned.Count = n
+	}
 }
 
 // OtherRoute is the Route of a request that no row has.

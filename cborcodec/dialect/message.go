@@ -18,6 +18,8 @@ type message struct {
 	// answered, 0 for not known.
 	streams  streams
 	answered int64
+	// counted is the counter from which those of transaction IDs count.
+	counted int64
 	// base is where the payload begins.
 	base int
 	// scratch holds what an item was read back to.
@@ -27,13 +29,18 @@ type message struct {
 // start begins a message.
 func (m *message) start(x *Context) {
 	m.x, m.key, m.clock, m.answered, m.base = x, keyOther, clock{last: x.Clock, latest: x.Clock}, 0, 0
-	m.streams = streams{}
+	m.streams, m.counted = streams{}, x.Count
 	m.streams.take([]byte(x.Since))
 	x.Learned, x.Cuts = Note{}, nil
 }
 
 // finish leaves behind what the message has taught.
-func (m *message) finish() { m.x.Learned.Clock = m.clock.latest }
+func (m *message) finish() {
+	m.x.Learned.Clock = m.clock.latest
+	if m.x.Learned.Count == 0 {
+		m.x.Learned.Count = m.x.Count
+	}
+}
 
 // refers says whether strings may be references.
 func (m *message) refers() bool { return m.x != nil && m.x.Refer != nil && !m.x.Private }

@@ -228,7 +228,7 @@ func (m *message) appendTransaction(dst, s []byte) (out []byte, ok bool) {
 		if p.nanos {
 			out = appendInt(out, nanos)
 		}
-		return appendInt(out, n), true
+		return appendInt(out, n-m.counted), true
 	}
 	return dst, false
 }
@@ -271,11 +271,19 @@ func (m *message) appendTransactionText(dst []byte, in *items) ([]byte, error) {
 		dst = strconv.AppendUint(dst, 1e6+nanos, 10)
 		dst = append(dst[:start], dst[start+1:]...)
 	}
-	n, err := in.uint()
+	n, err := in.int()
 	if err != nil {
 		return dst, err
 	}
-	return strconv.AppendUint(append(dst, p.infix...), n, 10), nil
+	if n > maxNumber || n < -maxNumber {
+		return dst, errContent
+	}
+	n += m.counted
+	if n < 0 || n >= maxNumber {
+		return dst, errContent
+	}
+	m.x.learnCount(n)
+	return strconv.AppendInt(append(dst, p.infix...), n, 10), nil
 }
 
 func cutPrefix(s []byte, prefix string) ([]byte, bool) {

@@ -50,6 +50,7 @@ func (c *Client) Request(dst []byte, r *dialect.Request, now time.Time) ([]byte,
 	if c.tables != nil {
 		out, x.tables = c.tables.Request(now)
 		context.Refer, context.Clock = referrer{out}, clockOf(out.BaseNote())
+		context.Count = countOf(out.OwnNote())
 	}
 	message, err := c.codec.AppendRequest(nil, r, &context)
 	if err != nil {

@@ -66,6 +66,14 @@ func clockOf(note any) int64 {
 	return 0
 }
 
+// countOf is the counter of the last transaction ID at a base, 0 for none.
+func countOf(note any) int64 {
+	if n := asNote(note); n != nil {
+		return n.Count
+	}
+	return 0
+}
+
 // maxQuery bounds the query that is remembered with a sync token, in bytes.
 const maxQuery = 1024
 

@@ -62,6 +62,7 @@ func (c *Call) Request(r *dialect.Request, payload []byte) error {
 			return stateError(err)
 		}
 		context.Solve, context.Clock = resolver{in}, clockOf(in.BaseNote())
+		context.Count = countOf(in.OwnNote())
 	} else if state != (idtable.State{}) {
 		return ErrState
 	}
