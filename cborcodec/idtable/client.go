@@ -157,6 +157,9 @@ func (e *epoch) advance() {
 		if number >= e.in.newest || max(e.in.newest, e.top) < number+patience && e.waited <= patience {
 			return
 		}
+		if len(e.dead) > maxDeadAge {
+			return // more than can be told: see Request
+		}
 		// The receiver decides: from now on it will not come.
 		if e.dead == nil {
 			e.dead = make(map[uint64]bool)
