@@ -101,6 +101,8 @@ func (l lastingListener) Accept() (net.Conn, error) {
 type lives struct {
 	t              *testing.T
 	handler        http.Handler
+	// near and far are what the two ends have of wire version 2.
+	near, far *coap.Version2
 	client, server kept
 	mu             sync.Mutex
 	messages       []message
@@ -119,9 +121,9 @@ func (l *lives) restart() {
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	served := make(chan error)
-	server := &coap.Server{Handler: l.handler}
+	server := &coap.Server{Handler: l.handler, Version2: l.far}
 	go func() { served <- server.Serve(ctx, lastingListener{listener, &l.server}) }()
-	l.transport = &coap.Transport{Dial: func(ctx context.Context) (net.Conn, error) {
+	l.transport = &coap.Transport{Version2: l.near, Dial: func(ctx context.Context) (net.Conn, error) {
 		c, err := listener.Dial(ctx)
 		if err != nil {
 			return nil, err

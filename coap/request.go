@@ -80,7 +80,9 @@ func (o *outgoing) encode(m *Mapping, kind PeerKind) (*endpoint.Request, error) 
 		return o.encodeForeign(m, code)
 	}
 	opts, exactTarget := m.targetOptions(o.target, kind == PeerGateway)
-	if !exactTarget || opts.EncodedSize() > m.maxHead {
+	// A body without a path would be a request of version 2.
+	pathless := o.payload.content() && !opts.Has(endpoint.URIPath)
+	if !exactTarget || pathless || opts.EncodedSize() > m.maxHead {
 		opts, exactTarget = nil, false
 	}
 	opts, long := addFields(opts, o.fields, m.maxHead)

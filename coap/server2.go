@@ -75,23 +75,27 @@ func (a *admission) read() {
 
 // notification returns for whom a notification to the observation is made that the
 // request began; since is what the peer has. done must be told what became of it.
-func (a *admission) notification(since string) (to audience, done func(acknowledged bool)) {
+func (a *admission) notification(since string, blockSize int) (to audience, done func(acknowledged bool)) {
 	to = a.audience
 	call := a.call
 	if call == nil {
 		return to, func(bool) {}
 	}
 	var sent []*wire2.Notification
+	whole := true
 	to.code = func(json []byte, status int) ([]byte, error) {
 		payload, n, err := call.Notification(nil, json, status, since)
 		if n != nil {
 			sent = append(sent, n)
 		}
+		// The acknowledgement covers the first block only; what is in the others the client
+		// says in its next request.
+		whole = whole && len(payload) <= blockSize
 		return payload, err
 	}
 	return to, func(acknowledged bool) {
 		for _, n := range sent {
-			n.Done(acknowledged)
+			n.Done(acknowledged && whole)
 		}
 	}
 }

@@ -64,7 +64,7 @@ func (s *serverSession) observe(r *endpoint.Request, req *http.Request, asked ad
 				return observe.Update{}, errors.New("the homeserver answered " + strconv.Itoa(a.status))
 			}
 			u, err := s.update(&a, func() (*endpoint.Response, func(bool)) {
-				to, done := asked.notification(since)
+				to, done := asked.notification(since, s.link.Load().profile.BlockSize)
 				return s.tagged(s.respond(a, to)), done
 			})
 			if err != nil {

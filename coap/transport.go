@@ -103,7 +103,7 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	token, _ := bearer(r.Header.Get("Authorization"))
 	resp, err := t.exchange(r, out, token)
-	for again := 0; again < maxAgain && worthAgain(err, again) && idempotent(r.Method) && r.Context().Err() == nil && out.payload.replayable(); again++ {
+	for again := 0; again < maxAgain && worthAgain(err, again) && (idempotent(r.Method) || errors.Is(err, endpoint.ErrChallenged)) && r.Context().Err() == nil && out.payload.replayable(); again++ {
 		resp, err = t.exchange(r, out, token)
 	}
 	if err != nil {
@@ -118,12 +118,12 @@ const maxAgain = 3
 
 // worthAgain reports whether to make a request again that failed, after that was done so
 // often: its server has forgotten it, which it has told itself; or, once, the other end may
-// have lost the session while nobody looked, or the answer may have been given up while
-// the link was away.
+// have lost the session while nobody looked, the answer may have been given up while
+// the link was away, or the server wants to see that the request is fresh.
 func worthAgain(err error, times int) bool {
 	var lost *lostError
 	return errors.Is(err, endpoint.ErrForgotten) ||
-		times == 0 && (errors.As(err, &lost) || errors.Is(err, endpoint.ErrUnanswered))
+		times == 0 && (errors.As(err, &lost) || errors.Is(err, endpoint.ErrUnanswered) || errors.Is(err, endpoint.ErrChallenged))
 }
 
 // sessionLost reports whether a new session may help.
