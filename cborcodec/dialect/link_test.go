@@ -114,9 +114,9 @@ func (r reading) Note(ref int64) *Note {
 type link struct {
 	codec          *Codec
 	client, server party
-	// clock is the latest time that both know.
-	clock int64
-	// sizes are those of the payloads of the last exchange.
+	// clock is the latest time that both know, count the last counter of the client.
+	clock, count int64
+	// request and response are the payloads of the last exchange.
 	request, response []byte
 }
 
@@ -125,7 +125,7 @@ func newLink() *link { return &link{codec: New(testHome, cborcodec.Limits{})} }
 // exchange carries a request and its response, and checks that both come out as they went
 // in and that both ends remember the same.
 func (l *link) exchange(t require.TestingT, r Request, answer string) {
-	out, in := l.begin(&l.client, &l.server, Context{})
+	out, in := l.begin(&l.client, &l.server, Context{Count: l.count})
 	payload, err := l.codec.AppendRequest(nil, &r, out)
 	require.NoError(t, err, "%+v", r)
 	got := Request{Opaque: r.Opaque}
@@ -135,6 +135,7 @@ func (l *link) exchange(t require.TestingT, r Request, answer string) {
 	}
 	require.Equal(t, r, got, "%x", payload)
 	l.request = payload
+	l.count = out.Learned.Count
 	l.end(t, out, in, "")
 
 	sync := out.Sync
@@ -163,9 +164,11 @@ func (x *Context) sameAs(p *party, note *Note) *Note {
 	if note == nil {
 		return nil
 	}
-	for _, e := range p.tables[read] {
-		if *e.note == *note {
-			return e.note
+	for _, table := range p.tables {
+		for _, e := range table {
+			if *e.note == *note {
+				return e.note
+			}
 		}
 	}
 	return nil
