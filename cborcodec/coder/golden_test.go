@@ -27,6 +27,9 @@ func goldenPayloads() [][2]string {
 		{"", strings.Repeat("\xa1\x61a\x9f\x01\x02\x20\xff", 40)},
 		{"", strings.Repeat("\x81", 40) + "\xff\xff\x1f"},
 		{"", strings.Repeat(event, 60)},
+		{"\x01\x00\x01\x02", "\xa1\x01\xd6\x58\x20" + noise(32)},
+		{"\x00", "\x03\xd7\x21\xf8\x3d\xd7\x20"},
+		{"\x02", "\xc1\x4c" + noise(12) + "\xa1\x0c\xa1\x0d\x80"},
 	}
 }
 

@@ -4,6 +4,7 @@ package train
 import (
 	"bytes"
 	"compress/flate"
+	"slices"
 	"sync"
 
 	"github.com/coapgw/coapgw/cborcodec/coder/internal/mixing"
@@ -36,7 +37,7 @@ func Train(messages []Message) ([]byte, error) {
 // to make of the contexts of those with an odd one, and the other way round.
 func fit(messages []Message, dictionary []byte) *mixing.Model {
 	var halves [2][]Message
-	for _, m := range messages {
+	for _, m := range shuffled(messages) {
 		halves[m.Group&1] = append(halves[m.Group&1], m)
 	}
 	var primed [2]*mixing.Model
@@ -70,6 +71,19 @@ func fit(messages []Message, dictionary []byte) *mixing.Model {
 	all.Wait()
 	final.Share(m)
 	return final
+}
+
+// shuffled returns messages in an order in which those of one group are far apart, so
+// that no mixer ends with what is special to the last.
+func shuffled(messages []Message) []Message {
+	all := slices.Clone(messages)
+	x := uint32(1)
+	for i := len(all) - 1; i > 0; i-- {
+		x = x*1664525 + 1013904223
+		j := int(uint64(x) * uint64(i+1) >> 32)
+		all[i], all[j] = all[j], all[i]
+	}
+	return all
 }
 
 // pack compresses a model.

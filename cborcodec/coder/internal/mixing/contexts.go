@@ -76,6 +76,15 @@ func (c *contexts) compute(expected uint32) {
 	}
 }
 
+// opaqueFrom is how many bytes of a byte string are seen in contexts: some begin alike,
+// such as ciphertext. The others are hashes, keys and ciphertext.
+const opaqueFrom = 8
+
+// opaque says that nothing foretells the next byte, so time spent on it is wasted.
+func (c *contexts) opaque(m *matcher) bool {
+	return c.structure.kind == kindBytes && c.structure.at >= opaqueFrom && m.length == 0
+}
+
 // tail is what the rest of the message says about an initial byte or a length: that of a
 // string may fill it. Elsewhere it is the place of the item.
 func (s *structure) tail() uint32 {

@@ -31,6 +31,10 @@ func (p *Predictor) Observe(prelude, message []byte, o *Observer) {
 	for _, b := range stream(message) {
 		for i := 7; i >= 0; i-- {
 			bit := int(b>>i) & 1
+			if p.opaque {
+				p.Update(bit)
+				continue
+			}
 			for j, at := range &p.at {
 				o.Bits[j][at[p.half]][bit]++
 			}

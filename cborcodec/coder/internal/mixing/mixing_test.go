@@ -229,3 +229,21 @@ func TestTruncated(t *testing.T) {
 	_, err = p.Decode(nil, nil, append(code, 1, 1, 1, 1, 1), len(message))
 	require.ErrorIs(t, err, ErrTrailing)
 }
+
+// Behind its beginning a byte string costs what it has, until it repeats.
+func TestOpaque(t *testing.T) {
+	p := NewPredictor(NewModel(nil))
+	message := []byte{0x58, 200}
+	for i := range 200 {
+		message = append(message, byte(hash(uint32(i), 0)))
+	}
+	code, ok := p.Encode(nil, nil, message)
+	require.True(t, ok)
+	assert.Less(t, len(code), 207)
+	again, ok := p.Encode(nil, nil, append(message, message...))
+	require.True(t, ok)
+	assert.Less(t, len(again), len(code)+40)
+	got, err := p.Decode(nil, nil, again, 1000)
+	require.NoError(t, err)
+	assert.Equal(t, append(message, message...), got)
+}

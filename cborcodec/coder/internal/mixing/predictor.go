@@ -26,6 +26,8 @@ type Predictor struct {
 	partial, half uint32
 	// left is how many bits of the byte are unknown.
 	left uint32
+	// opaque says that nothing foretells the byte.
+	opaque bool
 	// at is the slot of each context, known how many of the orders had theirs before.
 	at    [Contexts]*slot
 	known int
@@ -73,6 +75,11 @@ func (p *Predictor) Reset(prelude []byte) {
 
 func (p *Predictor) beginByte() {
 	p.partial, p.left = 1, 8
+	p.opaque = p.contexts.opaque(&p.match)
+	if p.opaque {
+		p.prob = 1 << (probBits - 1)
+		return
+	}
 	p.contexts.compute(p.match.expected | uint32(p.match.level())<<8)
 	p.beginHalf()
 	p.predict()
@@ -143,6 +150,13 @@ func (p *Predictor) Prob() uint32 { return uint32(p.prob) }
 
 // Update takes the next bit.
 func (p *Predictor) Update(bit int) {
+	if p.opaque {
+		p.partial = p.partial<<1 | uint32(bit)
+		if p.partial >= 0x100 {
+			p.endByte(byte(p.partial))
+		}
+		return
+	}
 	p.learn(bit)
 	p.partial = p.partial<<1 | uint32(bit)
 	p.half = p.half<<1 | uint32(bit)

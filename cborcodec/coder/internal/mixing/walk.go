@@ -33,7 +33,9 @@ func (m *Model) Walk(prelude, message []byte, visit func(*Visit)) {
 		c.compute(0)
 	}
 	for i, b := range message {
-		see(b)
+		if !c.opaque(&match) {
+			see(b)
+		}
 		c.add(b)
 		match.add(m.Dictionary, m.dictionaryIndex, message[:i+1], uint32(c.recent))
 		c.compute(match.expected | uint32(match.level())<<8)
