@@ -47,6 +47,9 @@ const (
 type entry struct {
 	text  string
 	batch *Batch
+	// older is 1 + the index of the entry with this text that was the newest when this one
+	// came, 0 for none: it serves those that do not see this one.
+	older uint64
 }
 
 // store is a table as one end has it: the entries from index off on. What is in it is
@@ -78,6 +81,26 @@ func (s *store) find(text []byte) (index uint64, e entry, ok bool) {
 	return index, e, e.batch != nil
 }
 
+// findOld is how many entries of a text are looked at.
+const findOld = 8
+
+// findWhere returns the newest entry of a text for which ok holds.
+func (s *store) findWhere(text []byte, ok func(index uint64, e entry) bool) (index uint64, found bool) {
+	index, e, found := s.find(text)
+	for range findOld {
+		if !found || ok(index, e) {
+			return index, found
+		}
+		if e.older == 0 {
+			return 0, false
+		}
+		index = e.older - 1
+		e = s.at(index)
+		found = e.text == string(text)
+	}
+	return 0, false
+}
+
 // put adds a batch. Entries between what there is and a later batch become holes;
 // a batch that fills holes, or comes before all, goes into a copy. What lies further from
 // the others than a few tables takes their place.
@@ -106,10 +129,14 @@ func (s *store) put(b *Batch, texts []string, size int) {
 	}
 	for i, text := range texts {
 		index := b.First + uint64(i)
-		s.entries[index-s.off] = entry{text, b}
+		e := entry{text: text, batch: b}
 		if old, ok := s.index[text]; !ok || old < index {
 			s.index[text] = index
+			if ok {
+				e.older = 1 + old
+			}
 		}
+		s.entries[index-s.off] = e
 	}
 	if most := 8 * size; len(s.entries) > most {
 		s.trim(s.end() - uint64(most*3/4)) // nothing that may still arrive refers to those
@@ -135,8 +162,21 @@ func (s *store) trim(before uint64) {
 // forget lets a batch be found no more.
 func (s *store) forget(b *Batch) {
 	for index := max(b.First, s.off); index < min(b.End, s.end()); index++ {
-		if e := s.at(index); e.batch == b && s.index[e.text] == index {
-			delete(s.index, e.text)
+		e := s.at(index)
+		if e.batch != b || s.index[e.text] != index {
+			continue
+		}
+		delete(s.index, e.text)
+		for older := e.older; older > s.off; {
+			o := s.at(older - 1)
+			if o.text != e.text {
+				break
+			}
+			if o.batch.state != dead {
+				s.index[e.text] = older - 1
+				break
+			}
+			older = o.older
 		}
 	}
 }

@@ -231,36 +231,40 @@ func TestHostileServer(t *testing.T) {
 	}
 }
 
-// TestDeadHeap has a server skip as many batches as a client puts up with, again and
-// again: what is to be told of them must not heap up.
-func TestDeadHeap(t *testing.T) {
-	c := NewClient(MinSize)
-	number, renewed := uint64(1), 0
-	for range 1000 {
-		o, x := c.Request(time.UnixMilli(0))
-		o.Commit(nil)
-		x.Answered()
-		if x.ack == nil {
-			renewed++
+// TestLongGaps has a server skip more batches than the client can tell of, again and
+// again. What is to be told must not heap up, and the client must get on.
+func TestLongGaps(t *testing.T) {
+	for _, gap := range []uint64{1, maxDeadAge - 1, maxDeadAge, maxDeadAge + 1, maxDeadAge + 2, 100, maxRecords} {
+		c := NewClient(MinSize)
+		number, behind := uint64(1), 0
+		for i := range 1000 {
+			o, x := c.Request(time.UnixMilli(0))
+			o.Commit(nil)
+			x.Answered()
+			if behind++; x.ack != nil && number-x.ack.Number < gap+20 {
+				behind = 0
+			}
+			if behind > 30 {
+				t.Fatalf("gaps of %d: the client is stuck at %v, while the server made %d (%d dead)", gap, x.ack, number, len(c.dead))
+			}
+			st := State{Inserts: true, Number: number, First: number * 4}
+			if x.ack != nil {
+				st.Number -= x.ack.Number + 1
+				st.First -= x.ack.End
+			}
+			in, err := x.Response(st)
+			if err == nil {
+				err = errors.Join(in.Inserted([]byte("x")), in.Commit(nil))
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if number++; i%20 == 0 {
+				number += gap
+			}
+			if len(c.dead) > maxDeadAge+1 {
+				t.Fatalf("%d dead batches", len(c.dead))
+			}
 		}
-		st := State{Inserts: true, Number: number, First: number * 4}
-		if x.ack != nil {
-			st.Number -= x.ack.Number + 1
-			st.First -= x.ack.End
-		}
-		in, err := x.Response(st)
-		if err == nil {
-			err = errors.Join(in.Inserted([]byte("x")), in.Commit(nil))
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		number += maxRecords
-		if len(c.dead) > maxDeadAge+1 {
-			t.Fatalf("%d dead batches", len(c.dead))
-		}
-	}
-	if renewed == 0 {
-		t.Error("the client never begins anew")
 	}
 }

@@ -46,6 +46,9 @@ func (w *simulation) write(o *Outgoing, texts []string) message {
 		if ref, ok := o.Find([]byte(text)); ok && w.rng.IntN(50) > 0 {
 			m.words = append(m.words, word{ref: ref, text: text, note: o.Note(ref)})
 			w.counts.references++
+			if o.Refresh([]byte(text), ref) {
+				m.words[len(m.words)-1] = word{inserted: true, text: text}
+			}
 			continue
 		}
 		if o.Insert([]byte(text)) {

@@ -159,7 +159,7 @@ func (w *simulation) notified() {
 }
 
 func TestModel(t *testing.T) {
-	seeds, steps := 600, 12500
+	seeds, steps := 300, 12500
 	if raceDetector {
 		seeds, steps = 40, 5000
 	}

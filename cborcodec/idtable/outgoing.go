@@ -58,8 +58,10 @@ func (o *Outgoing) ownDistance(text []byte) (distance uint64, ok bool) {
 	if o.base == nil {
 		return 0, false
 	}
-	index, e, ok := o.own.find(text)
-	if !ok || index >= o.base.End || e.batch.state != held || e.batch.Number > o.base.Number {
+	index, ok := o.own.findWhere(text, func(index uint64, e entry) bool {
+		return index < o.base.End && e.batch.state == held && e.batch.Number <= o.base.Number
+	})
+	if !ok {
 		return 0, false
 	}
 	distance = o.base.End - 1 - index
@@ -67,13 +69,17 @@ func (o *Outgoing) ownDistance(text []byte) (distance uint64, ok bool) {
 }
 
 func (o *Outgoing) otherDistance(text []byte) (distance uint64, ok bool) {
-	index, ok := o.other.index[string(text)]
-	if !ok || index >= o.against.end {
+	index, ok := o.other.findWhere(text, func(index uint64, _ entry) bool {
+		if index >= o.against.end {
+			return false
+		}
+		e, ok := o.against.at(o.against.end - 1 - index)
+		return ok && e.text == string(text)
+	})
+	if !ok {
 		return 0, false
 	}
-	distance = o.against.end - 1 - index
-	e, ok := o.against.at(distance)
-	return distance, ok && e.text == string(text)
+	return o.against.end - 1 - index, true
 }
 
 // Insert reports whether text, which the message now carries in full, becomes an entry.

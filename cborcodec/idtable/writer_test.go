@@ -59,8 +59,8 @@ func TestWriter(t *testing.T) {
 	second := w.add([]string{"y"}, nil)
 	w.settle(second, dead)
 	w.settle(second, held)
-	if _, _, ok := w.find([]byte("y")); ok || second.state != dead {
-		t.Error("a dead batch is found")
+	if _, e, ok := w.find([]byte("y")); !ok || e.batch != first || second.state != dead {
+		t.Error("not what is there beside a dead batch is found")
 	}
 	if _, _, ok := w.find([]byte("x")); !ok {
 		t.Error("x is not found")
