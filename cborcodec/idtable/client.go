@@ -151,9 +151,6 @@ func (e *epoch) advance() {
 			e.complete = b
 			continue
 		}
-		if len(e.dead) >= maxDeadAge {
-			return // until the server knows of those
-		}
 		if e.gap != number {
 			e.gap, e.waited = number, 0
 		}

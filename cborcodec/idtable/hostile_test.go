@@ -234,7 +234,7 @@ func TestHostileServer(t *testing.T) {
 // TestLongGaps has a server skip more batches than the client can tell of, again and
 // again. What is to be told must not heap up, and the client must get on.
 func TestLongGaps(t *testing.T) {
-	for _, gap := range []uint64{1, maxDeadAge - 1, maxDeadAge, maxDeadAge + 1, maxDeadAge + 2, 100, maxRecords} {
+	for _, gap := range []uint64{1, maxDeadAge - 1, maxDeadAge, maxDeadAge + 1, maxDeadAge + 2, 100, maxRecords - 1} {
 		c := NewClient(MinSize)
 		number, behind := uint64(1), 0
 		for i := range 1000 {
