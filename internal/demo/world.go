@@ -17,6 +17,7 @@ import (
 	"github.com/coapgw/coapgw/coap/join"
 	"github.com/coapgw/coapgw/coap/link"
 	"github.com/coapgw/coapgw/dtls"
+	"github.com/coapgw/coapgw/internal/config"
 	"github.com/coapgw/coapgw/internal/fakehs"
 	"github.com/coapgw/coapgw/internal/gateway"
 	"github.com/coapgw/coapgw/internal/keys"
@@ -87,13 +88,22 @@ func (w *world) startServe(o Options, base *url.URL) error {
 		return err
 	}
 	handler := gateway.NewServe(gateway.ServeOptions{Homeserver: base, Log: o.Log})
-	server := &coap.Server{Handler: handler, Log: o.Log}
+	name := gateway.NewHomeName("")
+	ask, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	name.Ask(ask, base, o.Log)
+	cancel()
+	version2, err := gateway.Version2(config.Default().Wire, name.Name)
+	if err != nil {
+		return err
+	}
+	server := &coap.Server{Handler: handler, Version2: version2, Log: o.Log}
 	ctx, stop := context.WithCancel(context.Background())
 	w.running.Go(func() { w.fail(server.Serve(ctx, l)) })
 	w.closers = append(w.closers, func() error { stop(); handler.Close(); return nil })
 	transport := &coap.Transport{
-		Profile: w.profile,
-		Log:     o.Log,
+		Profile:  w.profile,
+		Version2: version2,
+		Log:      o.Log,
 		Dial: func(ctx context.Context) (net.Conn, error) {
 			pc := w.link.Dial(&net.UDPAddr{IP: net.IPv4(10, 0, 0, 1), Port: 40000})
 			return dtls.Dial(ctx, pc, linkemu.FarAddr(), dtls.Config{

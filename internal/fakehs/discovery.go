@@ -16,6 +16,11 @@ func fixed(text string) handler {
 	return func(*Server, *request) (any, error) { return json.RawMessage(text), nil }
 }
 
+// serverName answers as much of the published keys as tells the name.
+func serverName(s *Server, _ *request) (any, error) {
+	return object{"server_name": s.cfg.ServerName}, nil
+}
+
 func versions(*Server, *request) (any, error) {
 	return object{
 		"versions":          []string{"r0.5.0", "r0.6.1", "v1.1", "v1.2", "v1.3", "v1.4", "v1.5", "v1.6", "v1.7", "v1.8", "v1.9", "v1.10", "v1.11"},

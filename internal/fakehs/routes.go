@@ -12,6 +12,7 @@ func openRoutes() []route {
 	const get, post = http.MethodGet, http.MethodPost
 	return []route{
 		{method: get, bases: []string{"_matrix/client"}, path: "versions", handle: versions, open: true},
+		{method: get, bases: []string{"_matrix/key/v2"}, path: "server", handle: serverName, open: true},
 		{method: get, bases: []string{".well-known/matrix"}, path: "client", handle: wellKnown, open: true},
 		{method: get, bases: stable(), path: "login", handle: loginFlows, open: true},
 		{method: post, bases: stable(), path: "login", handle: login, open: true},
