@@ -54,7 +54,7 @@ func (b *controls) take(s *Server, call *Call) {
 	if b.resolveLate {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		call.top, call.newest = s.out.last, s.in.newest
+		call.top, call.newest, call.rooted = s.out.last, s.in.newest, s.rooted
 		call.outThen, call.inThen = s.out.view(s.out.end(), s.size), s.in.view(s.in.end(), s.size)
 	}
 }

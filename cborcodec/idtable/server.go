@@ -50,6 +50,9 @@ type Call struct {
 	// short names are read by these.
 	top, newest uint64
 	life        uint8
+	// rooted: short names could be read then. One that came before the client named a
+	// base by its number is of a life of the server before, however late it is read.
+	rooted bool
 	// outThen and inThen are the tables then: the request may take long to come wholly.
 	outThen, inThen view
 
@@ -70,7 +73,7 @@ func (s *Server) Admit(life uint8) *Call {
 		s.rooted = false
 		s.lose(s.out.last)
 	}
-	return &Call{server: s, top: s.out.last, newest: s.in.newest, life: life,
+	return &Call{server: s, top: s.out.last, newest: s.in.newest, life: life, rooted: s.rooted,
 		outThen: s.out.view(s.out.end(), s.size), inThen: s.in.view(s.in.end(), s.size)}
 }
 
@@ -123,7 +126,7 @@ func (c *Call) Request(st State) (*Incoming, error) {
 	}
 	if st.Client != 0 {
 		number, ok := resolve(st.Client, c.newest, clientNames)
-		if c.base = c.inThen.batch(number); !ok || !s.rooted || c.base == nil {
+		if c.base = c.inThen.batch(number); !ok || c.ack == nil || c.base == nil {
 			return nil, ErrUnknown
 		}
 	}
@@ -162,7 +165,7 @@ func (c *Call) acknowledge(st State) error {
 	case st.Server != 0:
 		number, ok := resolve(st.Server, c.top, serverNames)
 		b := c.outThen.batch(number)
-		if !ok || !s.rooted || b == nil || b.state == dead || number < s.floor {
+		if !ok || b == nil || b.state == dead || number < s.floor {
 			return ErrUnknown
 		}
 		c.ack = b

@@ -237,3 +237,46 @@ func TestBatchOfAnotherLife(t *testing.T) {
 		p.answer(call, a, "s")
 	}
 }
+
+// A notification is under way to the last moment.
+func TestOldestNotificationComesLast(t *testing.T) {
+	p := newPair(t, DefaultSize)
+	p.exchange([]string{"c"}, []string{"s"})
+	p.exchange([]string{"c"}, []string{"s"})
+	a := p.exchange([]string{"c"}, nil)
+	for range 20 {
+		o, n := p.s.Notification()
+		ours, ok := o.Find([]byte("s"))
+		if !ok || ours < 0 {
+			t.Fatal("the notification does not refer to the server's table")
+		}
+		theirs, ok := o.Find([]byte("c"))
+		if !ok {
+			t.Fatal("the notification does not refer to the client's table")
+		}
+		st := o.Commit(nil)
+		for range 200 {
+			p.exchange([]string{"c"}, append(p.fresh(), "s"))
+		}
+		if ahead := p.s.out.last - n.base.Number; ahead != notificationNames-1 {
+			t.Errorf("the server got %d batches ahead", ahead)
+		}
+		in, err := a.x.Notification(st)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for ref, want := range map[int64]string{ours: "s", theirs: "c"} {
+			if text, ok := in.Resolve(ref); !ok || text != want {
+				t.Errorf("reference %d is %q, %v and was %q", ref, text, ok, want)
+			}
+		}
+		if err := in.Commit(nil); err != nil {
+			t.Fatal(err)
+		}
+		n.Done(true)
+		for range 40 {
+			p.exchange(p.fresh(), append(p.fresh(), "s", "c"))
+			p.exchange([]string{"c"}, []string{"s"})
+		}
+	}
+}

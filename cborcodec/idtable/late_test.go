@@ -1,0 +1,39 @@
+package idtable
+
+import (
+	"errors"
+	"testing"
+)
+
+// A request with short names comes to a server that was restarted, block by block, so that
+// it is read only once the client has begun anew there and short names mean something else.
+func TestReadLateByAnotherLife(t *testing.T) {
+	p := newPair(t, MinSize)
+	for range 3 {
+		p.exchange([]string{"c"}, []string{"s"})
+	}
+	late := p.ask("c", "s")
+	if late.state.Server == 0 {
+		t.Fatalf("no short name: %+v", late.state)
+	}
+	unknown := p.ask("c", "s")
+	p.s = NewServer(MinSize, 1<<32)
+	if err := p.read(p.s.Admit(1), unknown); !errors.Is(err, ErrUnknown) {
+		t.Fatal(err)
+	}
+	p.c.Reset(unknown.x)
+	for range 10 { // as many batches as the server makes unasked, each with a short name
+		p.exchange(p.fresh(), p.fresh())
+	}
+	call := p.s.Admit(1)
+	late.x.Arrived() // all of it, in the view of the client
+	for range 10 {
+		p.exchange(p.fresh(), p.fresh())
+	}
+	if !p.s.rooted {
+		t.Fatal("the client has not begun anew")
+	}
+	if err := p.read(call, late); !errors.Is(err, ErrUnknown) {
+		t.Errorf("%+v: %v", late.state, err)
+	}
+}
