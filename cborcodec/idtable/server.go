@@ -165,7 +165,7 @@ func (c *Call) acknowledge(st State) error {
 	case st.Server != 0:
 		number, ok := resolve(st.Server, c.top, serverNames)
 		b := c.outThen.batch(number)
-		if !ok || b == nil || b.state == dead || number < s.floor {
+		if !ok || !c.rooted || b == nil || b.state == dead || number < s.floor {
 			return ErrUnknown
 		}
 		c.ack = b
