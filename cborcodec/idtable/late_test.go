@@ -10,13 +10,13 @@ import (
 func TestReadLateByAnotherLife(t *testing.T) {
 	p := newPair(t, MinSize)
 	for range 3 {
-		p.exchange([]string{"c"}, []string{"s"})
+		p.exchange(nil, []string{"s"})
 	}
-	late := p.ask("c", "s")
-	if late.state.Server == 0 {
+	late := p.ask("s")
+	if late.state.Server == 0 || late.state.Client != 0 {
 		t.Fatalf("no short name: %+v", late.state)
 	}
-	unknown := p.ask("c", "s")
+	unknown := p.ask("s")
 	p.s = NewServer(MinSize, 1<<32)
 	if err := p.read(p.s.Admit(1), unknown); !errors.Is(err, ErrUnknown) {
 		t.Fatal(err)
