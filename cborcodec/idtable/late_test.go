@@ -9,8 +9,9 @@ import (
 // it is read only once the client has begun anew there and short names mean something else.
 func TestReadLateByAnotherLife(t *testing.T) {
 	p := newPair(t, MinSize)
-	for range 3 {
-		p.exchange(nil, []string{"s"})
+	p.exchange(nil, []string{"s"})
+	for range 4 {
+		p.exchange(nil, p.fresh())
 	}
 	late := p.ask("s")
 	if late.state.Server == 0 || late.state.Client != 0 {
