@@ -127,9 +127,8 @@ func (w *simulation) recovered() {
 		}
 		for len(w.queue) > 0 && !r.over && w.step() {
 		}
-		if got == unknown {
-			w.now += 2 * w.lifetime() // until copies are gone
-		}
+		// Tables that begin anew are not used until copies of requests are gone.
+		w.now = max(w.now, w.c.tables.quiet.UnixMilli())
 		if got == failed || !r.over {
 			w.fail("exchange %d without faults failed", i)
 			return
