@@ -1,0 +1,227 @@
+package dialect
+
+import "fmt"
+
+// Role is what a part is in its message.
+type Role uint8
+
+// Roles.
+const (
+	// Form is how path and query were escaped, Route the row of a request or its target.
+	Form Role = iota
+	Route
+	// Parameter is a segment of the path, Query the head of the query or a whole one, and
+	// Argument one of its arguments.
+	Parameter
+	Query
+	Argument
+	// Body is the outermost value, Member one of an object, with its key, and Element one
+	// of an array.
+	Body
+	Member
+	Element
+)
+
+// Part is a piece of a payload for people to look at: an item that stands for a value, with
+// its key if it has one, or the head of a container, whose parts follow.
+type Part struct {
+	// At is where it begins in the payload, Size how long it is, in bytes.
+	At, Size int
+	// Depth is how many containers of the body it is in.
+	Depth int
+	Role  Role
+	// Name is the key, or the name of a parameter or argument.
+	Name string
+	// Text is the value: JSON, but without escapes, and in the target of a request without
+	// quotes. It is empty for the head of a container, and where it is not known.
+	Text string
+	// How says by what item it stands there, where that is no plain one.
+	How string
+	// Ref is the reference, where HasRef; Inserted says that a string becomes an entry.
+	Ref      int64
+	HasRef   bool
+	Inserted bool
+	// Unknown says that the value depends on what x does not have.
+	Unknown bool
+}
+
+// Explain calls visit for the parts of a payload of AppendRequest or AppendBody, in their
+// order. x is as for reading; what it lacks makes values unknown, and no error. The error
+// says that the payload is malformed from the end of the last part on.
+func (c *Codec) Explain(payload []byte, request bool, x *Context, visit func(*Part)) error {
+	s := c.begin(x)
+	defer c.end(s)
+	e := explainer{state: s, codec: c, in: items{src: payload}, visit: visit}
+	var err error
+	if request {
+		err = e.request()
+	} else if len(payload) > 0 {
+		err = e.body()
+	}
+	s.finish()
+	if err != nil {
+		return asFormatError(err)
+	}
+	return nil
+}
+
+type explainer struct {
+	*state
+	codec *Codec
+	in    items
+	visit func(*Part)
+	depth int
+}
+
+// show ends a part that began at some place.
+func (e *explainer) show(p *Part, at int) {
+	p.At, p.Size, p.Depth = at, e.in.pos-at, e.depth
+	e.visit(p)
+}
+
+func (e *explainer) request() error {
+	at := e.in.pos
+	form, err := readForm(&e.in)
+	if err != nil {
+		return err
+	}
+	if e.in.pos > at {
+		e.show(&Part{Role: Form, Text: fmt.Sprintf("escaping styles %d and %d", form.Byte()&7, form.Byte()>>3&7)}, at)
+	}
+	at = e.in.pos
+	major, n, err := e.in.head()
+	if err != nil {
+		return err
+	}
+	assumed := false
+	if major == majorText {
+		text, err := e.in.take(n)
+		if err != nil {
+			return err
+		}
+		e.show(&Part{Role: Route, Text: string(text)}, at)
+	} else {
+		if major != majorUint || n >= uint64(len(routes.rows)) {
+			return errRow
+		}
+		row := &routes.rows[n]
+		assumed = takesBody(row.method)
+		e.show(&Part{Role: Route, Text: routeRows[n], How: fmt.Sprintf("route %d", n)}, at)
+		for _, p := range row.parts {
+			if p.param {
+				if err := e.text(&Part{Role: Parameter, Name: p.literal}, e.in.pos); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	if err := e.query(major != majorText); err != nil {
+		return err
+	}
+	first, ok := e.in.peek()
+	if !ok {
+		if assumed {
+			e.show(&Part{Role: Body, Text: emptyObject, How: "nothing"}, e.in.pos)
+		}
+		return nil
+	}
+	if first == itemUndefined {
+		at := e.in.pos
+		e.in.pos++
+		e.show(&Part{Role: Body, How: "undefined: no body"}, at)
+		return e.end()
+	}
+	return e.body()
+}
+
+func (e *explainer) query(allowed bool) error {
+	at := e.in.pos
+	initial, ok := e.in.peek()
+	switch {
+	case !ok:
+		return nil
+	case initial == itemUndefined:
+		e.in.pos++
+		e.show(&Part{Role: Query, How: "undefined: none"}, at)
+		return nil
+	case initial == majorTag<<5|tagReference && allowed:
+		p := &Part{Role: Query, How: "sticky"}
+		if err := e.reference(p); err != nil {
+			return err
+		}
+		if note := e.note(p.Ref); note != nil {
+			if query, ok := withSince(note.Query, p.Text); ok {
+				p.Text = query
+				e.show(p, at)
+				return nil
+			}
+		}
+		p.Text, p.Unknown = "", true
+		e.show(p, at)
+		return nil
+	case initial>>5 != majorArray:
+		return nil
+	}
+	_, count, err := e.in.head()
+	if err != nil {
+		return err
+	}
+	if count > maxQueryItems {
+		return errContent
+	}
+	if first, ok := e.in.peek(); ok && count == 1 && first>>5 == majorText {
+		_, raw, err := e.in.string()
+		if err != nil {
+			return err
+		}
+		e.show(&Part{Role: Query, Text: string(raw), How: "as it is"}, at)
+		return nil
+	}
+	e.show(&Part{Role: Query, How: fmt.Sprintf("array of %d", count)}, at)
+	e.depth++
+	defer func() { e.depth-- }()
+	for done := uint64(0); done < count; done++ {
+		at := e.in.pos
+		key, err := readKey(&e.in)
+		if err != nil {
+			return err
+		}
+		if isWholeArgument(key) {
+			e.show(&Part{Role: Argument, Text: key, How: fmt.Sprintf("row %d", argumentNumbers[key])}, at)
+			continue
+		}
+		if done++; done == count {
+			return errContent
+		}
+		p := &Part{Role: Argument, Name: key}
+		if next, ok := e.in.peek(); ok && next == itemNull {
+			e.in.pos++
+			p.How = "null: no ="
+			e.show(p, at)
+			continue
+		}
+		if err := e.text(p, at); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// RouteNumber returns the row of a request line such as "GET /_matrix/client/v3/sync", with
+// names in braces for parameters.
+func RouteNumber(row string) (n int, ok bool) {
+	for n, r := range routeRows {
+		if r == row {
+			return n, true
+		}
+	}
+	return 0, false
+}
+
+// RouteName returns the row of a number, "" for none.
+func RouteName(n int) string {
+	if n < 0 || n >= len(routeRows) {
+		return ""
+	}
+	return routeRows[n]
+}

@@ -1,0 +1,208 @@
+package dialect
+
+import (
+	"fmt"
+
+	"github.com/coapgw/coapgw/cborcodec"
+)
+
+func (e *explainer) body() error {
+	if err := e.value(&Part{Role: Body}, e.in.pos); err != nil {
+		return err
+	}
+	return e.end()
+}
+
+func (e *explainer) end() error {
+	if e.in.rest() > 0 {
+		return errTrailing
+	}
+	return nil
+}
+
+// value reads a value; its key began at some place.
+func (e *explainer) value(p *Part, at int) error {
+	initial, ok := e.in.peek()
+	switch {
+	case !ok:
+		return errTruncated
+	case initial>>5 == majorArray, initial>>5 == majorMap:
+		return e.container(p, at)
+	}
+	e.describe(p)
+	begin := e.in.pos
+	if !isExtension(initial) {
+		if err := e.in.skip(0); err != nil {
+			return err
+		}
+		text, err := e.codec.plain.AppendJSON(nil, e.in.src[begin:e.in.pos])
+		if err != nil {
+			return err
+		}
+		p.Text = string(text)
+		e.show(p, at)
+		return nil
+	}
+	prefix := append(append([]byte(`{"`), p.Name...), `":`...)
+	out, size, err := e.AppendJSON(prefix, e.in.src[begin:], false)
+	if err == nil {
+		e.in.pos += size
+	}
+	if err = e.settle(p, begin, string(out[min(len(prefix), len(out)):]), err); err == nil {
+		e.show(p, at)
+	}
+	return err
+}
+
+// isExtension says whether the dialect, and not package cborcodec, reads an item.
+func isExtension(initial byte) bool {
+	switch initial >> 5 {
+	case majorBytes:
+		return true
+	case majorSimple:
+		return initial < majorSimple<<5|20 || initial == itemUndefined || initial == simpleTwo
+	case majorTag:
+		switch initial & 31 {
+		case 2, 3, 4, 25: // those of numbers, and of strings that are no Unicode
+			return false
+		}
+		return true
+	}
+	return false
+}
+
+func (e *explainer) container(p *Part, at int) error {
+	if e.depth >= cborcodec.DefaultMaxDepth {
+		return errContent
+	}
+	indefinite := e.in.src[e.in.pos]&31 == 31
+	major, count := e.in.src[e.in.pos]>>5, uint64(0)
+	if indefinite {
+		e.in.pos++
+		p.How = "open"
+	} else {
+		var err error
+		if _, count, err = e.in.head(); err != nil {
+			return err
+		}
+		p.How = fmt.Sprintf("%d", count)
+	}
+	kind := Element
+	if major == majorMap {
+		kind = Member
+		p.How = "object of " + p.How
+	} else {
+		p.How = "array of " + p.How
+	}
+	e.show(p, at)
+	e.depth++
+	defer func() { e.depth-- }()
+	for n := uint64(0); indefinite || n < count; n++ {
+		at := e.in.pos
+		if next, ok := e.in.peek(); indefinite && ok && next == 0xff {
+			e.in.pos++
+			e.show(&Part{Role: kind, How: "end"}, at)
+			return nil
+		}
+		member := &Part{Role: kind}
+		if kind == Member {
+			var err error
+			if member.Name, err = e.keyName(); err != nil {
+				return err
+			}
+		}
+		if err := e.value(member, at); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// keyName reads the key of a member.
+func (e *explainer) keyName() (string, error) {
+	initial, ok := e.in.peek()
+	if !ok {
+		return "", errTruncated
+	}
+	begin := e.in.pos
+	var quoted []byte
+	if isExtension(initial) || initial>>5 == majorNegative {
+		out, size, err := e.AppendJSON(nil, e.in.src[begin:], true)
+		var p Part
+		e.describe(&p)
+		if err == nil {
+			e.in.pos += size
+		}
+		if err = e.settle(&p, begin, string(out), err); err != nil {
+			return "", err
+		}
+		if p.Unknown && p.HasRef {
+			return fmt.Sprintf("(reference %d)", p.Ref), nil
+		}
+		quoted = []byte(p.Text)
+	} else {
+		if err := e.in.skip(0); err != nil {
+			return "", err
+		}
+		object := append(append([]byte{majorMap<<5 | 1}, e.in.src[begin:e.in.pos]...), itemNull)
+		json, err := e.codec.plain.AppendJSON(nil, object)
+		if err != nil {
+			return "", err
+		}
+		quoted = json[1 : len(json)-len(":null}")]
+	}
+	if len(quoted) < 2 || quoted[0] != '"' {
+		return "", errItem
+	}
+	return string(quoted[1 : len(quoted)-1]), nil
+}
+
+// skip passes the next item.
+func (r *items) skip(depth int) error {
+	if depth > cborcodec.DefaultMaxDepth {
+		return errContent
+	}
+	initial, ok := r.peek()
+	if !ok {
+		return errTruncated
+	}
+	if initial&31 == 31 { // of indefinite length
+		r.pos++
+		for {
+			next, ok := r.peek()
+			switch {
+			case !ok:
+				return errTruncated
+			case next == 0xff:
+				r.pos++
+				return nil
+			}
+			if err := r.skip(depth + 1); err != nil {
+				return err
+			}
+		}
+	}
+	major, n, err := r.head()
+	if err != nil {
+		return err
+	}
+	switch major {
+	case majorBytes, majorText:
+		_, err = r.take(n)
+	case majorTag:
+		err = r.skip(depth + 1)
+	case majorArray, majorMap:
+		for range n {
+			if err == nil {
+				err = r.skip(depth + 1)
+			}
+			if err == nil && major == majorMap {
+				err = r.skip(depth + 1)
+			}
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return err
+}

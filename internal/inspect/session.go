@@ -1,0 +1,202 @@
+package inspect
+
+import (
+	"github.com/coapgw/coapgw/cborcodec"
+	"github.com/coapgw/coapgw/cborcodec/dialect"
+	"github.com/coapgw/coapgw/cborcodec/wire2"
+)
+
+// unknownHome stands for the home server's name where nobody has told it.
+const unknownHome = "(home)"
+
+// maxDecoded is the longest payload that is decoded, in bytes.
+const maxDecoded = 1 << 20
+
+// Session is what is known of a session of wire version 2, from its messages. It is not
+// safe for concurrent use.
+type Session struct {
+	format         *wire2.Format
+	codec          *dialect.Codec
+	client, server *table
+}
+
+// NewSession returns a session of which nothing was seen. Home is the name of the home
+// server, empty for unknown.
+func NewSession(f *wire2.Format, home string) *Session {
+	s := &Session{format: f}
+	s.begin(home)
+	return s
+}
+
+// begin forgets the tables: both ends have agreed anew.
+func (s *Session) begin(home string) {
+	if home == "" {
+		home = unknownHome
+	}
+	s.codec = dialect.New(home, cborcodec.Limits{MaxInput: maxDecoded, MaxOutput: 16 * maxDecoded})
+	s.client, s.server = newTable(), newTable()
+}
+
+// Asked is a request, as far as its response is read against it.
+type Asked struct {
+	// Route is the row of the routes, or dialect.OtherRoute.
+	Route int
+
+	sync         dialect.Sync
+	clock        int64
+	private      bool
+	ack          *batch
+	askedEnd     uint64
+	named, known bool
+}
+
+// Request reports on the payload of a request.
+func (s *Session) Request(r *Report, payload []byte) (*Asked, error) {
+	a := &Asked{Route: dialect.OtherRoute}
+	o, err := s.format.Open(wire2.RequestPrelude(), payload, maxDecoded)
+	v := view{report: r, payload: payload, opened: o, request: true}
+	if err != nil {
+		v.malformed(err)
+		return a, err
+	}
+	st := &o.State
+	st.Server, st.Client = o.Flags&15, o.Flags>>4
+	var base *batch
+	a.named = st.Server != 0 || st.Client != 0 || st.HasAck && st.Ack != 0
+	a.known = true
+	switch {
+	case st.HasAck && st.Ack != 0:
+		a.ack = s.server.batches[st.Ack]
+		a.known = a.ack != nil
+	case st.Server != 0:
+		a.ack = s.server.named(st.Server, serverNames)
+		a.known = a.ack != nil
+	}
+	if st.Client != 0 {
+		base = s.client.named(st.Client, clientNames)
+		a.known = a.known && base != nil
+	}
+	in := &resolver{own: s.client, other: s.server}
+	x := dialect.Context{}
+	if a.ack != nil {
+		in.otherEnd = a.ack.end
+		x.Clock = clockOf(a.ack.note)
+	}
+	if base != nil {
+		in.ownEnd = base.end
+		x.Count = countOf(base.note)
+	}
+	v.base, v.ack, v.missing = base, a.ack, a.named && !a.known
+	learned := x
+	learned.Solve = in.again()
+	x.Solve = in
+	v.show(s.codec, &x)
+
+	a.askedEnd = in.ownEnd
+	var request dialect.Request
+	items := o.Message[o.HeadSize:]
+	if err := s.codec.DecodeRequest(&request, items, &learned); err != nil {
+		a.Route = learned.Route // as far as it could be read
+		return a, nil
+	}
+	a.Route, a.sync, a.clock, a.private = learned.Route, learned.Sync, learned.Learned.Clock, learned.Private
+	if b := s.learn(s.client, base, o, learned.Solve.(*resolver).added, wire2.Remembered(learned.Learned, "")); b != nil {
+		a.askedEnd = b.end
+	}
+	return a, nil
+}
+
+// Response reports on the payload of a response with an HTTP status to a request, or of a
+// notification. A nil Asked is not known.
+func (s *Session) Response(r *Report, payload []byte, status int, a *Asked) error {
+	if a == nil {
+		a = &Asked{Route: dialect.OtherRoute}
+	}
+	v := view{report: r, payload: payload}
+	if len(payload) == 0 {
+		r.say(0, "nothing: {}")
+		return nil
+	}
+	o, err := s.format.Open(wire2.ResponsePrelude(a.Route, status), payload, maxDecoded)
+	v.opened = o
+	if err != nil {
+		v.malformed(err)
+		return err
+	}
+	st := &o.State
+	in := &resolver{own: s.server, other: s.client}
+	x := dialect.Context{Private: a.private}
+	base := a.ack
+	if o.Flags != 0 {
+		base = nil
+		v.notification = true
+		if o.Flags != wire2.Baseless {
+			base = s.server.named(o.Flags, notificationNames)
+			v.missing = base == nil
+		}
+		if st.HasAsked {
+			if b := s.client.batches[st.Asked]; b != nil {
+				in.otherEnd = b.end
+			}
+		}
+	} else {
+		x.Clock, x.Since, x.From = a.clock, a.sync.Since, a.sync.From
+		in.otherEnd = a.askedEnd
+		v.missing = !a.known
+	}
+	if base != nil {
+		in.ownEnd = base.end
+		if x.Clock == 0 {
+			x.Clock = clockOf(base.note)
+		}
+	}
+	if o.Since != nil {
+		if text, ok := in.Resolve(*o.Since); ok {
+			x.Since, x.From = string(text), in.Note(*o.Since)
+		}
+	}
+	v.base, v.ack = base, a.ack
+	learned := x
+	learned.Solve = in.again()
+	x.Solve = in
+	v.show(s.codec, &x)
+
+	items := o.Message[o.HeadSize:]
+	if wire2.IsNoBody(items) || o.Control != 0 {
+		return nil
+	}
+	if _, err := s.codec.AppendJSON(nil, items, &learned); err == nil {
+		s.learn(s.server, base, o, learned.Solve.(*resolver).added, wire2.Remembered(learned.Learned, a.sync.Query))
+	}
+	return nil
+}
+
+// learn keeps what a message inserted.
+func (s *Session) learn(t *table, base *batch, o *wire2.Opened, texts []string, note *dialect.Note) *batch {
+	if len(texts) == 0 || base == nil && !o.State.Inserts {
+		return nil
+	}
+	number, first := o.State.Number, o.State.First
+	if base != nil {
+		number += base.number + 1
+		first += base.end
+	}
+	if number == 0 || number > 1<<62 || first > 1<<62 {
+		return nil
+	}
+	return t.add(number, first, texts, note)
+}
+
+func clockOf(n *dialect.Note) int64 {
+	if n == nil {
+		return 0
+	}
+	return n.Clock
+}
+
+func countOf(n *dialect.Note) int64 {
+	if n == nil {
+		return 0
+	}
+	return n.Count
+}
