@@ -7,13 +7,6 @@ import "strconv"
 // an array under tagCounter, of names and numbers for an object, or of null and names
 // for an array of strings. Anything else is JSON as elsewhere, and not remembered.
 
-// Tags of two bytes.
-const (
-	tagEcho       = 24 // reference: the body of the request that inserted it
-	tagSortedEcho = 25 // the same, with the members of objects in order of their names
-	tagCounter    = 26 // array: a counter
-)
-
 // maxCounter is the longest text of a counter that is remembered, in bytes.
 const maxCounter = 256
 

@@ -36,6 +36,12 @@ func patternRows() []string {
 			unit = "<ns>"
 		}
 		rows[i] = p.prefix + unit + p.infix + "<n>"
+		if p.counterFirst {
+			rows[i] = p.prefix + "<n>" + p.infix + unit
+		}
+		if p.named {
+			rows[i] = "<name>" + rows[i]
+		}
 	}
 	return rows
 }

@@ -123,7 +123,7 @@ func (m *message) appendString(dst, s []byte, kind keyKind) (out []byte, ok bool
 		}
 	}
 	named := kind == keyNamed || kind == keyFound
-	if m.refers() && (isIdentifier(s) || named && isName(s)) {
+	if m.refers() && (isIdentifier(s) || named && isNamed(s)) {
 		if ref, ok := m.x.Refer.Find(s); ok {
 			if m.x.Refer.Refresh(s, ref) {
 				dst = appendHead(dst, majorTag, tagInsert)
@@ -230,7 +230,7 @@ func (m *message) appendJSON(dst []byte, in *items, key bool) ([]byte, error) {
 	case initial == itemUndefined && !key:
 		in.pos++
 		return m.appendKnownText(dst)
-	case initial == majorTag<<5|24 && !key:
+	case initial == majorTag<<5|24 && !key && in.rest() > 1 && in.src[in.pos+1] != tagPosition:
 		return m.appendContainerText(dst, in)
 	case isWord(initial):
 		text, err := readWord(in)
@@ -309,6 +309,8 @@ func (m *message) appendTagged(dst []byte, in *items, tag uint64) ([]byte, error
 		return m.streams.appendText(append(dst, 's'), in)
 	case tagTopological:
 		return m.streams.appendText(append(dst, 't'), in)
+	case tagPosition:
+		return m.streams.appendPositionText(dst, in)
 	case tagTransaction:
 		return m.appendTransactionText(dst, in)
 	default:

@@ -84,12 +84,16 @@ const minIdentifier = 4
 
 // isName says whether s may be referred to: printable ASCII without spaces, quotes
 // or backslashes, of a length that is worth it.
-func isName(s []byte) bool {
+func isName(s []byte) bool { return isNamed(s) && bytes.IndexByte(s, ' ') < 0 }
+
+// isNamed is isName for what a key says to be a name: then it may hold spaces, as the
+// transaction IDs of FluffyChat do.
+func isNamed(s []byte) bool {
 	if len(s) < minIdentifier || len(s) > maxIdentifier {
 		return false
 	}
 	for _, c := range s {
-		if c <= ' ' || c >= 0x7f || c == '"' || c == '\\' {
+		if c < ' ' || c >= 0x7f || c == '"' || c == '\\' {
 			return false
 		}
 	}

@@ -1,6 +1,6 @@
 package dialect
 
-// Tags of this dialect, all of one byte. Those of RFC 8949 with these numbers mean
+// Tags of this dialect of one byte. Those of RFC 8949 with these numbers mean
 // something else, which does not matter: no other software sees them. Tags 2, 3 and
 // 4, and the longer 262 and 273, keep their meaning (package cborcodec).
 //
@@ -27,4 +27,12 @@ const (
 	tagWord         = 21 // integer: a row of the words beyond the simple values
 	tagInsert       = 22 // identifier: itself, and it gets the next reference
 	tagReference    = 23 // integer: an identifier
+)
+
+// Tags of two bytes.
+const (
+	tagEcho       = 24 // reference: the body of the request that inserted it
+	tagSortedEcho = 25 // the same, with the members of objects in order of their names
+	tagCounter    = 26 // array: a counter
+	tagPosition   = 27 // array: a position of sliding sync, a string
 )

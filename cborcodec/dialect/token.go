@@ -54,7 +54,11 @@ func (t *stream) parse(s []byte) bool {
 
 // streams are the last tokens of each letter in a message; in a response to a /sync also
 // that of its request.
-type streams struct{ s, t stream }
+type streams struct {
+	s, t stream
+	// position is the number of the last position of sliding sync, 0 for none.
+	position int64
+}
 
 // of returns the last token with that letter.
 func (l *streams) of(letter byte) *stream {
@@ -82,6 +86,7 @@ func (l *streams) base(letter byte, count int) (base stream) {
 
 // take keeps a token, if it is one.
 func (l *streams) take(token []byte) {
+	l.takePosition(token)
 	var t stream
 	if len(token) > 1 && (token[0] == 's' || token[0] == 't') && t.parse(token[1:]) {
 		*l.of(token[0]) = t
@@ -90,18 +95,20 @@ func (l *streams) take(token []byte) {
 
 // isToken says whether an item is a token.
 func isToken(item []byte) bool {
-	return item[0] == majorTag<<5|tagStream || item[0] == majorTag<<5|tagTopological
+	return item[0] == majorTag<<5|tagStream || item[0] == majorTag<<5|tagTopological ||
+		item[0] == majorTag<<5|24 && item[1] == tagPosition
 }
 
-// append appends a token as an array of integers: the differences to its base, if there is
-// one, or else the numbers, -1-n for a number n with "-" behind it. ok is false where the separators differ from those that a reader would
+// append appends a token, that letter and numbers, as an array of integers: the
+// differences to its base, if there is one, or else the numbers, -1-n for a number n with
+// "-" behind it. ok is false where the separators differ from those that a reader would
 // assume.
-func (l *streams) append(dst, token []byte) (out []byte, ok bool) {
+func (l *streams) append(dst []byte, letter byte, numbers []byte) (out []byte, ok bool) {
 	var t stream
-	if !t.parse(token[1:]) {
+	if !t.parse(numbers) {
 		return dst, false
 	}
-	base := l.base(token[0], t.count)
+	base := l.base(letter, t.count)
 	dst = append(dst, majorArray<<5|byte(t.count))
 	for i, n := range t.numbers[:t.count] {
 		switch {
@@ -163,127 +170,6 @@ func (l *streams) appendText(dst []byte, in *items) ([]byte, error) {
 	}
 	*l.of(letter) = t
 	return dst, nil
-}
-
-// pattern is how a client makes transaction IDs: a time and a counter.
-type pattern struct {
-	prefix, infix string
-	// nanos says that the time is in nanoseconds; on the wire it is milliseconds
-	// and a second number, the nanoseconds beyond.
-	nanos bool
-}
-
-// patterns are wire format: a row is never changed.
-var patterns = [...]pattern{
-	{prefix: "m", infix: "."},                        // matrix-js-sdk
-	{prefix: "mautrix-go_", infix: "_", nanos: true}, // mautrix-go
-	{prefix: "", infix: "__inc"},                     // matrix-bot-sdk
-	{prefix: "m", infix: ""},                         // matrix-js-sdk, to-device messages of old
-}
-
-// Digits of the times in patterns: milliseconds from 2001 to 2286, and what follows
-// them in nanoseconds.
-const (
-	timeDigits = 13
-	nanoDigits = 6
-)
-
-// appendTransaction appends a transaction ID by the first pattern that it has.
-func (m *message) appendTransaction(dst, s []byte) (out []byte, ok bool) {
-	for row := range patterns {
-		p := &patterns[row]
-		rest, ok := cutPrefix(s, p.prefix)
-		if !ok || len(rest) < timeDigits || !isTime(rest[:timeDigits]) {
-			continue
-		}
-		ms, _ := parseNumber(rest[:timeDigits])
-		rest = rest[timeDigits:]
-		nanos := int64(0)
-		if p.nanos {
-			if len(rest) < nanoDigits {
-				continue
-			}
-			n, err := strconv.ParseUint(string(rest[:nanoDigits]), 10, 32)
-			if err != nil {
-				continue
-			}
-			nanos, rest = int64(n), rest[nanoDigits:]
-		}
-		rest, ok = cutPrefix(rest, p.infix)
-		if !ok {
-			continue
-		}
-		n, digits := parseNumber(rest)
-		if digits == 0 || digits < len(rest) {
-			continue
-		}
-		count := uint64(3)
-		if p.nanos {
-			count = 4
-		}
-		out := appendHead(dst, majorTag, tagTransaction)
-		out = appendHead(out, majorArray, count)
-		out = appendHead(out, majorUint, uint64(row))
-		out = m.clock.append(out, ms)
-		if p.nanos {
-			out = appendInt(out, nanos)
-		}
-		return appendInt(out, n-m.counted), true
-	}
-	return dst, false
-}
-
-// appendTransactionText is the inverse of appendTransaction.
-func (m *message) appendTransactionText(dst []byte, in *items) ([]byte, error) {
-	major, count, err := in.head()
-	if err != nil {
-		return dst, err
-	}
-	row, err := in.uint()
-	if err != nil {
-		return dst, err
-	}
-	if major != majorArray || row >= uint64(len(patterns)) {
-		return dst, errContent
-	}
-	p := &patterns[row]
-	want := uint64(3)
-	if p.nanos {
-		want = 4
-	}
-	if count != want {
-		return dst, errContent
-	}
-	dst = append(dst, p.prefix...)
-	if dst, err = m.clock.appendText(dst, in); err != nil {
-		return dst, err
-	}
-	if p.nanos {
-		nanos, err := in.uint()
-		if err != nil {
-			return dst, err
-		}
-		if nanos >= 1e6 {
-			return dst, errContent
-		}
-		// Six digits, by writing a seventh before them.
-		start := len(dst)
-		dst = strconv.AppendUint(dst, 1e6+nanos, 10)
-		dst = append(dst[:start], dst[start+1:]...)
-	}
-	n, err := in.int()
-	if err != nil {
-		return dst, err
-	}
-	if n > maxNumber || n < -maxNumber {
-		return dst, errContent
-	}
-	n += m.counted
-	if n < 0 || n >= maxNumber {
-		return dst, errContent
-	}
-	m.x.learnCount(n)
-	return strconv.AppendInt(append(dst, p.infix...), n, 10), nil
 }
 
 func cutPrefix(s []byte, prefix string) ([]byte, bool) {

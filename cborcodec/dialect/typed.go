@@ -36,12 +36,15 @@ func (m *message) appendTyped(dst, s []byte) (out []byte, ok bool) {
 			if c == 't' {
 				tag = tagTopological
 			}
-			if out, ok := m.streams.append(appendHead(dst, majorTag, tag), s); ok {
+			if out, ok := m.streams.append(appendHead(dst, majorTag, tag), c, s[1:]); ok {
 				return out, true
 			}
 		}
 	case '0' <= c && c <= '9':
 		if out, ok := appendDecimal(dst, s); ok {
+			return out, true
+		}
+		if out, ok := m.streams.appendPosition(dst, s); ok {
 			return out, true
 		}
 	}
