@@ -92,7 +92,8 @@ func (c *Client) Request(now time.Time) (*Outgoing, *Exchange) {
 		e = c.epoch
 		e.lost, x.epoch = lost, e
 	}
-	if c.plain > 0 {
+	plain := c.plain > 0
+	if plain {
 		c.plain--
 	} else if !now.Before(c.quiet) && !c.older() {
 		e.advance()
@@ -119,6 +120,9 @@ func (c *Client) Request(now time.Time) (*Outgoing, *Exchange) {
 	o.finish = func(note any, keep bool) State {
 		defer c.mu.Unlock()
 		if !keep {
+			if plain {
+				c.plain++ // it is another one that succeeds whatever happened
+			}
 			return State{}
 		}
 		if x.ack != nil || x.base != nil {

@@ -3,6 +3,7 @@ package idtable
 import (
 	"errors"
 	"testing"
+	"time"
 )
 
 // A request with short names comes to a server that was restarted, block by block, so that
@@ -36,5 +37,25 @@ func TestReadLateByAnotherLife(t *testing.T) {
 	}
 	if err := p.read(call, late); !errors.Is(err, ErrUnknown) {
 		t.Errorf("%+v: %v", late.state, err)
+	}
+}
+
+// The request that follows a reset succeeds whatever happened to the tables, even if one
+// was begun in between that could not be written.
+func TestCancelledAfterReset(t *testing.T) {
+	p := newPair(t, MinSize)
+	p.exchange(nil, []string{"s"})
+	p.exchange(nil, []string{"s"})
+	first, second := p.ask("s"), p.ask("s")
+	p.c.Reset(first.x)
+	p.exchange(nil, p.fresh())
+	p.c.Reset(second.x) // about the epoch before
+	o, _ := p.c.Request(time.Time{})
+	o.Cancel()
+	if again := p.ask("s"); again.state != (State{}) {
+		t.Errorf("the request names something: %+v", again.state)
+	}
+	if next := p.ask("s"); next.state == (State{}) {
+		t.Error("the one after it names nothing")
 	}
 }

@@ -64,6 +64,11 @@ func (c *modelClient) begin(texts []string, kind request) *request {
 	w := c.w
 	r := &kind
 	r.c, r.mid = c, w.id()
+	if w.chance(5) { // one that cannot be written
+		o, _ := c.tables.Request(w.clock(w.now))
+		o.Insert([]byte("never sent"))
+		o.Cancel()
+	}
 	o, x := c.tables.Request(w.clock(w.now))
 	w.broken.request(c.tables, o, x)
 	if c.epoch != x.epoch {
