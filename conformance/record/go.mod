@@ -1,0 +1,33 @@
+module github.com/coapgw/coapgw/conformance/record
+
+go 1.26.0
+
+require (
+	github.com/coapgw/coapgw v0.0.0-00010101000000-000000000000
+	github.com/coapgw/coapgw/conformance/matrix v0.0.0-00010101000000-000000000000
+	github.com/stretchr/testify v1.12.1
+	maunium.net/go/mautrix v0.28.0
+)
+
+require (
+	filippo.io/edwards25519 v1.2.0 // indirect
+	github.com/mattn/go-colorable v0.1.14 // indirect
+	github.com/mattn/go-isatty v0.0.20 // indirect
+	github.com/petermattis/goid v0.0.0-20260330135022-df67b199bc81 // indirect
+	github.com/rs/zerolog v1.35.1 // indirect
+	github.com/tidwall/gjson v1.19.0 // indirect
+	github.com/tidwall/match v1.1.1 // indirect
+	github.com/tidwall/pretty v1.2.1 // indirect
+	github.com/tidwall/sjson v1.2.5 // indirect
+	go.mau.fi/util v0.9.9 // indirect
+	go.yaml.in/yaml/v3 v3.0.5 // indirect
+	golang.org/x/crypto v0.51.0 // indirect
+	golang.org/x/exp v0.0.0-20260508232706-74f9aab9d74a // indirect
+	golang.org/x/net v0.54.0 // indirect
+	golang.org/x/sys v0.45.0 // indirect
+	golang.org/x/text v0.37.0 // indirect
+)
+
+replace github.com/coapgw/coapgw => ../..
+
+replace github.com/coapgw/coapgw/conformance/matrix => ../matrix
