@@ -22,13 +22,18 @@ const (
 // state is one message with the codec that asks it.
 type state struct {
 	message
+	owner *Codec
 	codec *cborcodec.Codec
 	// value holds a path parameter or the value of a query argument.
 	value []byte
 	// alone is the context of a message without one.
 	alone Context
-	// since is the note of the sync token in a query, nil for none.
-	since *Note
+	// argument begins the argument of a query that is the place from which a sync goes on,
+	// "" if the request is none; since is the note of that place, nil for none.
+	argument string
+	since    *Note
+	// stuck says that the reference of that place stands for all that is asked.
+	stuck bool
 }
 
 // New returns the codec of a session. Home is the name of the home server, as it
@@ -46,14 +51,14 @@ func (c *Codec) begin(x *Context) *state {
 	select {
 	case s = <-c.idle:
 	default:
-		s = &state{message: message{home: c.home, words: &words}}
+		s = &state{message: message{home: c.home, words: &words}, owner: c}
 		s.codec = c.plain.Extended(&s.message)
 	}
 	if x == nil {
 		x = &s.alone
 	}
 	s.start(x)
-	s.since = nil
+	s.argument, s.since, s.stuck = "", nil, false
 	return s
 }
 

@@ -1,5 +1,7 @@
 package dialect
 
+import "slices"
+
 // NumCounters is how many members of a /sync answer are counters: what each answer
 // repeats although it seldom changes.
 const NumCounters = len(counterKeys)
@@ -10,6 +12,9 @@ var counterKeys = [...]string{
 	"device_unused_fallback_key_types",
 	"org.matrix.msc2732.device_unused_fallback_key_types",
 }
+
+// IsCounter says whether a key is that of a counter, whose value has a form of its own.
+func IsCounter(key string) bool { return slices.Contains(counterKeys[:], key) }
 
 // Note is what both ends remember of a message that inserted identifiers, beyond these.
 type Note struct {

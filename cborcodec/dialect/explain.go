@@ -1,6 +1,9 @@
 package dialect
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // Role is what a part is in its message.
 type Role uint8
@@ -106,6 +109,8 @@ func (e *explainer) request() error {
 		}
 		row := &routes.rows[n]
 		assumed = takesBody(row.method)
+		_, path, _ := strings.Cut(routeRows[n], " ")
+		e.argument = placeArgument(row.method, path)
 		e.show(&Part{Role: Route, Text: routeRows[n], How: fmt.Sprintf("route %d", n)}, at)
 		for _, p := range row.parts {
 			if p.param {
@@ -120,7 +125,7 @@ func (e *explainer) request() error {
 	}
 	first, ok := e.in.peek()
 	if !ok {
-		if assumed {
+		if assumed && !e.stuck {
 			e.show(&Part{Role: Body, Text: emptyObject, How: "nothing"}, e.in.pos)
 		}
 		return nil
@@ -150,14 +155,19 @@ func (e *explainer) query(allowed bool) error {
 			return err
 		}
 		if note := e.note(p.Ref); note != nil {
-			if query, ok := withSince(note.Query, p.Text); ok {
+			query, body, post := strings.Cut(note.Query, bodyMark)
+			if query, ok := withPlace(query, e.argument, p.Text); ok {
 				p.Text = query
 				e.show(p, at)
+				if post {
+					return e.stuckBody(body)
+				}
 				return nil
 			}
 		}
 		p.Text, p.Unknown = "", true
 		e.show(p, at)
+		e.stuck = e.argument == slidingPlace
 		return nil
 	case initial>>5 != majorArray:
 		return nil
@@ -205,6 +215,17 @@ func (e *explainer) query(allowed bool) error {
 		}
 	}
 	return nil
+}
+
+// stuckBody shows the body that the reference in place of the query stands for.
+func (e *explainer) stuckBody(item string) error {
+	e.stuck = true
+	json, err := e.codec.AppendJSON(nil, []byte(item), nil)
+	if err != nil {
+		return err
+	}
+	e.show(&Part{Role: Body, Text: string(json), How: "sticky"}, e.in.pos)
+	return e.end()
 }
 
 // RouteNumber returns the row of a request line such as "GET /_matrix/client/v3/sync", with

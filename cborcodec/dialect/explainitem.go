@@ -107,5 +107,5 @@ var tagNames = map[uint64]string{
 	tagHex: "hexadecimal", tagUUID: "UUID", tagDecimal: "number in a string", tagStream: "token",
 	tagTopological: "token", tagTransaction: "transaction ID", tagTime: "time",
 	tagBase64URL: "base64url", tagPaddedBase64: "base64",
-	tagEcho: "what was sent", tagSortedEcho: "what was sent, sorted", tagCounter: "counter",
+	tagEcho: "what was sent", tagSortedEcho: "what was sent, sorted", tagCounter: "counter", tagPosition: "position",
 }

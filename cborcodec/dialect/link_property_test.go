@@ -96,8 +96,8 @@ func someRequest() *rapid.Generator[Request] {
 			action := rapid.SampledFrom([]string{"rooms/!PlPiL6wQs5xqqYGa:example.org/send/m.room.message", "rooms/!r:example.org/redact/$" + hash, "sendToDevice/m.dummy"}).Draw(t, "action")
 			return put("/_matrix/client/v3/"+action+"/"+id, rapid.OneOf(rapid.SampledFrom(echoBodies), eventful(2)).Draw(t, "body"))
 		case 5:
-			path := rapid.SampledFrom([]string{"login", "keys/upload", "unstable/org.matrix.simplified_msc3575/sync?pos=" + tokens().Draw(t, "pos"), "account/password"}).Draw(t, "path")
-			r := put("/_matrix/client/v3/"+path, eventful(2).Draw(t, "body"))
+			path := rapid.SampledFrom([]string{"v3/login", "v3/keys/upload", "unstable/org.matrix.simplified_msc3575/sync?pos=" + tokens().Draw(t, "pos"), "r0/account/password"}).Draw(t, "path")
+			r := put("/_matrix/client/"+path, eventful(2).Draw(t, "body"))
 			r.Method = "POST"
 			return r
 		default:
@@ -119,6 +119,20 @@ func syncAnswer() *rapid.Generator[string] {
 	})
 }
 
+// goingOn draws a sync like r of a client that goes on from where it was.
+func goingOn(place string, r Request) *rapid.Generator[Request] {
+	return rapid.Custom(func(t *rapid.T) Request {
+		escape := rapid.SampledFrom([]func(string) string{escapeSome, escapeAll}).Draw(t, "escape")
+		query := rapid.SampledFrom([]string{"filter=1&since=PLACE", "since=PLACE&timeout=0", "timeout=0&pos=PLACE"}).Draw(t, "query")
+		path, _, _ := strings.Cut(r.Target, "?")
+		r.Target = path + "?" + strings.Replace(query, "PLACE", escape(place), 1)
+		if r.Method == "POST" {
+			r.Body = []byte(rapid.SampledFrom([]string{`{"conn_id":"a"}`, `{}`, `{ "conn_id": "\u0061" }`}).Draw(t, "body"))
+		}
+		return r
+	})
+}
+
 // TestSessions: whatever goes over a link comes out as it went in, and both ends remember
 // the same.
 func TestSessions(t *testing.T) {
@@ -127,11 +141,9 @@ func TestSessions(t *testing.T) {
 		l.client.refresh, l.server.refresh = rapid.Bool().Draw(rt, "refresh"), rapid.Bool().Draw(rt, "refresh too")
 		for range rapid.IntRange(1, 6).Draw(rt, "exchanges") {
 			r, answer := someRequest().Draw(rt, "request"), ""
-			if path, query, _ := strings.Cut(r.Target, "?"); strings.HasSuffix(path, "/sync") && rapid.Bool().Draw(rt, "goes on") {
-				// A client that goes on from where it was.
+			if path, _, _ := strings.Cut(r.Target, "?"); strings.HasSuffix(path, "/sync") && rapid.Bool().Draw(rt, "goes on") {
 				if t := l.client.tables[read]; len(t) > 0 {
-					query = strings.Replace(rapid.SampledFrom([]string{"filter=1&since=", "since=&timeout=0"}).Draw(rt, "query"), "since=", "since="+t[len(t)-1].id, 1)
-					r.Target = path + "?" + query
+					r = goingOn(t[len(t)-1].id, r).Draw(rt, "next")
 				}
 				answer = syncAnswer().Draw(rt, "sync")
 			} else {
@@ -142,4 +154,9 @@ func TestSessions(t *testing.T) {
 			}
 		}
 	})
+}
+
+// escapeAll percent-encodes as encodeURIComponent does.
+func escapeAll(s string) string {
+	return strings.NewReplacer("/", "%2F", ":", "%3A", "@", "%40").Replace(escapeSome(s))
 }

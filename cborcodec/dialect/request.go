@@ -46,12 +46,15 @@ func (c *Codec) AppendRequest(dst []byte, r *Request, x *Context) ([]byte, error
 	defer c.end(s)
 	s.base = len(dst)
 	s.x.Private, s.x.Sync, s.x.Route = isPrivate(r), Sync{}, OtherRoute
-	out, query := s.appendTarget(dst, r)
-	out, err := s.appendRequestBody(out, r, query)
-	if err != nil {
-		return dst, err
+	asked := s.ask(r)
+	out, query := s.appendTarget(dst, r, asked)
+	if !s.stuck || r.Method == "GET" {
+		var err error
+		if out, err = s.appendRequestBody(out, r, query); err != nil {
+			return dst, err
+		}
 	}
-	s.noteSync(r)
+	s.noteSync(r, asked)
 	if s.sends(r) {
 		// As the other end will have it.
 		if item, err := c.plain.AppendCBOR(nil, r.Body); err == nil {
@@ -78,8 +81,8 @@ const transactionParam = "{txnId}"
 
 // appendTarget appends everything before the body, and says whether the last item is
 // the query.
-func (s *state) appendTarget(dst []byte, r *Request) (out []byte, query bool) {
-	path, rawQuery, asked := strings.Cut(r.Target, "?")
+func (s *state) appendTarget(dst []byte, r *Request, asked string) (out []byte, query bool) {
+	path, rawQuery, hasQuery := strings.Cut(r.Target, "?")
 	segments, form, ok := new(paths.Table).Shorten(path, false)
 	if !ok {
 		return appendLiteralRoute(dst, r), false
@@ -88,9 +91,12 @@ func (s *state) appendTarget(dst []byte, r *Request) (out []byte, query bool) {
 	if !ok {
 		return appendLiteralRoute(dst, r), false
 	}
-	args, style, split := paths.SplitQuery(rawQuery)
-	if split {
-		form.Query = style
+	// Asked before the parameters: a sync has none.
+	sticky, _ := s.appendSticky(nil, rawQuery, asked)
+	var args []string
+	split := false
+	if !s.stuck {
+		args, form.Query, split = paths.SplitQuery(rawQuery)
 	}
 	if b := form.Byte(); b != 0 {
 		dst = appendHead(dst, majorNegative, uint64(b)-1)
@@ -106,11 +112,11 @@ func (s *state) appendTarget(dst []byte, r *Request) (out []byte, query bool) {
 			s.key = keyOther
 		}
 	}
-	if !asked {
+	if !hasQuery {
 		return dst, false
 	}
-	if out, ok := s.appendSticky(dst, rawQuery); ok {
-		return out, true
+	if s.stuck {
+		return append(dst, sticky...), true
 	}
 	if split {
 		if out, ok := s.appendQuery(dst, args); ok {
@@ -183,7 +189,7 @@ func (c *Codec) DecodeRequest(r *Request, payload []byte, x *Context) error {
 		return asFormatError(err)
 	}
 	s.x.Private = isPrivate(r)
-	s.noteSync(r)
+	s.noteSync(r, s.ask(r))
 	if s.sends(r) {
 		s.remember(r.Body)
 	}
@@ -235,6 +241,7 @@ func (s *state) readTarget(r *Request, in *items) error {
 	if err != nil {
 		return errParams
 	}
+	s.argument = placeArgument(r.Method, r.Target)
 	return s.readQuery(r, in, form, true)
 }
 
@@ -268,6 +275,8 @@ func (s *state) readValue(in *items) (string, error) {
 func (s *state) readRequestBody(r *Request, in *items) error {
 	first, ok := in.peek()
 	switch {
+	case s.stuck:
+		return nil
 	case r.Opaque:
 		r.Body = append(r.Body[:0], in.src[in.pos:]...)
 		return nil

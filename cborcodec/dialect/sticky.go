@@ -1,13 +1,15 @@
 package dialect
 
 import (
-	"bytes"
+	"net/url"
 	"strings"
+
+	"github.com/coapgw/coapgw/coap/paths"
 )
 
-// A client asks for the next /sync as it asked for the last, but for since. So the query
-// is the reference of that sync token alone, where the query that it came from, with
-// since in its place, is this one.
+// A client asks for the next sync as it asked for the last, but for the place from which it
+// goes on. So what it asks is the reference of that place alone, where the note there says
+// the same otherwise: the query and, of a POST, the body too.
 
 // isPosition says whether the value of an argument is a place in a sync or a timeline,
 // which the homeserver has named.
@@ -19,49 +21,138 @@ func isPosition(key string) bool {
 	return false
 }
 
-// sinceArgument begins the argument of a query that is a sync token.
-const sinceArgument = "since="
+// placeArgument returns how the argument begins that says from where a sync goes on; ""
+// if a request is none.
+func placeArgument(method, path string) string {
+	switch {
+	case !strings.HasPrefix(path, "/_matrix/client/") || !strings.HasSuffix(path, "/sync"):
+		return ""
+	case method == "GET":
+		return "since="
+	case method == "POST": // sliding sync, MSC3575 and MSC4186
+		return slidingPlace
+	}
+	return ""
+}
 
-// sinceOf returns the sync token in a query as it stands there.
-func sinceOf(query string) (since string, ok bool) {
+// slidingPlace begins that argument of a sliding sync.
+const slidingPlace = "pos="
+
+// place returns the value in a query of the argument that begins so, as it stands there.
+func place(query, argument string) (value string, ok bool) {
 	for arg := range strings.SplitSeq(query, "&") {
-		if since, ok := strings.CutPrefix(arg, sinceArgument); ok {
-			return since, true
+		if value, ok := strings.CutPrefix(arg, argument); ok {
+			return value, true
 		}
 	}
 	return "", false
 }
 
-// withSince returns a query with another sync token; ok is false if it has none.
-func withSince(query, since string) (string, bool) {
-	old, ok := sinceOf(query)
+// unescapePlace decodes a value of place; false if that is nothing.
+func unescapePlace(value string) (string, bool) {
+	if !strings.ContainsAny(value, "%+") {
+		return value, value != ""
+	}
+	value, err := url.QueryUnescape(value)
+	return value, err == nil && value != ""
+}
+
+// withPlace returns a query with another value of that argument; ok is false if it has
+// none.
+func withPlace(query, argument, value string) (out string, ok bool) {
+	if !isUnreserved(value) {
+		return withEscapedPlace(query, argument, value)
+	}
+	old, ok := place(query, argument)
 	if !ok {
 		return "", false
 	}
 	at := 0
-	if !strings.HasPrefix(query, sinceArgument) {
-		at = strings.Index(query, "&"+sinceArgument) + 1
+	if !strings.HasPrefix(query, argument) {
+		at = strings.Index(query, "&"+argument) + 1
 	}
-	at += len(sinceArgument)
-	return query[:at] + since + query[at+len(old):], true
+	at += len(argument)
+	return query[:at] + value + query[at+len(old):], true
 }
 
-// noteSync sees whether a request is a /sync, and where it goes on.
-func (s *state) noteSync(r *Request) {
+// withEscapedPlace escapes the value in the style of the query.
+func withEscapedPlace(query, argument, value string) (out string, ok bool) {
+	args, style, ok := paths.SplitQuery(query)
+	if !ok {
+		return "", false
+	}
+	for i := range args {
+		if strings.HasPrefix(args[i], argument) {
+			args[i] = argument + value
+			return paths.JoinQuery(args, style), true
+		}
+	}
+	return "", false
+}
+
+// isUnreserved says whether every style of escaping leaves s as it is (RFC 3986 §2.3, but
+// for the tilde).
+func isUnreserved(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; kinds[c]&hasOther != 0 && c != '.' || c == '+' || c == '/' || c == '=' {
+			return false
+		}
+	}
+	return true
+}
+
+// bodyMark stands in what is asked between the query and the body, an item. It is in no
+// query.
+const bodyMark = " "
+
+// ask returns what a request asks, "" if it is no sync: the query, and for a POST the body
+// as it is without a context, which is short.
+func (s *state) ask(r *Request) string {
 	path, query, _ := strings.Cut(r.Target, "?")
-	if r.Method != "GET" || !strings.HasPrefix(path, "/_matrix/client/") || !strings.HasSuffix(path, "/sync") {
+	switch s.argument = placeArgument(r.Method, path); {
+	case s.argument == "" || r.Opaque:
+		return ""
+	case r.Method == "GET":
+		return query
+	case r.Body == nil:
+		return ""
+	}
+	// Twice, since the other end has the body without needless escapes.
+	item, err := s.owner.AppendBody(nil, r.Body, nil)
+	if err != nil {
+		return ""
+	}
+	body, err := s.owner.AppendJSON(nil, item, nil)
+	if err != nil {
+		return ""
+	}
+	if item, err = s.owner.AppendBody(item[:0], body, nil); err != nil {
+		return ""
+	}
+	return query + bodyMark + string(item)
+}
+
+// noteSync says what a sync asked, and where it goes on.
+func (s *state) noteSync(r *Request, asked string) {
+	if asked == "" {
 		return
 	}
-	s.x.Sync.Query = query
-	if since, ok := sinceOf(query); ok && !strings.ContainsAny(since, "%+") {
+	s.x.Sync.Query = asked
+	_, query, _ := strings.Cut(r.Target, "?")
+	value, _ := place(query, s.argument)
+	if since, ok := unescapePlace(value); ok {
 		s.x.Sync.Since, s.x.Sync.From = since, s.since
 	}
 }
 
-// appendSticky appends the query of a /sync as a reference.
-func (s *state) appendSticky(dst []byte, query string) (out []byte, ok bool) {
-	since, ok := sinceOf(query)
-	if !ok || !s.refers() {
+// appendSticky appends what a sync asks as a reference.
+func (s *state) appendSticky(dst []byte, query, asked string) (out []byte, ok bool) {
+	if asked == "" || !s.refers() {
+		return dst, false
+	}
+	value, _ := place(query, s.argument)
+	since, ok := unescapePlace(value)
+	if !ok {
 		return dst, false
 	}
 	ref, ok := s.x.Refer.Find([]byte(since))
@@ -69,21 +160,29 @@ func (s *state) appendSticky(dst []byte, query string) (out []byte, ok bool) {
 		return dst, false
 	}
 	note := s.x.Refer.Note(ref)
-	if note == nil || note.Query == "" {
+	if note == nil || !s.goesOn(note, since, asked) {
 		return dst, false
 	}
-	if same, ok := withSince(note.Query, since); !ok || same != query {
-		return dst, false
-	}
-	s.since = note
+	s.since, s.stuck = note, true
 	return appendInt(appendHead(dst, majorTag, tagReference), ref), true
 }
 
-// noteReference notes what is remembered with the value of since, an item that was just
-// written or is about to be read.
+// goesOn says whether what a note says was asked is the same, but from there.
+func (s *state) goesOn(note *Note, since, asked string) bool {
+	query, body, post := strings.Cut(note.Query, bodyMark)
+	same, ok := withPlace(query, s.argument, since)
+	if post {
+		same += bodyMark + body
+	}
+	return ok && same == asked
+}
+
+// noteReference notes what is remembered with the place from which a sync goes on, an item
+// that was just written or is about to be read.
 func (s *state) noteReference(key string, item []byte, note func(ref int64) *Note) {
 	in := items{src: item}
-	if initial, ok := in.peek(); key != "since" || s.since != nil || !ok || initial != majorTag<<5|tagReference {
+	initial, ok := in.peek()
+	if s.argument != key+"=" || s.since != nil || !ok || initial != majorTag<<5|tagReference {
 		return
 	}
 	in.pos++
@@ -104,11 +203,12 @@ func (s *state) readSticky(r *Request, in *items) error {
 	}
 	since, ok := s.x.Solve.Resolve(ref)
 	note := s.x.Solve.Note(ref)
-	if !ok || note == nil {
+	if !ok || note == nil || note.Query == "" {
 		return ErrReference
 	}
-	query, ok := withSince(note.Query, string(since))
-	if !ok {
+	query, body, post := strings.Cut(note.Query, bodyMark)
+	query, ok = withPlace(query, s.argument, string(since))
+	if !ok || post != (r.Method == "POST") {
 		return ErrReference
 	}
 	r.Target += "?" + query
@@ -116,25 +216,16 @@ func (s *state) readSticky(r *Request, in *items) error {
 		return ErrRequest
 	}
 	s.since = note
-	return nil
-}
-
-// privateSegments are segments of paths of requests that carry secrets, and whose answers
-// may. Nothing of either is remembered.
-var privateSegments = [...]string{
-	"/login", "/register", "/refresh", "/password", "/deactivate", "/auth", "/3pid", "/openid",
-	"/delete_devices", "/device_signing", "/dehydrated_device",
-}
-
-// isPrivate says whether a request is one of those, or authenticates interactively.
-func isPrivate(r *Request) bool {
-	path, _, _ := strings.Cut(r.Target, "?")
-	for _, segment := range privateSegments {
-		if at := strings.Index(path, segment); at >= 0 {
-			if end := at + len(segment); end == len(path) || path[end] == '/' {
-				return true
-			}
-		}
+	if !post {
+		return nil
 	}
-	return bytes.Contains(r.Body, []byte(`"auth":`))
+	s.stuck = true
+	if r.Opaque {
+		return errItem
+	}
+	if in.rest() > 0 {
+		return errTrailing
+	}
+	r.Body, err = s.owner.AppendJSON(r.Body[:0], []byte(body), nil)
+	return err
 }

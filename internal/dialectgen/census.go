@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/coapgw/coapgw/cborcodec"
+	"github.com/coapgw/coapgw/cborcodec/dialect"
 	"github.com/coapgw/coapgw/coap/paths"
 	"github.com/coapgw/coapgw/internal/corpus"
 )
@@ -221,7 +222,7 @@ func (c *census) inside(d *json.Decoder, object bool) found {
 			if listed {
 				c.keyCounts[k] = count + 1
 			}
-			sound = sound && (listed || isVersion1Key(k))
+			sound = sound && (listed || isVersion1Key(k)) && !dialect.IsCounter(k) && k != "age"
 			name = strconv.Quote(k) + ":"
 			size += 2
 		}
