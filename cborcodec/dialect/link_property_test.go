@@ -119,17 +119,16 @@ func syncAnswer() *rapid.Generator[string] {
 	})
 }
 
-// goingOn draws a sync like r of a client that goes on from where it was.
-func goingOn(place string, r Request) *rapid.Generator[Request] {
+// goingOn draws a sync of a client that goes on from where it was.
+func goingOn(place string) *rapid.Generator[Request] {
 	return rapid.Custom(func(t *rapid.T) Request {
 		escape := rapid.SampledFrom([]func(string) string{escapeSome, escapeAll}).Draw(t, "escape")
-		query := rapid.SampledFrom([]string{"filter=1&since=PLACE", "since=PLACE&timeout=0", "timeout=0&pos=PLACE"}).Draw(t, "query")
-		path, _, _ := strings.Cut(r.Target, "?")
-		r.Target = path + "?" + strings.Replace(query, "PLACE", escape(place), 1)
-		if r.Method == "POST" {
-			r.Body = []byte(rapid.SampledFrom([]string{`{"conn_id":"a"}`, `{}`, `{ "conn_id": "\u0061" }`}).Draw(t, "body"))
+		if rapid.Bool().Draw(t, "sliding") {
+			body := rapid.SampledFrom([]string{`{"conn_id":"a"}`, `{}`, `{ "conn_id": "\u0061" }`}).Draw(t, "body")
+			return sliding("timeout=0&pos="+escape(place), body)
 		}
-		return r
+		query := rapid.SampledFrom([]string{"filter=1&since=PLACE", "since=PLACE&timeout=0"}).Draw(t, "query")
+		return get("/_matrix/client/v3/sync?" + strings.Replace(query, "PLACE", escape(place), 1))
 	})
 }
 
@@ -139,18 +138,16 @@ func TestSessions(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		l := newLink()
 		l.client.refresh, l.server.refresh = rapid.Bool().Draw(rt, "refresh"), rapid.Bool().Draw(rt, "refresh too")
-		for range rapid.IntRange(1, 6).Draw(rt, "exchanges") {
-			r, answer := someRequest().Draw(rt, "request"), ""
-			if path, _, _ := strings.Cut(r.Target, "?"); strings.HasSuffix(path, "/sync") && rapid.Bool().Draw(rt, "goes on") {
+		for range rapid.IntRange(1, 8).Draw(rt, "exchanges") {
+			r, answer := someRequest(), eventful(3)
+			if rapid.Bool().Draw(rt, "sync") {
+				answer = syncAnswer()
 				if t := l.client.tables[read]; len(t) > 0 {
-					r = goingOn(t[len(t)-1].id, r).Draw(rt, "next")
+					r = goingOn(t[len(t)-1].id)
 				}
-				answer = syncAnswer().Draw(rt, "sync")
-			} else {
-				answer = eventful(3).Draw(rt, "answer")
 			}
-			if legalRequest(&r) {
-				l.exchange(rt, r, answer)
+			if r := r.Draw(rt, "request"); legalRequest(&r) {
+				l.exchange(rt, r, answer.Draw(rt, "answer"))
 			}
 		}
 	})
