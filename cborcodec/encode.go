@@ -28,6 +28,10 @@ func (e *encoder) item() error {
 	switch c := e.in.peek(); c {
 	case '{', '[':
 		if x := e.codec.extension; x != nil {
+			// Written as one item or not, it is as deep as any other.
+			if err := e.codec.limits.checkDepth(e.depth, e.in.pos); err != nil {
+				return err
+			}
 			if out, size := x.AppendContainer(e.dst, e.in.src[e.in.pos:]); size > 0 {
 				e.dst = out
 				e.in.pos += size

@@ -1,6 +1,7 @@
 package cborcodec
 
 import (
+	"bytes"
 	"encoding/hex"
 	"errors"
 	"testing"
@@ -30,7 +31,12 @@ func (toy) AppendInteger(dst, digits []byte) ([]byte, bool) {
 
 func (toy) SkipKey([]byte) {}
 
-func (toy) AppendContainer(dst, _ []byte) ([]byte, int) { return dst, 0 }
+func (toy) AppendContainer(dst, text []byte) ([]byte, int) {
+	if bytes.HasPrefix(text, []byte(`{"known":[{}]}`)) {
+		return append(dst, 0xe4), len(`{"known":[{}]}`)
+	}
+	return dst, 0
+}
 
 func (toy) Seal(dst []byte, at int) []byte {
 	if string(dst[at:]) == "\x81\x01" {
@@ -49,6 +55,8 @@ func (toy) AppendJSON(dst, items []byte, key bool) ([]byte, int, error) {
 		return append(dst, "42"...), 1, nil
 	case items[0] == 0xe1:
 		return append(dst, "[1]"...), 1, nil
+	case items[0] == 0xe4:
+		return append(dst, `{"known":[{}]}`...), 1, nil
 	case items[0] == 0xe2:
 		return append(dst, "\"a\"\nü\""...), 1, nil
 	case items[0] == 0xe3:
@@ -98,4 +106,28 @@ func TestExtensionReads(t *testing.T) {
 			assert.Equal(t, c.want, string(text))
 		})
 	}
+}
+
+// TestExtensionContainer: a container that the extension takes is passed in the text, and
+// what follows is read as ever.
+func TestExtensionContainer(t *testing.T) {
+	codec := V1(Limits{MaxDepth: 3}).Extended(toy{})
+	for text, want := range map[string]string{
+		`{"known":[{}]}`:                  "e4",
+		` [ {"known":[{}]} , 1 ] `:        "82e401",
+		`[{"known":[{}]},{"known":[]}]`:   "82e4a1656b6e6f776e80",
+		`{"known":{"known":[{}]},"x":[]}`: "a2656b6e6f776ee4617880",
+	} {
+		payload, err := codec.AppendCBOR(nil, []byte(text))
+		require.NoError(t, err, text)
+		assert.Equal(t, want, hex.EncodeToString(payload), text)
+	}
+	for _, text := range []string{`{"known":[{}]}}`, `{"known":[{}]}1`, `[{"known":[{}]}`, `[{"known":[{}]}x]`} {
+		_, err := codec.AppendCBOR(nil, []byte(text))
+		var syntax *SyntaxError
+		assert.ErrorAs(t, err, &syntax, text)
+	}
+	_, err := codec.AppendCBOR(nil, []byte(`[[[{"known":[{}]}]]]`))
+	var limit *LimitError
+	assert.ErrorAs(t, err, &limit, "one item or not, it is as deep")
 }
