@@ -33,14 +33,17 @@ func renumber(t *testing.T, lines string, old, payload []byte) string {
 	var b strings.Builder
 	at := 0
 	for line := range strings.Lines(lines) {
-		shown, text, _ := strings.Cut(line, "  ")
+		shown, text, annotated := strings.Cut(line, "  ")
 		bytes := digits.FindString(shown)
 		b.WriteString(group.ReplaceAllStringFunc(bytes, func(g string) string {
 			begin := place(at)
 			at += len(g) / 2
 			return hex.EncodeToString(payload[begin:place(at)])
 		}))
-		b.WriteString(shown[len(bytes):] + "  " + text)
+		b.WriteString(shown[len(bytes):])
+		if annotated {
+			b.WriteString("  " + text)
+		}
 	}
 	return b.String()
 }

@@ -303,8 +303,7 @@ func (m *message) appendTagged(dst []byte, in *items, tag uint64) ([]byte, error
 		}
 		return dst, ErrReference
 	case tagDecimal:
-		n, err := in.uint()
-		return strconv.AppendUint(dst, n, 10), err
+		return m.streams.appendDecimalText(dst, in)
 	case tagStream:
 		return m.streams.appendText(append(dst, 's'), in)
 	case tagTopological:

@@ -58,6 +58,9 @@ type streams struct {
 	s, t stream
 	// position is the number of the last position of sliding sync, 0 for none.
 	position int64
+	// decimal is the token from which a response goes on, if it is a number alone, as those
+	// of Conduit are; 0 for none.
+	decimal int64
 }
 
 // of returns the last token with that letter.
@@ -87,6 +90,9 @@ func (l *streams) base(letter byte, count int) (base stream) {
 // take keeps a token, if it is one.
 func (l *streams) take(token []byte) {
 	l.takePosition(token)
+	if n, digits := parseNumber(token); digits == len(token) && n >= minDecimal {
+		l.decimal = n
+	}
 	var t stream
 	if len(token) > 1 && (token[0] == 's' || token[0] == 't') && t.parse(token[1:]) {
 		*l.of(token[0]) = t

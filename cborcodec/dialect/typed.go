@@ -41,7 +41,7 @@ func (m *message) appendTyped(dst, s []byte) (out []byte, ok bool) {
 			}
 		}
 	case '0' <= c && c <= '9':
-		if out, ok := appendDecimal(dst, s); ok {
+		if out, ok := m.streams.appendDecimal(dst, s); ok {
 			return out, true
 		}
 		if out, ok := m.streams.appendPosition(dst, s); ok {
@@ -127,15 +127,6 @@ func appendKeyID(dst, id []byte) []byte {
 		}
 	}
 	return appendText(dst, id)
-}
-
-// appendDecimal appends a string of digits as a number.
-func appendDecimal(dst, s []byte) (out []byte, ok bool) {
-	n, digits := parseNumber(s)
-	if digits < len(s) {
-		return dst, false
-	}
-	return appendInt(appendHead(dst, majorTag, tagDecimal), n), true
 }
 
 // isUUID says whether s has the form of a UUID in lower case (RFC 9562 §4).

@@ -4,12 +4,10 @@
 package corpus
 
 import (
-	"bufio"
 	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/coapgw/coapgw/internal/measure"
@@ -23,38 +21,29 @@ type Session struct {
 	Entries      []measure.Entry
 }
 
-// recordedServer is the homeserver of all recordings in the folder sessions.
+// recordedServer is the homeserver of all recordings to learn from.
 const recordedServer = "chat.nordlicht-verein.org"
 
 // HeldOutServers are the names of the homeservers that nothing is made from. root is the
 // root of the repository.
-func HeldOutServers(root string) ([]string, error) {
-	names, err := recordedHeldOut(root)
-	if err != nil {
-		return nil, err
+func HeldOutServers(root string) (names []string, err error) {
+	folders, err := filepath.Glob(filepath.Join(root, heldOutFolder, "*"))
+	for _, folder := range folders {
+		names = append(names, filepath.Base(folder))
 	}
 	for _, s := range traffic.Servers() {
 		if s.HeldOut {
 			names = append(names, s.Name)
 		}
 	}
-	return names, nil
-}
-
-// recordedHeldOut reads the list of recorded homeservers that are held out.
-func recordedHeldOut(root string) (names []string, err error) {
-	b, err := os.ReadFile(filepath.Join(root, "testdata/corpus/heldout.txt"))
-	if os.IsNotExist(err) {
-		return nil, nil
-	}
-	in := bufio.NewScanner(bytes.NewReader(b))
-	for in.Scan() {
-		if name := strings.TrimSpace(in.Text()); name != "" && name[0] != '#' {
-			names = append(names, name)
-		}
-	}
 	return names, err
 }
+
+// Recordings to learn from, and those that are held out, a folder for each homeserver.
+const (
+	trainingFolder = "testdata/corpus/sessions"
+	heldOutFolder  = "testdata/corpus/recorded"
+)
 
 // Training calls f with every session to learn from, in an order that never changes.
 func Training(root string, f func(Session) error) error { return each(root, false, f) }
@@ -81,26 +70,18 @@ func each(root string, heldOut bool, f func(Session) error) error {
 
 // recorded calls f with the recordings.
 func recorded(root string, heldOut bool, f func(Session) error) error {
-	names, err := recordedHeldOut(root)
+	pattern := trainingFolder + "/*.jsonl"
+	if heldOut {
+		pattern = heldOutFolder + "/*/*.jsonl"
+	}
+	files, err := filepath.Glob(filepath.Join(root, pattern))
 	if err != nil {
 		return err
 	}
-	folder := filepath.Join(root, "testdata/corpus")
-	files, err := filepath.Glob(filepath.Join(folder, "sessions/*.jsonl"))
-	if err != nil {
-		return err
-	}
-	more, err := filepath.Glob(filepath.Join(folder, "recorded/*/*.jsonl"))
-	if err != nil {
-		return err
-	}
-	for _, file := range append(files, more...) {
+	for _, file := range files {
 		server := recordedServer
-		if dir := filepath.Base(filepath.Dir(file)); dir != "sessions" {
-			server = dir
-		}
-		if slices.Contains(names, server) != heldOut {
-			continue
+		if heldOut {
+			server = filepath.Base(filepath.Dir(file))
 		}
 		s := Session{Name: server + "/" + strings.TrimSuffix(filepath.Base(file), ".jsonl"), Server: server}
 		if s.Entries, err = read(file); err != nil {
