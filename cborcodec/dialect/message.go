@@ -2,7 +2,6 @@ package dialect
 
 import (
 	"bytes"
-	"strconv"
 )
 
 // message is the state of one message, the extension that package cborcodec asks for

@@ -24,7 +24,7 @@ func TestTokens(t *testing.T) {
 		{"position from since", "5/s72594_4483", `["6/s72594_4485"]`, item("81", "d81b8201820002")},
 		{"a token behind a position", "5/s72594_4483", `["t8-72594_4483"]`, item("81", "d083080000")},
 		{"position in full", "", `["1/s1-"]`, item("81", "65", "'1/s1-")},
-		{"number from since", "12345", `["12345","12346","12344","30000","30","0"]`, item("86", "ce20", "ce22", "ce21", "ce3989ed", "ce181e", "61", "'0")},
+		{"number from since", "12345", `["12345","12346","12344","30000","30","0"]`, item("86", "ce20", "ce22", "ce21", "ce3989ee", "ce181e", "61", "'0")},
 		{"number far from since", "12345", `["99999","345678"]`, item("82", "ce1a0001869f", "ce1a0005464e")},
 		{"number from a small one", "255", `["256"]`, item("81", "ce190100")},
 		{"since is none", "hello", `["s1"]`, item("81", "cf8101")},
