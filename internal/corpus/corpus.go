@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/coapgw/coapgw/internal/measure"
@@ -19,18 +20,17 @@ type Session struct {
 	// Name is unique, Server the name of the homeserver.
 	Name, Server string
 	Entries      []measure.Entry
+	// File is where the recording is, "" for made traffic.
+	File string
 }
 
-// recordedServer is the homeserver of all recordings to learn from.
-const recordedServer = "chat.nordlicht-verein.org"
+// RecordedServer is the homeserver of the recordings in the folder sessions.
+const RecordedServer = "chat.nordlicht-verein.org"
 
 // HeldOutServers are the names of the homeservers that nothing is made from. root is the
 // root of the repository.
-func HeldOutServers(root string) (names []string, err error) {
-	folders, err := filepath.Glob(filepath.Join(root, heldOutFolder, "*"))
-	for _, folder := range folders {
-		names = append(names, filepath.Base(folder))
-	}
+func HeldOutServers(root string) ([]string, error) {
+	names, err := recordedHeldOut(root)
 	for _, s := range traffic.Servers() {
 		if s.HeldOut {
 			names = append(names, s.Name)
@@ -39,11 +39,17 @@ func HeldOutServers(root string) (names []string, err error) {
 	return names, err
 }
 
-// Recordings to learn from, and those that are held out, a folder for each homeserver.
+// folder has the recordings: those of RecordedServer in sessions, and recorded with a folder
+// for each other homeserver. heldOutList names those that are held out, one a line.
 const (
-	trainingFolder = "testdata/corpus/sessions"
-	heldOutFolder  = "testdata/corpus/recorded"
+	folder      = "testdata/corpus"
+	heldOutList = folder + "/heldout.txt"
 )
+
+func recordedHeldOut(root string) ([]string, error) {
+	b, err := os.ReadFile(filepath.Join(root, heldOutList))
+	return strings.Fields(string(b)), err
+}
 
 // Training calls f with every session to learn from, in an order that never changes.
 func Training(root string, f func(Session) error) error { return each(root, false, f) }
@@ -70,20 +76,27 @@ func each(root string, heldOut bool, f func(Session) error) error {
 
 // recorded calls f with the recordings.
 func recorded(root string, heldOut bool, f func(Session) error) error {
-	pattern := trainingFolder + "/*.jsonl"
-	if heldOut {
-		pattern = heldOutFolder + "/*/*.jsonl"
-	}
-	files, err := filepath.Glob(filepath.Join(root, pattern))
+	held, err := recordedHeldOut(root)
 	if err != nil {
 		return err
 	}
-	for _, file := range files {
-		server := recordedServer
-		if heldOut {
-			server = filepath.Base(filepath.Dir(file))
+	var files []string
+	for _, pattern := range []string{"sessions/*.jsonl", "recorded/*/*.jsonl"} {
+		some, err := filepath.Glob(filepath.Join(root, folder, pattern))
+		if err != nil {
+			return err
 		}
-		s := Session{Name: server + "/" + strings.TrimSuffix(filepath.Base(file), ".jsonl"), Server: server}
+		files = append(files, some...)
+	}
+	for _, file := range files {
+		server := RecordedServer
+		if dir := filepath.Base(filepath.Dir(file)); dir != "sessions" {
+			server = dir
+		}
+		if slices.Contains(held, server) != heldOut {
+			continue
+		}
+		s := Session{Name: server + "/" + strings.TrimSuffix(filepath.Base(file), ".jsonl"), Server: server, File: file}
 		if s.Entries, err = read(file); err != nil {
 			return fmt.Errorf("%s: %w", file, err)
 		}

@@ -1,75 +1,44 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/coapgw/coapgw/cborcodec/coder/train"
+	"github.com/coapgw/coapgw/internal/corpus"
 	"github.com/coapgw/coapgw/internal/measure"
-	"github.com/coapgw/coapgw/internal/traffic"
 )
 
-// heldOut are the recordings that no model has seen: other users, rooms and texts than
-// those of the training. Of the made traffic whole servers are held out.
-var heldOut = []string{"bs0", "bs1", "bs2", "bs3", "bd0", "bd1", "bd2", "bd3"}
-
-// recordedServer is the home server of the recordings.
-const recordedServer = "chat.nordlicht-verein.org"
-
-// split returns the recordings in a directory to learn from and those held out, by
-// path, in order.
-func split(dir string) (training, held []string, err error) {
-	files, err := filepath.Glob(filepath.Join(dir, "*.jsonl"))
-	if err != nil {
-		return nil, nil, err
-	}
-	for _, f := range files {
-		if slices.Contains(heldOut, strings.TrimSuffix(filepath.Base(f), ".jsonl")) {
-			held = append(held, f)
-		} else {
-			training = append(training, f)
-		}
-	}
-	return training, held, nil
-}
-
-// trainingMessages makes the messages to learn from: those of made traffic, and of
-// recordings.
-func trainingMessages(files []string) ([]train.Message, error) {
+// trainingMessages makes the messages to learn from: those of the training traffic of
+// package corpus. root is the root of the repository.
+func trainingMessages(root string) ([]train.Message, error) {
 	c, err := newCapture()
 	if err != nil {
 		return nil, err
 	}
 	var all []train.Message
+	groups := map[string]int{}
 	sources := parts
-	for group, s := range traffic.Servers() {
-		if s.HeldOut {
-			continue
-		}
-		for _, made := range traffic.Sessions(s) {
-			messages, err := c.made(s, made, sources%2 == 0)
-			if err != nil {
-				return nil, err
+	err = corpus.Training(root, func(s corpus.Session) error {
+		if s.Server == corpus.RecordedServer {
+			recorded, err := c.varied(s.File)
+			for part, messages := range recorded {
+				// Sessions that were recorded together see the same texts at the same time.
+				all = append(all, learnable(messages, part, part)...)
 			}
-			all = append(all, learnable(messages, group, sources)...)
-			sources++
+			return err
 		}
-	}
-	for _, f := range files {
-		recorded, err := c.varied(f)
-		if err != nil {
-			return nil, err
+		if _, ok := groups[s.Server]; !ok {
+			groups[s.Server] = len(groups)
 		}
-		for part, messages := range recorded {
-			// Sessions that were recorded together see the same texts at the same time.
-			all = append(all, learnable(messages, part, part)...)
-		}
-	}
-	return all, nil
+		messages, err := c.whole(s, sources%2 == 0)
+		all = append(all, learnable(messages, groups[s.Server], sources)...)
+		sources++
+		return err
+	})
+	return all, err
 }
 
 // Long messages say the same again and again: of those above sparse bytes one in each
@@ -90,13 +59,13 @@ func learnable(messages []message, group, source int) []train.Message {
 	return all
 }
 
-// made makes the messages of a session of made traffic.
-func (c *capture) made(s traffic.Server, made traffic.Session, push bool) ([]message, error) {
+// whole makes the messages of a session.
+func (c *capture) whole(s corpus.Session, push bool) ([]message, error) {
 	var all []message
-	session := c.session(s.Name, push, &all)
-	for _, e := range made.Entries {
+	session := c.session(measure.HomeOf(s.Entries), push, &all)
+	for _, e := range s.Entries {
 		if err := session.add(e); err != nil {
-			return nil, fmt.Errorf("%s: %w", made.Name, err)
+			return nil, err
 		}
 	}
 	return all, nil
@@ -128,33 +97,16 @@ func (c *capture) varied(file string) ([][]message, error) {
 
 // heldMessages makes the messages that no model has seen, in which each session asks for
 // what is new, or is told.
-func heldMessages(files []string, push bool) ([]message, error) {
+func heldMessages(root string, push bool) ([]message, error) {
 	c, err := newCapture()
 	if err != nil {
 		return nil, err
 	}
 	var all []message
-	for _, s := range traffic.Servers() {
-		if !s.HeldOut {
-			continue
-		}
-		for _, made := range traffic.Sessions(s) {
-			messages, err := c.made(s, made, push)
-			if err != nil {
-				return nil, err
-			}
-			all = append(all, messages...)
-		}
-	}
-	for _, f := range files {
-		b, err := os.ReadFile(f)
-		if err != nil {
-			return nil, err
-		}
-		session := c.session(recordedServer, push, &all)
-		if err := measure.EachLine(bytes.NewReader(b), session.add); err != nil {
-			return nil, fmt.Errorf("%s: %w", f, err)
-		}
-	}
-	return all, nil
+	err = corpus.HeldOut(root, func(s corpus.Session) error {
+		messages, err := c.whole(s, push)
+		all = append(all, messages...)
+		return err
+	})
+	return all, err
 }

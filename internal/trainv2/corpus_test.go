@@ -1,7 +1,6 @@
 package main
 
 import (
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -9,34 +8,19 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/coapgw/coapgw/cborcodec/coder"
-	"github.com/coapgw/coapgw/internal/traffic"
+	"github.com/coapgw/coapgw/internal/corpus"
 )
 
-const recordings = "../../testdata/corpus/sessions"
-
-func TestHeldOutIsNotTrainedOn(t *testing.T) {
-	training, held, err := split(recordings)
-	require.NoError(t, err)
-	require.Len(t, held, len(heldOut), "all that is listed must be there")
-	require.NotEmpty(t, training)
-	for _, f := range training {
-		assert.NotContains(t, heldOut, strings.TrimSuffix(filepath.Base(f), ".jsonl"))
-	}
-}
+const root = "../.."
 
 // Names of the recorded server and of servers that are held out must not reach a model.
 func TestNoNamesAreLearned(t *testing.T) {
-	training, _, err := split(recordings)
+	learned, err := trainingMessages(root)
 	require.NoError(t, err)
-	learned, err := trainingMessages(training[:1])
+	names, err := corpus.HeldOutServers(root)
 	require.NoError(t, err)
-	names := []string{recordedServer}
-	for _, s := range traffic.Servers() {
-		if s.HeldOut {
-			names = append(names, s.Name)
-		}
-	}
 	require.Greater(t, len(names), 1)
+	names = append(names, corpus.RecordedServer)
 	sources := map[int]bool{}
 	for _, m := range learned {
 		sources[m.Source] = true
@@ -49,9 +33,9 @@ func TestNoNamesAreLearned(t *testing.T) {
 
 // Both ends of a session understand each other, whether the client asks or is told.
 func TestHeldMessages(t *testing.T) {
-	asking, err := heldMessages(nil, false)
+	asking, err := heldMessages(root, false)
 	require.NoError(t, err)
-	told, err := heldMessages(nil, true)
+	told, err := heldMessages(root, true)
 	require.NoError(t, err)
 	assert.Less(t, len(told), len(asking)-500, "requests that are not needed")
 }
@@ -61,7 +45,7 @@ func TestVariation(t *testing.T) {
 	a, b := variation{"a"}, variation{"b"}
 	assert.Equal(t, a.apply(line), a.apply(line))
 	assert.NotEqual(t, a.apply(line), b.apply(line))
-	for _, word := range []string{"ingrid", recordedServer, "2TykKj3o8R", "1795328234996"} {
+	for _, word := range []string{"ingrid", corpus.RecordedServer, "2TykKj3o8R", "1795328234996"} {
 		assert.NotContains(t, a.apply(line), word)
 	}
 	assert.Contains(t, a.apply(line), `"/_matrix/client/v3/sync"`)
@@ -71,9 +55,7 @@ func TestVariation(t *testing.T) {
 func TestMeasure(t *testing.T) {
 	model, err := coder.Shipped()
 	require.NoError(t, err)
-	_, held, err := split(recordings)
-	require.NoError(t, err)
-	every, err := heldMessages(held, false)
+	every, err := heldMessages(root, false)
 	require.NoError(t, err)
 	var all []message
 	for i := 0; i < len(every); i += 19 { // a sample, since the race detector is slow

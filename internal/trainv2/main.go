@@ -20,7 +20,6 @@ import (
 
 func main() {
 	log.SetFlags(0)
-	dir := flag.String("recordings", "testdata/corpus/sessions", "directory of recordings (JSON lines)")
 	file := flag.String("model", "cborcodec/coder/shipped.model", "model to make or to measure")
 	measureOnly := flag.Bool("measure", false, "measure the model")
 	flag.Parse()
@@ -28,17 +27,13 @@ func main() {
 	if *measureOnly {
 		run = measureModel
 	}
-	if err := run(*dir, *file); err != nil {
+	if err := run(*file); err != nil {
 		log.Fatal(err)
 	}
 }
 
-func makeModel(dir, file string) error {
-	files, _, err := split(dir)
-	if err != nil {
-		return err
-	}
-	messages, err := trainingMessages(files)
+func makeModel(file string) error {
+	messages, err := trainingMessages(".")
 	if err != nil {
 		return err
 	}
@@ -49,7 +44,7 @@ func makeModel(dir, file string) error {
 	return os.WriteFile(file, model, 0o644)
 }
 
-func measureModel(dir, file string) error {
+func measureModel(file string) error {
 	packed, err := os.ReadFile(file)
 	if err != nil {
 		return err
@@ -58,11 +53,7 @@ func measureModel(dir, file string) error {
 	if err != nil {
 		return err
 	}
-	_, files, err := split(dir)
-	if err != nil {
-		return err
-	}
-	all, err := heldMessages(files, false)
+	all, err := heldMessages(".", false)
 	if err != nil {
 		return err
 	}

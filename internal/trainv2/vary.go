@@ -9,6 +9,8 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/coapgw/coapgw/internal/corpus"
 )
 
 // variation renames what identifies a recording, so that a model does not learn it:
@@ -53,7 +55,7 @@ func (v variation) apply(line string) string {
 	line = localpart.ReplaceAllStringFunc(line, func(s string) string {
 		return "@" + names[v.number(s)%uint64(len(names))] + ":"
 	})
-	return strings.ReplaceAll(line, recordedServer, v.home())
+	return strings.ReplaceAll(line, corpus.RecordedServer, v.home())
 }
 
 // home is the name of the home server.

@@ -1,0 +1,107 @@
+package corpus
+
+import (
+	"cmp"
+	"flag"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/coapgw/coapgw/cborcodec/wire2"
+	"github.com/coapgw/coapgw/internal/measure"
+)
+
+var update = flag.Bool("update", false, "measure all variants and write docs/wire-v2-sizes.md")
+
+const (
+	page       = root + "/docs/wire-v2-sizes.md"
+	blockBegin = "<!-- sizes: written by make sizes -->\n"
+	blockEnd   = "<!-- /sizes -->"
+)
+
+// TestSizes holds wire version 2 to what it is for, on homeservers that nothing was made
+// from, and the page to what was measured.
+func TestSizes(t *testing.T) {
+	format, err := wire2.Shipped(1)
+	require.NoError(t, err)
+	servers := map[string]*measure.Meter{}
+	all := measure.NewMeter(format, measure.Options{Variants: *update})
+	require.NoError(t, HeldOut(root, func(s Session) error {
+		if servers[s.Server] == nil {
+			servers[s.Server] = measure.NewMeter(format, measure.Options{})
+		}
+		if err := all.Session(s.Entries, false); err != nil {
+			return err
+		}
+		return servers[s.Server].Session(s.Entries, false)
+	}))
+	total := all.Report().Total
+	assert.LessOrEqual(t, float64(total.V2), 0.26*float64(total.V1), "of version 1")
+	assert.LessOrEqual(t, float64(total.V2), 0.20*float64(total.JSON), "of JSON")
+
+	text, err := os.ReadFile(page)
+	require.NoError(t, err)
+	before, rest, ok := strings.Cut(string(text), blockBegin)
+	require.True(t, ok)
+	current, after, ok := strings.Cut(rest, blockEnd)
+	require.True(t, ok)
+	block := serverTable(servers, total) + kindTable(all.Report())
+	if *update {
+		block += variantTable(all.Report())
+		require.NoError(t, os.WriteFile(page, []byte(before+blockBegin+block+blockEnd+after), 0o644))
+		return
+	}
+	require.True(t, strings.HasPrefix(current, block), "the page does not say what was measured (make sizes)")
+}
+
+func percent(part, whole int) string {
+	return fmt.Sprintf("%.1f %%", 100*float64(part)/float64(max(whole, 1)))
+}
+
+func serverTable(servers map[string]*measure.Meter, total measure.Cost) string {
+	var b strings.Builder
+	b.WriteString("\n| homeserver | exchanges | JSON | version 1 | version 2 | of JSON | of version 1 |\n|---|---|---|---|---|---|---|\n")
+	row := func(name string, c measure.Cost) {
+		fmt.Fprintf(&b, "| %s | %d | %d | %d | %d | %s | %s |\n", name, c.Count, c.JSON, c.V1, c.V2, percent(c.V2, c.JSON), percent(c.V2, c.V1))
+	}
+	for _, name := range slices.Sorted(maps.Keys(servers)) {
+		row(name, servers[name].Report().Total)
+	}
+	row("all", total)
+	return b.String()
+}
+
+// kindTable has the kinds that take most.
+func kindTable(r measure.Report) string {
+	const most = 32
+	kinds := slices.SortedFunc(maps.Keys(r.Kinds), func(a, b string) int {
+		return cmp.Or(cmp.Compare(r.Kinds[b].V2, r.Kinds[a].V2), cmp.Compare(a, b))
+	})
+	var b strings.Builder
+	b.WriteString("\n| exchange | count | JSON, mean | version 1, mean | request, mean | response, mean | of version 1 |\n|---|---|---|---|---|---|---|\n")
+	for _, kind := range kinds[:min(most, len(kinds))] {
+		c := r.Kinds[kind]
+		mean := func(n int) string { return fmt.Sprintf("%.1f", float64(n)/float64(c.Count)) }
+		fmt.Fprintf(&b, "| %s | %d | %s | %s | %s | %s | %s |\n", kind, c.Count, mean(c.JSON), mean(c.V1), mean(c.V2Up), mean(c.V2Down), percent(c.V2, c.V1))
+	}
+	return b.String()
+}
+
+func variantTable(r measure.Report) string {
+	var b strings.Builder
+	b.WriteString("\n| variant | bytes | of JSON | of version 1 |\n|---|---|---|---|\n")
+	for i, v := range measure.Variants() {
+		n := r.Variants[v.Name]
+		if i == 0 {
+			n = r.Total.V2
+		}
+		fmt.Fprintf(&b, "| %s | %d | %s | %s |\n", v.Name, n, percent(n, r.Total.JSON), percent(n, r.Total.V1))
+	}
+	return b.String()
+}
