@@ -2,7 +2,11 @@
 #             all modules, and each fuzz target for FUZZTIME
 # make architectures
 #             the coder's tests on 32-bit arm and big-endian mips, under qemu-user
-# make model  the coder's model, anew from the recordings
+# make tables the dialect's tables, anew from the training traffic, and the numbers of rows
+#             in its document
+# make model  the coder's model, anew from the training traffic (some minutes)
+# make sizes  what wire version 2 takes on homeservers that are held out, in all
+#             variants, into docs/wire-v2-sizes.md
 # make bench  benchmarks
 # make fuzz   each fuzz target for FUZZTIME, default 5s
 # make budgets
@@ -29,7 +33,7 @@ MODULES := $(filter-out ./tools ./conformance/dendrite,$(patsubst %/go.mod,%,$(s
 # mautrix finds its cryptography in Go, not in C, by this tag.
 TAGS := -tags goolm
 
-.PHONY: test check fmt vet staticcheck unit architectures model conformance nested fuzz bench budgets links plots soak clean
+.PHONY: test check fmt vet staticcheck unit architectures tables model sizes conformance nested fuzz bench budgets links plots soak clean
 
 test: check unit architectures conformance nested fuzz
 
@@ -62,12 +66,21 @@ architectures:
 	@for a in arm mips; do echo "test ./cborcodec/coder on $$a"; \
 		GOARCH=$$a CGO_ENABLED=0 $(GO) test -exec qemu-$$a-static ./cborcodec/coder/... || exit 1; done
 
+# After new tables, which are another identity: make model sizes budgets.
+tables:
+	$(GO) run ./internal/dialectgen
+	UPDATE_GOLDEN=1 $(GO) test -count 1 -run TestExamples ./cborcodec/dialect
+
 model:
 	$(GO) run ./internal/trainv2
 	UPDATE_GOLDEN=1 $(GO) test -count 1 ./cborcodec/coder
 
+sizes:
+	$(GO) test -count 1 -timeout 30m -run 'TestSizes$$' ./internal/corpus -update
+
 conformance:
 	$(GO) test -timeout 10m ./conformance/...
+	$(GO) test -timeout 10m ./conformance/fidelity -wire-version 1
 
 # A cold build of Dendrite counts for those who wait for it.
 nested:
