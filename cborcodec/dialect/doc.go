@@ -13,6 +13,8 @@
 //   - Times are differences to the time before them in the same message.
 //   - A request is a CBOR sequence (RFC 8742) of a route, its parameters, a query and
 //     a body.
+//   - What both ends know of a session (Context) is left out or counted from: sync tokens,
+//     times, ages, counters, what a client asks again, and what it sent.
 //
 // An item is written only if it reads back as the same string. The tables are fixed:
 // Tables identifies them, and both ends must have the same.
@@ -20,7 +22,7 @@
 // # Cost
 //
 // Time and memory are linear in input and output. A word stands for at most 512
-// bytes, a reference for 255, so a hostile payload of n bytes makes at most 512 n of
-// JSON before Limits stop it. Bodies are converted without allocation into buffers
+// bytes, a reference for 255, and three bytes for up to 2048 of what was sent before, so a
+// hostile payload of n bytes makes at most 700 n of JSON before Limits stop it. Bodies are converted without allocation into buffers
 // that are large enough; a request needs a few strings.
 package dialect

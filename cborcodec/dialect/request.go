@@ -55,7 +55,7 @@ func (c *Codec) AppendRequest(dst []byte, r *Request, x *Context) ([]byte, error
 		}
 	}
 	s.noteSync(r, asked)
-	if s.sends(r) {
+	if s.x.Refer != nil && s.sends(r) {
 		// As the other end will have it.
 		if item, err := c.plain.AppendCBOR(nil, r.Body); err == nil {
 			if body, err := c.plain.AppendJSON(nil, item); err == nil {
@@ -190,7 +190,7 @@ func (c *Codec) DecodeRequest(r *Request, payload []byte, x *Context) error {
 	}
 	s.x.Private = isPrivate(r)
 	s.noteSync(r, s.ask(r))
-	if s.sends(r) {
+	if s.x.Solve != nil && s.sends(r) {
 		s.remember(r.Body)
 	}
 	s.finish()
