@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"maunium.net/go/mautrix"
@@ -105,11 +106,11 @@ func (s *script) register(name string) person {
 // inRoom is the path of something in a room.
 func inRoom(id, rest string) string { return v3 + "/rooms/" + url.PathEscape(id) + rest }
 
-// message is the path of a new event. Transaction ids have the length that clients
-// give them.
+// message is the path of a new event. Transaction ids are as matrix-js-sdk makes them: of
+// the time, and a number that is always of the same length here.
 func (s *script) message(roomID, kind string) string {
 	s.txn++
-	return inRoom(roomID, fmt.Sprintf("/send/%s/m1795328232857.%02d", kind, s.txn%100))
+	return inRoom(roomID, fmt.Sprintf("/send/%s/m%d.%d", kind, time.Now().UnixMilli(), 10+s.txn%90))
 }
 
 func (s *script) newRoom(p person, name string) string {
