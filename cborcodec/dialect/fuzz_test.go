@@ -113,3 +113,61 @@ func FuzzDecodeRequest(f *testing.F) {
 		requireRequest(t, r, got)
 	})
 }
+
+// known is a context in which everything that may be left out is known.
+func known() *Context {
+	note := &Note{
+		Query: "since=s1_2&timeout=0", Counts: [NumCounters]string{`{"x":50}`, `["x"]`, `[]`},
+		Body: `{"b":1,"a":"hello"}`, Sorted: `{"a":"hello","b":1}`,
+	}
+	p := &party{note: new(Note)}
+	p.tables[read] = []entry{{"s1_2", note}, {"1/s1_2", &Note{Query: "pos=0 \xa1\x61\x61\x01"}}}
+	p.tables[written] = []entry{{"m1700000000000.1", note}}
+	return &Context{Solve: reading{p}, Clock: 1700000000000, Count: 7, Since: "s1_2", From: note}
+}
+
+// Any text against any context, twice: it comes back, and both ends remember the same.
+func FuzzSession(f *testing.F) {
+	for _, text := range append(echoBodies, counterTexts...) {
+		f.Add([]byte(`{"next_batch":"s2_2","content":`+text+`,"x":{"`+counterKeys[0]+`":`+text+`}}`), "s1_2")
+	}
+	f.Add([]byte(`[1700000000000,{"age":null},5,{"age":7},{"\u0061ge":1700000000007}]`), "5/s1_2")
+	f.Add([]byte(`["12345","FluffyChat android-5-1700000000000","mautrix-python_R5@T1700000000000","6/s1_3","t8-1_2"]`), "12344")
+	f.Fuzz(func(t *testing.T, text []byte, since string) {
+		if _, err := cborcodec.V1(fuzzLimits).AppendCBOR(nil, text); err != nil || !utf8.Valid(text) {
+			return
+		}
+		l := newLink()
+		l.exchange(t, put("/_matrix/client/v3/rooms/!r:example.org/send/m.room.message/m1700000000000.5", string(text)), string(text))
+		for range 2 {
+			r := get("/_matrix/client/v3/sync?since=" + since)
+			if !legalRequest(&r) {
+				return
+			}
+			l.exchange(t, r, string(text))
+		}
+	})
+}
+
+// Any bytes in a context that knows much: never a panic, and what is accepted is JSON.
+func FuzzKnown(f *testing.F) {
+	for _, payload := range []string{
+		"a2" + "111a00000005" + "11f7", "d81820", "d81920", "d81a8261610a", "d81b820182" + "0101", "ce20", "cf820100", "d183000001",
+		"00d701", "0ad700", "d6d701", "82d200a111d205",
+	} {
+		b, err := hex.DecodeString(payload)
+		require.NoError(f, err)
+		f.Add(b)
+	}
+	codec := New(testHome, fuzzLimits)
+	f.Fuzz(func(t *testing.T, payload []byte) {
+		if text, err := codec.AppendJSON(nil, payload, known()); err == nil {
+			require.True(t, json.Valid(text) && utf8.Valid(text), "%q", text)
+		}
+		var r Request
+		if err := codec.DecodeRequest(&r, payload, known()); err == nil {
+			require.True(t, legalRequest(&r), "%q", r.Target)
+			require.True(t, r.Body == nil || json.Valid(r.Body), "%q", r.Body)
+		}
+	})
+}
