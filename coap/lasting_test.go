@@ -99,10 +99,10 @@ func (l lastingListener) Accept() (net.Conn, error) {
 
 // lives is a session of which both ends can be restarted.
 type lives struct {
-	t              *testing.T
-	handler        http.Handler
+	t       *testing.T
+	handler http.Handler
 	// near and far are what the two ends have of wire version 2.
-	near, far *coap.Version2
+	near, far      *coap.Version2
 	client, server kept
 	mu             sync.Mutex
 	messages       []message
