@@ -32,7 +32,6 @@ type answer struct {
 // watcher is an observation.
 type watcher struct {
 	r    *request
-	busy bool
 	gone bool
 }
 

@@ -22,26 +22,26 @@ func (cborCmd) Help() string {
   echo '{"msgtype":"m.text","body":"hello"}' | coapgw cbor encode | coapgw cbor diag`
 }
 
-// dialect is which keys become integers.
-type dialect struct {
+// keyTable is which keys become integers.
+type keyTable struct {
 	CborVersion int `default:"1" env:"-" enum:"0,1" help:"Table of integer keys: 1 is MSC3079, 0 none."`
 }
 
-func (d dialect) codec() *cborcodec.Codec {
+func (d keyTable) codec() *cborcodec.Codec {
 	if d.CborVersion == 0 {
 		return cborcodec.Plain(cborcodec.Limits{})
 	}
 	return cborcodec.V1(cborcodec.Limits{})
 }
 
-type cborEncodeCmd struct{ dialect }
+type cborEncodeCmd struct{ keyTable }
 
 // Run converts standard input.
 func (c cborEncodeCmd) Run(std streams) error {
 	return convert(std, c.codec().AppendCBOR, "")
 }
 
-type cborDecodeCmd struct{ dialect }
+type cborDecodeCmd struct{ keyTable }
 
 // Run converts standard input.
 func (c cborDecodeCmd) Run(std streams) error {
@@ -68,11 +68,11 @@ func (c cborDiagCmd) Run(std streams) error {
 
 // named returns item with string keys in place of integers.
 func named(item []byte, version int) ([]byte, error) {
-	text, err := dialect{version}.codec().AppendJSON(nil, item)
+	text, err := keyTable{version}.codec().AppendJSON(nil, item)
 	if err != nil {
 		return nil, err
 	}
-	return dialect{}.codec().AppendCBOR(nil, text)
+	return keyTable{}.codec().AppendCBOR(nil, text)
 }
 
 // convert passes the whole of standard input through f and ends the output with

@@ -27,6 +27,7 @@ type commands struct {
 	Keygen  keygenCmd  `cmd:"" help:"Make keys, certificates and pairing lines."`
 	Request requestCmd `cmd:"" help:"Make one request over CoAP, JSON in and out."`
 	Measure measureCmd `cmd:"" help:"Count what recorded Matrix traffic costs in each form."`
+	Inspect inspectCmd `cmd:"" help:"Show what a captured message says and what each part of it costs."`
 	CBOR    cborCmd    `cmd:"" name:"cbor" help:"Convert between JSON and the CBOR of the link."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 }

@@ -1,0 +1,110 @@
+package main
+
+import (
+	"bytes"
+	"encoding/hex"
+	"errors"
+	"io"
+	"os"
+	"unicode"
+
+	"github.com/coapgw/coapgw/cborcodec/dialect"
+	"github.com/coapgw/coapgw/cborcodec/wire2"
+	"github.com/coapgw/coapgw/internal/inspect"
+)
+
+type inspectCmd struct {
+	File       string `arg:"" optional:"" help:"Capture (pcap), or a message; standard input by default." type:"existingfile"`
+	Payload    bool   `env:"-" help:"The message is the payload of wire version 2 alone, of a request."`
+	Response   bool   `env:"-" help:"With --payload: of a response."`
+	Route      int    `env:"-" default:"-1" help:"Row of the routes that a response answers, which the coder goes by; inspecting the request shows it." placeholder:"N"`
+	Status     int    `env:"-" default:"200" help:"HTTP status of the response." placeholder:"N"`
+	ServerName string `env:"-" help:"Name of the homeserver, where the session that is shown does not tell it." placeholder:"NAME"`
+	Full       bool   `env:"-" help:"Show all bytes and texts."`
+}
+
+// Help is shown by inspect --help.
+func (inspectCmd) Help() string {
+	return `Shows what a message says, a line for each field: the bytes that it takes, the bits that the coder paid for it, its bytes, and what they mean; then the bytes by layer. Of a capture it shows each datagram, and follows the sessions of coap:// so that it knows what references stand for; of coaps:// it sees no more than anybody else. Access tokens and passwords are not shown.
+
+Input is a capture as coapgw link --pcap writes it, or one CoAP message, in hexadecimal or as it is.
+
+Example: what a session over an emulated link was made of
+
+  coapgw link --profile hf-vara500 --to 127.0.0.1:5683 --pcap session.pcap
+  coapgw inspect session.pcap`
+}
+
+// maxInspected bounds a message, in bytes; a capture is read as it comes.
+const maxInspected = 1 << 20
+
+// Run shows the input.
+func (c *inspectCmd) Run(std streams) error {
+	format, err := wire2.Shipped(1)
+	if err != nil {
+		return err
+	}
+	in := std.in
+	if c.File != "" {
+		f, err := os.Open(c.File)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		in = f
+	}
+	style := inspect.Style{Full: c.Full}
+	head := make([]byte, 4)
+	n, err := io.ReadFull(in, head)
+	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
+		return err
+	}
+	in = io.MultiReader(bytes.NewReader(head[:n]), in)
+	if !c.Payload && inspect.IsCapture(head[:n]) {
+		return inspect.Capture(std.out, in, format, c.ServerName, style)
+	}
+	data, err := io.ReadAll(io.LimitReader(in, maxInspected))
+	if err != nil {
+		return err
+	}
+	if len(data) == 0 {
+		return errors.New("nothing to show")
+	}
+	var report inspect.Report
+	c.message(&report, fromHex(data), format)
+	return report.Write(std.out, style)
+}
+
+// message reports on one message or payload.
+func (c *inspectCmd) message(r *inspect.Report, data []byte, format *wire2.Format) {
+	route := c.Route
+	if route < 0 {
+		route = dialect.OtherRoute
+	}
+	switch {
+	case !c.Payload:
+		conversation := inspect.NewConversation(format, c.ServerName)
+		conversation.Assume(route, c.Route >= 0)
+		conversation.Message(r, data)
+	case c.Response:
+		// What cannot be read is said in the report.
+		_ = inspect.NewSession(format, c.ServerName).Response(r, data, c.Status, &inspect.Asked{Route: route})
+	default:
+		_, _ = inspect.NewSession(format, c.ServerName).Request(r, data)
+	}
+}
+
+// fromHex returns the bytes of hexadecimal digits with white space, or else data.
+func fromHex(data []byte) []byte {
+	digits := bytes.Map(func(r rune) rune {
+		if unicode.IsSpace(r) {
+			return -1
+		}
+		return r
+	}, data)
+	b := make([]byte, hex.DecodedLen(len(digits)))
+	if _, err := hex.Decode(b, digits); err != nil {
+		return data
+	}
+	return b
+}
