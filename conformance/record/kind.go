@@ -228,7 +228,7 @@ func sendKind(eventType string, request []byte) string {
 	switch {
 	case message.Relates.Type == "m.replace":
 		return "send_edit"
-	case message.Relates.Type == "m.thread":
+	case message.Relates.Type == "m.thread", message.Relates.Type == "io.element.thread": // before 1.4
 		return "send_thread"
 	case len(message.Relates.Reply) > 0:
 		return "send_reply"

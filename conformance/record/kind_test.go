@@ -47,6 +47,7 @@ func TestKindOf(t *testing.T) {
 		{want: "send_emote", method: "PUT", path: v3 + "rooms/!r/send/m.room.message/1", request: `{"msgtype":"m.emote"}`},
 		{want: "send_reply", method: "PUT", path: v3 + "rooms/!r/send/m.room.message/1", request: `{"m.relates_to":{"m.in_reply_to":{"event_id":"$e"}}}`},
 		{want: "send_thread", method: "PUT", path: v3 + "rooms/!r/send/m.room.message/1", request: `{"m.relates_to":{"rel_type":"m.thread","m.in_reply_to":{"event_id":"$e"}}}`},
+		{want: "send_thread", method: "PUT", path: v3 + "rooms/!r/send/m.room.message/1", request: `{"m.relates_to":{"rel_type":"io.element.thread","event_id":"$e"}}`},
 		{want: "send_edit", method: "PUT", path: v3 + "rooms/!r/send/m.room.message/1", request: `{"m.relates_to":{"rel_type":"m.replace"}}`},
 		{want: "other", method: "GET", path: v3 + "rooms/!r"},
 		{want: "other", method: "GET", path: "/favicon.ico"},
