@@ -4,7 +4,8 @@
 #             the coder's tests on 32-bit arm and big-endian mips, under qemu-user
 # make tables the dialect's tables, anew from the training traffic, and the numbers of rows
 #             in its document
-# make model  the coder's model, anew from the training traffic (some minutes)
+# make model  the coder's model, anew from the training traffic (some minutes), its
+#             vectors, and the exchanges in docs/wire-v2.md
 # make sizes  what wire version 2 takes on homeservers that are held out, in all
 #             variants, into docs/wire-v2-sizes.md
 # make bench  benchmarks
@@ -74,6 +75,7 @@ tables:
 model:
 	$(GO) run ./internal/trainv2
 	UPDATE_GOLDEN=1 $(GO) test -count 1 ./cborcodec/coder
+	UPDATE_GOLDEN=1 $(GO) test -count 1 -run TestDocument ./internal/inspect
 
 sizes:
 	$(GO) test -count 1 -timeout 30m -run 'TestSizes$$' ./internal/corpus -update

@@ -85,8 +85,15 @@ func (c *Conversation) Message(r *Report, data []byte) {
 		}
 		at += size
 	}
-	if at < len(data) {
-		r.add(Marker, 0, data[at:at+1], "payload marker")
+	end := len(data) - len(m.Payload)
+	if len(m.Payload) > 0 {
+		end-- // the marker
+	}
+	if at < end { // of a number that is reserved (RFC 7252 §12.2)
+		r.hide(Options, 0, end-at, "options that are not read")
+	}
+	if len(m.Payload) > 0 {
+		r.add(Marker, 0, data[end:end+1], "payload marker")
 	}
 	c.content(r, &m)
 }
