@@ -77,7 +77,10 @@ func (c *Conversation) Message(r *Report, data []byte) {
 	}
 	at := headerSize + len(m.Token)
 	for _, o := range m.Options {
-		size := optionSize(data[at:], len(o.Value))
+		if at >= len(data) {
+			break // reserved numbers that are not read were in between
+		}
+		size := min(optionSize(data[at:], len(o.Value)), len(data)-at)
 		if concealed(o) {
 			r.hide(Options, 0, size, describeOption(o))
 		} else {
