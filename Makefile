@@ -78,7 +78,7 @@ model:
 	UPDATE_GOLDEN=1 $(GO) test -count 1 -run TestDocument ./internal/inspect
 
 sizes:
-	$(GO) test -count 1 -timeout 30m -run 'TestSizes$$' ./internal/corpus -update
+	$(GO) test -count 1 -timeout 30m -run 'TestSizes$$' ./conformance/sizes -update
 
 conformance:
 	$(GO) test -timeout 10m ./conformance/...

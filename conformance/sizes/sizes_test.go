@@ -1,4 +1,4 @@
-package corpus
+package sizes
 
 import (
 	"cmp"
@@ -14,10 +14,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/coapgw/coapgw/cborcodec/wire2"
+	"github.com/coapgw/coapgw/internal/corpus"
 	"github.com/coapgw/coapgw/internal/measure"
 )
 
 var update = flag.Bool("update", false, "measure all variants and write docs/wire-v2-sizes.md")
+
+// root is that of the repository.
+const root = "../.."
 
 const (
 	page       = root + "/docs/wire-v2-sizes.md"
@@ -32,7 +36,7 @@ func TestSizes(t *testing.T) {
 	require.NoError(t, err)
 	servers := map[string]*measure.Meter{}
 	all := measure.NewMeter(format, measure.Options{Variants: *update})
-	require.NoError(t, HeldOut(root, func(s Session) error {
+	require.NoError(t, corpus.HeldOut(root, func(s corpus.Session) error {
 		if servers[s.Server] == nil {
 			servers[s.Server] = measure.NewMeter(format, measure.Options{})
 		}
