@@ -2,7 +2,6 @@ package dialect
 
 import (
 	"bytes"
-	"net/url"
 	"strings"
 )
 
@@ -19,7 +18,7 @@ func isPrivate(r *Request) bool {
 	path, _, _ := strings.Cut(r.Target, "?")
 	for segment := range strings.SplitSeq(path, "/") {
 		if strings.IndexByte(segment, '%') >= 0 {
-			if decoded, err := url.PathUnescape(segment); err == nil {
+			if decoded, ok := unescape(segment, false); ok {
 				segment = decoded
 			}
 		}

@@ -1,7 +1,6 @@
 package dialect
 
 import (
-	"net/url"
 	"strings"
 
 	"github.com/coapgw/coapgw/coap/paths"
@@ -53,8 +52,8 @@ func unescapePlace(value string) (string, bool) {
 	if !strings.ContainsAny(value, "%+") {
 		return value, value != ""
 	}
-	value, err := url.QueryUnescape(value)
-	return value, err == nil && value != ""
+	value, ok := unescape(value, true)
+	return value, ok && value != ""
 }
 
 // withPlace returns a query with another value of that argument; ok is false if it has
