@@ -29,7 +29,7 @@ type Format struct {
 }
 
 // NewFormat returns the format with a model; at most workers payloads are coded at the
-// same time, each of which takes up to 2.5 MB.
+// same time, each of which takes up to 3.7 MB.
 func NewFormat(m *coder.Model, workers int) *Format {
 	tables, model := dialect.Tables(), m.ID()
 	h := sha256.New()
