@@ -128,6 +128,8 @@ var optionRows = [...]optionRow{
 	{coap.OptionStatus, "Status", opaque},
 	{coap.OptionHeader, "Header", opaque},
 	{coap.OptionControl, "Control", opaque},
+	{coap.OptionReset, "Reset", secret},
+	{coap.OptionOffer, "Offer", opaque},
 }
 
 func optionRowOf(n endpoint.OptionNumber) optionRow {
