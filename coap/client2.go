@@ -31,7 +31,7 @@ func (s *session) agree2(resp *endpoint.Response) {
 // begin2 has the session go by an agreement, with tables that are empty. s.mu is held.
 func (s *session) begin2(a *agreement) {
 	s.agreed2 = a
-	s.client2 = s.version2.Format.NewClient(s.version2.terms(*a, defaultMaxJSON))
+	s.client2 = s.version2.format(a.format).NewClient(s.version2.terms(*a, defaultMaxJSON))
 }
 
 // forget2 offers anew: the peer does not know what was agreed. s.mu is held.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"net/http"
+	"slices"
 
 	"github.com/coapgw/coapgw/cborcodec/wire2"
 	"github.com/coapgw/coapgw/coap/endpoint"
@@ -11,7 +12,7 @@ import (
 
 // agree2 takes the peer's offer of formats and returns the answer. s.mu is held.
 func (s *serverSession) agree2(offer []byte) (answer []byte) {
-	if s.agreed2 != nil && offers(offer, s.agreed2.format) {
+	if s.agreed2 != nil && slices.Contains(offered(offer), s.agreed2.format) {
 		// By a request that was under way at the same time. What was agreed stays, even if
 		// the server would say something else by now: the client takes its first answer.
 		return s.Version2.answer(s.agreed2)
@@ -30,7 +31,7 @@ func (s *serverSession) agree2(offer []byte) (answer []byte) {
 // begin2 has the session go by an agreement, with tables that are empty.
 func (s *serverSession) begin2(a *agreement) {
 	s.agreed2 = a
-	s.server2 = s.Version2.Format.NewServer(s.Version2.terms(*a, defaultMaxJSON), s.carrier.Incarnation())
+	s.server2 = s.Version2.format(a.format).NewServer(s.Version2.terms(*a, defaultMaxJSON), s.carrier.Incarnation())
 }
 
 // decode restores the HTTP request of either version. The error is wire2.ErrState, or a

@@ -16,6 +16,9 @@ import (
 type Version2 struct {
 	// Format is what both ends must have alike.
 	Format *wire2.Format
+	// Older are formats that this end also understands, the best first, for peers that do
+	// not have Format yet.
+	Older []*wire2.Format
 	// Home returns the name of the homeserver as identifiers have it, for Server; empty for
 	// unknown, which costs bytes. A Transport learns it.
 	Home func() string
@@ -67,8 +70,27 @@ func (v *Version2) capabilities() byte { return v.entriesLog() | byte(v.Class)<<
 
 // offer is what a client says of itself.
 func (v *Version2) offer() []byte {
-	id := v.Format.ID()
-	return append([]byte{v.capabilities()}, id[:]...)
+	b := []byte{v.capabilities()}
+	for _, f := range v.formats() {
+		id := f.ID()
+		b = append(b, id[:]...)
+	}
+	return b[:min(len(b), maxOffer)]
+}
+
+// formats are all that this end understands, the best first.
+func (v *Version2) formats() []*wire2.Format {
+	return append([]*wire2.Format{v.Format}, v.Older...)
+}
+
+// format returns the one with that ID, nil for none.
+func (v *Version2) format(id wire2.ID) *wire2.Format {
+	for _, f := range v.formats() {
+		if f.ID() == id {
+			return f
+		}
+	}
+	return nil
 }
 
 // agreement is what both ends have found. It is immutable.
@@ -81,30 +103,31 @@ type agreement struct {
 	home    string
 }
 
-// offers reports whether a format is among those of an offer.
-func offers(offer []byte, id wire2.ID) bool {
+// offered are the formats of an offer, the one that the client likes best first.
+func offered(offer []byte) (ids []wire2.ID) {
 	if len(offer) == 0 || len(offer) > maxOffer {
-		return false
+		return nil
 	}
-	for rest := offer[1:]; len(rest) >= len(id); rest = rest[len(id):] {
-		if wire2.ID(rest[:len(id)]) == id {
-			return true
-		}
+	const size = len(wire2.ID{})
+	for rest := offer[1:]; len(rest) >= size; rest = rest[size:] {
+		ids = append(ids, wire2.ID(rest[:size]))
 	}
-	return false
+	return ids
 }
 
 // choose takes what both ends have in common from an offer; ok is false for nothing.
 func (v *Version2) choose(offer []byte) (a agreement, ok bool) {
-	id := v.Format.ID()
-	if !offers(offer, id) {
-		return a, false
+	for _, id := range offered(offer) {
+		if v.format(id) == nil {
+			continue
+		}
+		a = agreement{entries: min(offer[0]&offerEntries, v.entriesLog()), class: classOf(offer[0]), format: id}
+		if v.Home != nil {
+			a.home = v.Home()
+		}
+		return a, true
 	}
-	a = agreement{entries: min(offer[0]&offerEntries, v.entriesLog()), class: classOf(offer[0]), format: id}
-	if v.Home != nil {
-		a.home = v.Home()
-	}
-	return a, true
+	return a, false
 }
 
 // answer is what the server says of the agreement.
@@ -120,8 +143,12 @@ func classOf(capabilities byte) coder.Class {
 
 // agreed reads the answer to an offer of ours.
 func (v *Version2) agreed(answer []byte) (a agreement, ok bool) {
-	id := v.Format.ID()
-	if len(answer) < 1+len(id) || wire2.ID(answer[1:1+len(id)]) != id {
+	var id wire2.ID
+	if len(answer) < 1+len(id) {
+		return a, false
+	}
+	id = wire2.ID(answer[1 : 1+len(id)])
+	if v.format(id) == nil {
 		return a, false
 	}
 	a = agreement{

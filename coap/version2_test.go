@@ -219,6 +219,31 @@ func TestVersion2Fallback(t *testing.T) {
 	}
 }
 
+// TestVersion2Older: an end that has a newer format and one that has not agree on the older
+// one, whichever end that is.
+func TestVersion2Older(t *testing.T) {
+	for _, newer := range []string{"client", "server"} {
+		t.Run(newer, func(t *testing.T) {
+			old := newVersion2(t, otherModel)
+			both := newVersion2(t, shippedModel)
+			both.Older = []*wire2.Format{newVersion2(t, otherModel).Format}
+			near, far := both, old
+			if newer == "server" {
+				near, far = old, both
+			}
+			p := newPairOf(t, &coap.Server{Handler: say, Version2: far}, &coap.Transport{Version2: near})
+			for range 3 {
+				_, got := p.do(t, "PUT", send, "tok", "application/json", `{"body":"hello"}`)
+				assert.Contains(t, got, `"body":{"body":"hello"}`)
+			}
+			assert.Empty(t, p.options(t, 4), "version 2")
+			id := old.Format.ID()
+			answer, _ := p.options(t, 1).Get(coap.OptionOffer)
+			assert.Equal(t, id[:], answer[1:5])
+		})
+	}
+}
+
 // lockedBuffer is a buffer for several goroutines.
 type lockedBuffer struct {
 	mu sync.Mutex
