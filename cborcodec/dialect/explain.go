@@ -2,7 +2,10 @@ package dialect
 
 import (
 	"fmt"
+	"slices"
 	"strings"
+
+	"github.com/coapgw/coapgw/coap/paths"
 )
 
 // Role is what a part is in its message.
@@ -102,6 +105,12 @@ func (e *explainer) request() error {
 		if err != nil {
 			return err
 		}
+		var r Request
+		r.Method, r.Target, _ = strings.Cut(string(text), " ")
+		if !legalRequest(&r) {
+			return ErrRequest
+		}
+		assumed = takesBody(r.Method)
 		e.show(&Part{Role: Route, Text: string(text)}, at)
 	} else {
 		if major != majorUint || n >= uint64(len(routes.rows)) {
@@ -228,21 +237,17 @@ func (e *explainer) stuckBody(item string) error {
 	return e.end()
 }
 
-// RouteNumber returns the row of a request line such as "GET /_matrix/client/v3/sync", with
-// names in braces for parameters.
-func RouteNumber(row string) (n int, ok bool) {
-	for n, r := range routeRows {
-		if r == row {
-			return n, true
-		}
+// RouteNumber returns the row of a request such as "GET /_matrix/client/v3/sync". What is in
+// braces in the row may be anything.
+func RouteNumber(request string) (n int, ok bool) {
+	if n := slices.Index(routeRows, request); n >= 0 {
+		return n, true
 	}
-	return 0, false
-}
-
-// RouteName returns the row of a number, "" for none.
-func RouteName(n int) string {
-	if n < 0 || n >= len(routeRows) {
-		return ""
+	method, target, _ := strings.Cut(request, " ")
+	path, _, _ := strings.Cut(target, "?")
+	segments, _, ok := new(paths.Table).Shorten(path, false)
+	if !ok {
+		return 0, false
 	}
-	return routeRows[n]
+	return routes.match(method, segments)
 }
