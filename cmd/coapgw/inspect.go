@@ -4,12 +4,13 @@ import (
 	"bytes"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"unicode"
 
-	"github.com/coapgw/coapgw/cborcodec/dialect"
 	"github.com/coapgw/coapgw/cborcodec/wire2"
+	"github.com/coapgw/coapgw/internal/config"
 	"github.com/coapgw/coapgw/internal/inspect"
 )
 
@@ -17,7 +18,7 @@ type inspectCmd struct {
 	File       string `arg:"" optional:"" help:"Capture (pcap), or a message; standard input by default." type:"existingfile"`
 	Payload    bool   `env:"-" help:"The message is the payload of wire version 2 alone, of a request."`
 	Response   bool   `env:"-" help:"With --payload: of a response."`
-	Route      int    `env:"-" default:"-1" help:"Row of the routes that a response answers, which the coder goes by; inspecting the request shows it." placeholder:"N"`
+	Route      string `env:"-" help:"Request that a response answers, such as 'GET /_matrix/client/v3/sync': the coder goes by it." placeholder:"'METHOD /PATH'"`
 	Status     int    `env:"-" default:"200" help:"HTTP status of the response." placeholder:"N"`
 	ServerName string `env:"-" help:"Name of the homeserver, where the session that is shown does not tell it." placeholder:"NAME"`
 	Full       bool   `env:"-" help:"Show all bytes and texts."`
@@ -25,9 +26,9 @@ type inspectCmd struct {
 
 // Help is shown by inspect --help.
 func (inspectCmd) Help() string {
-	return `Shows what a message says, a line for each field: the bytes that it takes, the bits that the coder paid for it, its bytes, and what they mean; then the bytes by layer. Of a capture it shows each datagram, and follows the sessions of coap:// so that it knows what references stand for; of coaps:// it sees no more than anybody else. Access tokens and passwords are not shown.
+	return `Shows what a message says, a line for each field: what it costs in bytes and, where the coder mixes contexts, in bits; its bytes before coding; and what they mean; then the bytes by layer. Of a capture it shows each datagram, and follows the sessions of coap:// so that it knows what references stand for; of coaps:// it sees no more than anybody else. Access tokens and passwords are not shown.
 
-Input is a capture as coapgw link --pcap writes it, or one CoAP message, in hexadecimal or as it is.
+Input is a capture as coapgw link --pcap writes it, or one CoAP message or DTLS record, in hexadecimal or as it is.
 
 Example: what a session over an emulated link was made of
 
@@ -71,27 +72,33 @@ func (c *inspectCmd) Run(std streams) error {
 		return errors.New("nothing to show")
 	}
 	var report inspect.Report
-	c.message(&report, fromHex(data), format)
+	if err := c.message(&report, fromHex(data), format); err != nil {
+		return err
+	}
 	return report.Write(std.out, style)
 }
 
 // message reports on one message or payload.
-func (c *inspectCmd) message(r *inspect.Report, data []byte, format *wire2.Format) {
-	route := c.Route
-	if route < 0 {
-		route = dialect.OtherRoute
+func (c *inspectCmd) message(r *inspect.Report, data []byte, format *wire2.Format) error {
+	route, known := inspect.Route(c.Route)
+	switch {
+	case c.Route == "":
+		route = inspect.NoRoute
+	case !known:
+		return &config.Error{Option: "route", Problem: fmt.Sprintf("%q is no request that version 2 has a row for", c.Route)}
 	}
 	switch {
 	case !c.Payload:
 		conversation := inspect.NewConversation(format, c.ServerName)
-		conversation.Assume(route, c.Route >= 0)
-		conversation.Message(r, data)
+		conversation.Assume(route, known)
+		conversation.Datagram(r, data)
 	case c.Response:
 		// What cannot be read is said in the report.
 		_ = inspect.NewSession(format, c.ServerName).Response(r, data, c.Status, &inspect.Asked{Route: route})
 	default:
 		_, _ = inspect.NewSession(format, c.ServerName).Request(r, data)
 	}
+	return nil
 }
 
 // fromHex returns the bytes of hexadecimal digits with white space, or else data.

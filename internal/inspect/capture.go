@@ -27,7 +27,6 @@ type pair [2]netip.AddrPort
 // peers is what is known of two that talk to each other.
 type peers struct {
 	*Conversation
-	association
 	// seen are datagrams and the number of the first that was the same.
 	seen map[string]int
 }
@@ -92,10 +91,8 @@ func (c *capture) datagram(d *datagram) error {
 	case first != 0:
 		c.again[direction] += d.headers + len(d.data)
 		r.hide(Payload, 0, len(d.data), fmt.Sprintf("datagram %d again", first))
-	case isRecord(d.data):
-		p.records(r, d.data)
 	default:
-		p.Message(r, d.data)
+		p.Datagram(r, d.data)
 	}
 	if len(p.seen) >= maxSeen {
 		clear(p.seen)

@@ -15,6 +15,7 @@ import (
 // Conversation is the messages between a client and a server.
 type Conversation struct {
 	*Session
+	association
 	home string
 	// asked are the requests, by token.
 	asked map[string]*exchange
@@ -76,11 +77,9 @@ func (c *Conversation) Message(r *Report, data []byte) {
 		r.add(Token, 0, data[headerSize:headerSize+len(m.Token)], "token")
 	}
 	at := headerSize + len(m.Token)
-	for _, o := range m.Options {
-		if at >= len(data) {
-			break // reserved numbers that are not read were in between
-		}
-		size := min(optionSize(data[at:], len(o.Value)), len(data)-at)
+	number := 0
+	for at < len(data) && data[at] != marker {
+		o, size := nextOption(data[at:], &number)
 		if concealed(o) {
 			r.hide(Options, 0, size, describeOption(o))
 		} else {
@@ -88,32 +87,47 @@ func (c *Conversation) Message(r *Report, data []byte) {
 		}
 		at += size
 	}
-	end := len(data) - len(m.Payload)
-	if len(m.Payload) > 0 {
-		end-- // the marker
+	if at < len(data) {
+		r.add(Marker, 0, data[at:at+1], "payload marker")
 	}
-	if at < end { // of a number that is reserved (RFC 7252 §12.2)
-		r.hide(Options, 0, end-at, "options that are not read")
-	}
-	if len(m.Payload) > 0 {
-		r.add(Marker, 0, data[end:end+1], "payload marker")
-	}
+	before := r.Cost[Payload]
 	c.content(r, &m)
+	if rest := len(m.Payload) - (r.Cost[Payload] - before); rest > 0 {
+		r.hide(Payload, 0, rest, "payload: "+notShown(rest))
+	}
 }
 
-// optionSize is the length of an option with a value of that length (RFC 7252 §3.1), of a
-// message that is well-formed.
-func optionSize(b []byte, value int) int {
-	n := 1 + value
-	for _, nibble := range []byte{b[0] >> 4, b[0] & 15} {
-		switch nibble {
-		case 13:
-			n++
-		case 14:
-			n += 2
+// Datagram reports on a CoAP message, or on records of DTLS, whose content it cannot show.
+func (c *Conversation) Datagram(r *Report, data []byte) {
+	if isRecord(data) {
+		c.records(r, data)
+		return
+	}
+	c.Message(r, data)
+}
+
+// marker stands between options and payload (RFC 7252 §3).
+const marker = 0xff
+
+// nextOption reads the first option (RFC 7252 §3.1), which comes behind one with that
+// number, and its length. What is not well-formed is one to the end.
+func nextOption(b []byte, number *int) (o endpoint.Option, size int) {
+	at := 1
+	var extended [2]int
+	for i, nibble := range []byte{b[0] >> 4, b[0] & 15} {
+		extended[i] = int(nibble)
+		switch {
+		case nibble == 13 && at < len(b):
+			extended[i] = 13 + int(b[at])
+			at++
+		case nibble == 14 && at+1 < len(b):
+			extended[i] = 269 + int(b[at])<<8 + int(b[at+1])
+			at += 2
 		}
 	}
-	return n
+	*number += extended[0]
+	size = min(at+extended[1], len(b))
+	return endpoint.Option{Number: endpoint.OptionNumber(*number), Value: b[min(at, size):size]}, size
 }
 
 // content follows the session and reports on the payload.
@@ -182,7 +196,7 @@ func (c *Conversation) whole(r *Report, m *endpoint.Message, payload []byte, x *
 	case len(payload) == 0:
 	case formatted && format == formatCBOR:
 		r.say(0, "payload: CBOR, %d bytes", len(payload))
-		version1(r, payload)
+		Version1(r, payload)
 	default:
 		r.hide(Payload, 0, len(payload), "payload: "+notShown(len(payload)))
 	}
@@ -228,8 +242,8 @@ func (c *Conversation) envelope(r *Report, payload []byte, request bool) (rest [
 	return rest, true
 }
 
-// version1 reports on a body of version 1: its forms are some of those of version 2.
-func version1(r *Report, payload []byte) {
+// Version1 reports on a body of version 1: its forms are some of those of version 2.
+func Version1(r *Report, payload []byte) {
 	codec := dialect.New(unknownHome, cborcodec.Limits{MaxInput: maxDecoded, MaxOutput: 16 * maxDecoded})
 	v := view{report: r, payload: payload, opened: &wire2.Opened{Message: payload}}
 	r.Cost[Payload] += len(payload)

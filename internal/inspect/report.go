@@ -36,7 +36,7 @@ type Line struct {
 	// Bytes are those, as they stand in the message or in what was decoded; nil where they
 	// are not shown.
 	Bytes []byte
-	// Bits is what the coder paid for it, where Coded.
+	// Bits is what the coder paid for it, where Coded; Size does not matter then.
 	Bits  float64
 	Coded bool
 	Text  string
@@ -108,14 +108,14 @@ func (r *Report) Write(w io.Writer, s Style) error {
 	return err
 }
 
-// write writes size, bits, bytes and text.
+// write writes what the field costs in bytes and in bits, its bytes and its text.
 func (l *Line) write(b *strings.Builder, s Style) {
 	size, bits := "", ""
 	if l.Size > 0 {
 		size = fmt.Sprint(l.Size)
 	}
 	if l.Coded {
-		bits = fmt.Sprintf("%.1f", l.Bits)
+		size, bits = fmt.Sprintf("%.1f", l.Bits/8), fmt.Sprintf("%.1f", l.Bits)
 	}
 	bytes, more := l.Bytes, 0
 	if !s.Full && len(bytes) > shownBytes {
@@ -124,14 +124,14 @@ func (l *Line) write(b *strings.Builder, s Style) {
 	}
 	text := strings.Repeat("  ", l.Depth) + clean(l.Text, s.Full)
 	first := bytes[:min(len(bytes), hexWidth)]
-	line := fmt.Sprintf("%5s %7s  %-*x  %s", size, bits, 2*hexWidth, first, text)
+	line := fmt.Sprintf("%6s %7s  %-*x  %s", size, bits, 2*hexWidth, first, text)
 	b.WriteString(strings.TrimRight(line, " ") + "\n")
 	for at := hexWidth; at < len(bytes); at += hexWidth {
 		tail := ""
 		if at+hexWidth >= len(bytes) && more > 0 {
 			tail = fmt.Sprintf("… and %d bytes", more)
 		}
-		line := fmt.Sprintf("%15s%-*x  %s", "", 2*hexWidth, bytes[at:min(at+hexWidth, len(bytes))], tail)
+		line := fmt.Sprintf("%16s%-*x  %s", "", 2*hexWidth, bytes[at:min(at+hexWidth, len(bytes))], tail)
 		b.WriteString(strings.TrimRight(line, " ") + "\n")
 	}
 }
@@ -163,6 +163,6 @@ func (r *Report) writeCost(b *strings.Builder) {
 		}
 	}
 	if len(parts) > 0 {
-		fmt.Fprintf(b, "%5d          %s\n", r.Total(), strings.Join(parts, ", "))
+		fmt.Fprintf(b, "%6d          %s\n", r.Total(), strings.Join(parts, ", "))
 	}
 }

@@ -50,6 +50,12 @@ type Asked struct {
 	named, known bool
 }
 
+// NoRoute is the Route of a request that no row has.
+const NoRoute = dialect.OtherRoute
+
+// Route returns the row of a request such as "GET /_matrix/client/v3/sync".
+func Route(request string) (row int, ok bool) { return dialect.RouteNumber(request) }
+
 // Request reports on the payload of a request.
 func (s *Session) Request(r *Report, payload []byte) (*Asked, error) {
 	a := &Asked{Route: dialect.OtherRoute}
@@ -114,7 +120,7 @@ func (s *Session) Response(r *Report, payload []byte, status int, a *Asked) erro
 	}
 	v := view{report: r, payload: payload}
 	if len(payload) == 0 {
-		r.say(0, "nothing: {}")
+		r.say(1, "nothing: {}")
 		return nil
 	}
 	o, err := s.format.Open(wire2.ResponsePrelude(a.Route, status), payload, maxDecoded)

@@ -41,18 +41,22 @@ func (v *view) show(codec *dialect.Codec, x *dialect.Context) {
 	for i := range o.Pieces {
 		p := &o.Pieces[i]
 		r.add(Payload, 1, []byte{p.Header}, "header: "+v.header(p, i == 0))
-		if p.Method() == coder.Raw {
+		text := fmt.Sprintf("%v: %d bytes of %d", p.Method(), p.Coded, p.Size)
+		switch p.Method() {
+		case coder.Deflate: // which bytes of the code are whose, nobody can say
+			r.hide(Payload, 1, p.Coded, text)
+		case coder.Mixing:
+			r.say(1, "%s", text)
+			fallthrough
+		default:
 			r.Cost[Payload] += p.Coded
-			continue
 		}
-		// Coded bytes of a request may be those of a secret, and say nothing to people.
-		r.hide(Payload, 1, p.Coded, fmt.Sprintf("%v: %d bytes of %d", p.Method(), p.Coded, p.Size))
 		if p.Cost.Bytes != nil {
 			r.Lines = append(r.Lines, Line{Depth: 1, Bits: p.Cost.Length, Coded: true, Text: fmt.Sprintf("length: %d", p.Size)})
 		}
 	}
 	if v.missing {
-		r.say(1, "the message names a base that was not seen: differences count from what is not known")
+		r.say(1, "coded against what was not seen: some references and differences are not resolved")
 	}
 	if o.HeadSize > 0 {
 		v.line(1, 0, o.HeadSize, "state: "+v.state())
@@ -97,14 +101,27 @@ func (v *view) items(codec *dialect.Codec, x *dialect.Context) {
 
 // line adds a piece of the message.
 func (v *view) line(depth, at, size int, text string) {
-	l := Line{Depth: depth, Size: size, Bytes: v.opened.Message[at : at+size], Text: text}
+	l := Line{Depth: depth, Size: v.sent(at, size), Bytes: v.opened.Message[at : at+size], Text: text}
 	l.Bits, l.Coded = v.bits(at, size)
 	v.report.Lines = append(v.report.Lines, l)
 }
 
 func (v *view) conceal(depth, at, size int, name string) {
-	l := Line{Depth: depth, Size: size, Text: name + ": " + notShown(size)}
+	l := Line{Depth: depth, Size: v.sent(at, size), Text: name + ": " + notShown(size)}
 	v.report.Lines = append(v.report.Lines, l)
+}
+
+// sent is how many bytes of a piece of the message were sent as they are.
+func (v *view) sent(at, size int) (n int) {
+	if len(v.opened.Pieces) == 0 {
+		return size // version 1
+	}
+	for i := range v.opened.Pieces {
+		if p := &v.opened.Pieces[i]; p.Method() == coder.Raw {
+			n += max(0, min(at+size, p.At+p.Size)-max(at, p.At))
+		}
+	}
+	return n
 }
 
 // bits is what the coder paid for a piece of the message.
