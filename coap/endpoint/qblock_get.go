@@ -125,10 +125,17 @@ func (c *Conn) endGet(g *bulkGet, reason string) {
 // receivePut takes a block, on the reading goroutine.
 func (c *Conn) receivePut(in *incoming) {
 	c.mu.Lock()
-	g := c.getFor(in)
-	g.add(in)
+	reply := c.getFor(in).take(in)
 	c.mu.Unlock()
-	g.answer(in)
+	reply()
+}
+
+// take takes the block of a request, and returns what answers that: to be called
+// without c.mu. It is one step, for a handler that was given the last block must find
+// the request that can carry its response. c.mu is held.
+func (g *bulkGet) take(in *incoming) (reply func()) {
+	g.add(in)
+	return g.answer(in)
 }
 
 // add takes the block of a request. c.mu is held.
@@ -157,40 +164,29 @@ func (g *bulkGet) add(in *incoming) {
 	signal(g.wake)
 }
 
-// answer answers a block, if it is time to.
-func (g *bulkGet) answer(in *incoming) {
-	c, confirmable := g.c, in.m.Type == Confirmable
-	c.mu.Lock()
+// answer returns what answers a block, if it is time to. c.mu is held.
+func (g *bulkGet) answer(in *incoming) (reply func()) {
+	confirmable := in.m.Type == Confirmable
 	switch {
 	case g.rejected && confirmable:
-		c.mu.Unlock()
-		in.reject()
-		return
+		return in.reject
 	case g.err != nil && !g.over && confirmable:
-		c.mu.Unlock()
-		in.answer(&Message{Code: RequestEntityIncomplete}) // RFC 7959 §2.9.2
-		return
+		return func() { in.answer(&Message{Code: RequestEntityIncomplete}) } // RFC 7959 §2.9.2
 	case confirmable && (g.over || g.opened != nil && (g.g.complete() || g.g.full())):
 		g.poll = in
 		signal(g.wake)
-		c.mu.Unlock()
-		in.startAckTimer()
-		return
+		return in.startAckTimer
 	case g.err != nil || g.over:
-		c.mu.Unlock()
-		return
+		return func() {}
 	}
-	reports := confirmable || g.path.burst == 0 && g.opened != nil && !g.g.full() && g.fresh >= g.path.every
-	if reports {
+	if confirmable || g.path.burst == 0 && g.opened != nil && !g.g.full() && g.fresh >= g.path.every {
 		m := g.report()
-		c.mu.Unlock()
-		g.send(m, in)
-		return
+		return func() { g.send(m, in) }
 	}
 	if g.path.burst == 0 && !g.g.complete() {
 		g.later()
 	}
-	c.mu.Unlock()
+	return func() {}
 }
 
 // report makes the report on what came. c.mu is held.
@@ -294,9 +290,9 @@ func (g *bulkGet) handling() context.Context { return g.ctx }
 
 func (g *bulkGet) start(in *incoming) {
 	g.c.mu.Lock()
-	g.add(in)
+	reply := g.take(in)
 	g.c.mu.Unlock()
-	g.answer(in)
+	reply()
 }
 
 func (g *bulkGet) refused() {

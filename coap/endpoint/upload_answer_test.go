@@ -3,10 +3,13 @@ package endpoint
 import (
 	"context"
 	"io"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/coapgw/coapgw/coap/trace"
 )
 
 // flowing is a body that its handler writes under the context of the request, 100
@@ -66,5 +69,30 @@ func TestBodyReadAfterTheAnswer(t *testing.T) {
 		require.NoError(t, err)
 		time.Sleep(10 * time.Second)
 		require.Equal(t, 300, <-read)
+	})
+}
+
+// empties counts empty acknowledgements.
+type empties struct{ sent atomic.Int32 }
+
+func (e *empties) Record(ev trace.Event) {
+	if ev.Kind == trace.Sent && ev.Code == 0 && ev.Type == uint8(Acknowledgement) {
+		e.sent.Add(1)
+	}
+}
+
+// However soon the handler has read the last block, the acknowledgement of that
+// carries the response: a separate one would cost a turn of the link.
+func TestUploadAnsweredInItsAcknowledgement(t *testing.T) {
+	seen := &empties{}
+	cfg := blocks(64, HandlerFunc(mirror))
+	cfg.Recorder = seen
+	together(t, cfg, cfg, perfect, func(t *testing.T, client, server *Conn) {
+		client.SetPeer(cfg.Profile)
+		server.SetPeer(cfg.Profile)
+		for range 1000 {
+			exchangeBytes(t, client, 150)
+		}
+		require.Zero(t, seen.sent.Load())
 	})
 }
