@@ -36,6 +36,8 @@ func TestSizes(t *testing.T) {
 	require.NoError(t, err)
 	servers := map[string]*measure.Meter{}
 	all := measure.NewMeter(format, measure.Options{Variants: *update})
+	recordedAims := &aims{meter: measure.NewMeter(format, measure.Options{})}
+	allAims := &aims{meter: measure.NewMeter(format, measure.Options{})}
 	require.NoError(t, corpus.HeldOut(root, func(s corpus.Session) error {
 		if servers[s.Server] == nil {
 			servers[s.Server] = measure.NewMeter(format, measure.Options{})
@@ -43,11 +45,28 @@ func TestSizes(t *testing.T) {
 		if err := all.Session(s.Entries, false); err != nil {
 			return err
 		}
+		if err := allAims.session(s); err != nil {
+			return err
+		}
+		if s.File != "" {
+			if err := recordedAims.session(s); err != nil {
+				return err
+			}
+		}
 		return servers[s.Server].Session(s.Entries, false)
 	}))
 	total := all.Report().Total
 	assert.LessOrEqual(t, float64(total.V2), 0.26*float64(total.V1), "of version 1")
 	assert.LessOrEqual(t, float64(total.V2), 0.20*float64(total.JSON), "of JSON")
+
+	for _, row := range rows() {
+		mean, count := recordedAims.mean(row)
+		assert.NotZero(t, count, row.name)
+		t.Logf("%s: %.2f", row.name, mean)
+		if row.met {
+			assert.LessOrEqual(t, mean, row.most, row.name)
+		}
+	}
 
 	text, err := os.ReadFile(page)
 	require.NoError(t, err)
@@ -55,7 +74,7 @@ func TestSizes(t *testing.T) {
 	require.True(t, ok)
 	current, after, ok := strings.Cut(rest, blockEnd)
 	require.True(t, ok)
-	block := serverTable(servers, total) + kindTable(all.Report())
+	block := serverTable(servers, total) + aimsTable(recordedAims, allAims) + kindTable(all.Report())
 	if *update {
 		block += variantTable(all.Report())
 		require.NoError(t, os.WriteFile(page, []byte(before+blockBegin+block+blockEnd+after), 0o644))

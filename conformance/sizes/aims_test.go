@@ -1,0 +1,113 @@
+package sizes
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/coapgw/coapgw/internal/corpus"
+	"github.com/coapgw/coapgw/internal/measure"
+)
+
+// aim is what the payload of a message should take in the mean, in bytes.
+type aim struct {
+	name, kind string
+	response   bool
+	most       float64
+	// beyond is what of the messages nothing can make smaller, in bytes.
+	beyond func(*aims) int
+	// met says that it is met on the recordings, which then must stay so.
+	met bool
+}
+
+func rows() []aim {
+	return []aim{
+		{name: "send text", kind: "send_text", most: 34, met: true},
+		{name: "send text, response", kind: "send_text", response: true, most: 34, met: true},
+		{name: "sync with one message, response", kind: oneMessage, response: true, most: 72, met: true},
+		{name: "receipt", kind: "receipt", most: 4, met: true},
+		{name: "typing", kind: "typing", most: 5, met: true},
+		{name: "reaction", kind: "send_reaction", most: 10},
+		{name: "push rules, response", kind: "pushrules", response: true, most: 40, met: true},
+		{name: "encrypted, beyond its ciphertext", kind: "send_encrypted", most: 20, beyond: func(a *aims) int { return a.ciphertext }},
+	}
+}
+
+// oneMessage is the kind of an incremental sync that brings one message and nothing else.
+const oneMessage = "sync, one message"
+
+// aims measures what rows are about.
+type aims struct {
+	meter      *measure.Meter
+	ciphertext int // bytes of all that were sent
+}
+
+func (a *aims) session(s corpus.Session) error {
+	entries := make([]measure.Entry, len(s.Entries))
+	for i, e := range s.Entries {
+		switch {
+		case e.Kind == "sync" && bringsOneMessage(e.Response):
+			e.Kind = oneMessage
+		case e.Kind == "send_encrypted":
+			var content struct{ Ciphertext string }
+			if err := json.Unmarshal(e.Request, &content); err != nil {
+				return err
+			}
+			a.ciphertext += base64.RawStdEncoding.DecodedLen(len(content.Ciphertext))
+		}
+		entries[i] = e
+	}
+	return a.meter.Session(entries, false)
+}
+
+// bringsOneMessage reports whether the response to a sync has one event only, which is a
+// message.
+func bringsOneMessage(response []byte) bool {
+	type events struct{ Events []struct{ Type string } }
+	var r struct {
+		Presence, To_device, Account_data events
+		Rooms                             struct {
+			Join map[string]struct {
+				Timeline, State, Ephemeral, Account_data events
+			}
+			Invite, Leave map[string]any
+		}
+	}
+	if json.Unmarshal(response, &r) != nil || len(r.Rooms.Join) != 1 || len(r.Rooms.Invite)+len(r.Rooms.Leave) > 0 {
+		return false
+	}
+	for _, room := range r.Rooms.Join {
+		others := len(r.Presence.Events) + len(r.To_device.Events) + len(r.Account_data.Events) +
+			len(room.State.Events) + len(room.Ephemeral.Events) + len(room.Account_data.Events)
+		return others == 0 && len(room.Timeline.Events) == 1 && room.Timeline.Events[0].Type == "m.room.message"
+	}
+	return false
+}
+
+// mean is that of a row, and of how many exchanges.
+func (a *aims) mean(row aim) (bytes float64, count int) {
+	c := a.meter.Report().Kinds[row.kind]
+	if c == nil {
+		return 0, 0
+	}
+	n := c.V2Up
+	if row.response {
+		n = c.V2Down
+	}
+	if row.beyond != nil {
+		n -= row.beyond(a)
+	}
+	return float64(n) / float64(c.Count), c.Count
+}
+
+func aimsTable(recorded, all *aims) string {
+	var b strings.Builder
+	b.WriteString("\n| message | aim | recorded, mean | count | recorded and made, mean | count |\n|---|---|---|---|---|---|\n")
+	for _, row := range rows() {
+		r, rn := recorded.mean(row)
+		a, an := all.mean(row)
+		fmt.Fprintf(&b, "| %s | %g | %.1f | %d | %.1f | %d |\n", row.name, row.most, r, rn, a, an)
+	}
+	return b.String()
+}
