@@ -161,7 +161,7 @@ func TestRequest(t *testing.T) {
 
 	r = request("", "-v", "PUT", server+"/_matrix/client/v3/x", "-d", `{"body":"hi"}`, "-H", "Content-Type: text/plain")
 	assert.Equal(t, exitOK, r.code)
-	for _, want := range []string{"> ", "CON 0.03", "< ", "ACK 2.0", `Uri-Path "x"`, "Access-Token (", "HTTP 200", "6869"} {
+	for _, want := range []string{"> ", "CON PUT", "< ", "ACK 2.0", "Uri-Path: x", "Access-Token: (", "HTTP 200", "6869"} {
 		assert.Contains(t, strings.ReplaceAll(r.err, "68 69", "6869"), want)
 	}
 	assert.NotContains(t, r.err, token)

@@ -79,7 +79,11 @@ func (c *requestCmd) Run(ctx context.Context, std streams) (err error) {
 			if err != nil {
 				return nil, err
 			}
-			return newWiretap(conn, std.err), nil
+			tap, err := newWiretap(conn, std.err)
+			if err != nil {
+				return nil, errors.Join(err, conn.Close())
+			}
+			return tap, nil
 		}
 	}
 	defer func() { err = errors.Join(err, transport.Close()) }()
