@@ -141,7 +141,7 @@ func classOf(capabilities byte) coder.Class {
 	return min(coder.Class(capabilities>>offerClassShift&3), coder.Microcontroller)
 }
 
-// agreed reads the answer to an offer of ours.
+// agreed reads the answer to an offer of ours: tables larger than that are refused.
 func (v *Version2) agreed(answer []byte) (a agreement, ok bool) {
 	var id wire2.ID
 	if len(answer) < 1+len(id) {
@@ -155,7 +155,7 @@ func (v *Version2) agreed(answer []byte) (a agreement, ok bool) {
 		entries: answer[0] & offerEntries, class: classOf(answer[0]),
 		format: id, home: string(answer[1+len(id):]),
 	}
-	return a, int(a.entries) <= bits.Len(idtable.MaxSize)-1
+	return a, a.entries <= v.entriesLog()
 }
 
 // terms are how this end goes by the agreement.

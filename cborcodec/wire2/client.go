@@ -99,7 +99,8 @@ func (x *Exchange) Refused() {
 
 // Response appends the JSON text of a response with this HTTP status, or of a notification
 // in the observation that the request registered; ok is false when it has no body. The
-// error is ErrUnknown when the request is to be made again, ErrMalformed, or one of package dialect or coder: then the response is lost.
+// error is ErrUnknown when the request is to be made again, ErrMalformed, or one of package
+// dialect or coder: then the response is lost.
 func (x *Exchange) Response(dst, payload []byte, status int) (json []byte, ok bool, err error) {
 	c := x.client
 	if isUnknown(payload) {
