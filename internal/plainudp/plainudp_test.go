@@ -120,6 +120,7 @@ func TestBounds(t *testing.T) {
 		time.Sleep(time.Second)
 		s.in <- datagram{1, "fresh"}
 		s.in <- datagram{3, "new"}
+		synctest.Wait() // a datagram is taken before it is seen to
 		one, two := accept(t, l), accept(t, l)
 		assert.Equal(t, "old", read(t, one))
 		_, err := two.Read(make([]byte, 10))
