@@ -77,6 +77,12 @@ const (
 	// controlUnread: the answer is the gateway's own to a request of version 2 that it has
 	// not read, and should not be repeated.
 	controlUnread controlCode = 6
+	// controlFetch, in a notification: there is an update that does not fit one, and the
+	// client should make a request for it, then register again with what it holds by then.
+	controlFetch controlCode = 7
+	// controlRegister, in a notification: the server was restarted, and the client should
+	// register again with what it holds.
+	controlRegister controlCode = 8
 )
 
 // badSlot reports whether the request was refused for the slot it named.

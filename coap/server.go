@@ -183,7 +183,6 @@ func (s *serving) start(conn net.Conn, ended *sync.WaitGroup) {
 	s.log.Debug("session begins", "peer", peer.Identity, "addr", peer.Addr)
 	ended.Add(1)
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	// A session that is stored waits there for the next life of this server.
 	end := func() error {
 		if s.life.Err() != nil {
@@ -204,6 +203,11 @@ func (s *serving) start(conn net.Conn, ended *sync.WaitGroup) {
 		Recorder:      s.Recorder,
 	})
 	s.sessions[c] = handler
+	s.mu.Unlock()
+	handler.mu.Lock()
+	handler.wakeUp(c)
+	handler.mu.Unlock()
+	handler.takeUp(c)
 }
 
 // watchedConn tells when its session is over: it is closed then, once. So none of

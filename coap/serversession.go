@@ -36,9 +36,13 @@ type serverSession struct {
 	integerKeys bool
 	// tag is the entity-tag of the last notification that took several blocks.
 	tag uint32
-	// wake tells the message layer of the first request what an earlier life knew; nil
-	// when there is nothing to tell.
+	// conn is the session's message layer: wakeUp sets it.
+	conn *endpoint.Conn
+	// wake tells the message layer what an earlier life knew; nil when there is nothing to
+	// tell.
 	wake func(*endpoint.Conn)
+	// observers are what the peer observes in the pushed form.
+	observers observers
 	// begun are the requests that must not be executed twice.
 	begun begunRequests
 	// agreed2 is what was agreed of version 2, nil for nothing, and server2 how that is
@@ -89,14 +93,21 @@ func (s *serverSession) Admit(r *endpoint.Request) func(context.Context) *endpoi
 	return func(ctx context.Context) *endpoint.Response { return s.serve(ctx, r, a) }
 }
 
+// wakeUp is called before anything else is done with the message layer: when it begins, or
+// at the first request, which may be earlier. s.mu is held.
+func (s *serverSession) wakeUp(c *endpoint.Conn) {
+	s.conn = c
+	if s.wake != nil {
+		s.wake(c)
+		s.wake = nil
+	}
+}
+
 func (s *serverSession) admit(r *endpoint.Request) admission {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var a admission
-	if s.wake != nil {
-		s.wake(r.Conn)
-		s.wake = nil
-	}
+	s.wakeUp(r.Conn)
 	if !understood(r.Options) || s.NoTokens && r.Options.Has(OptionAccessToken) {
 		a.refuse = &endpoint.Response{Code: endpoint.BadOption}
 		return a
@@ -225,6 +236,9 @@ func (s *serverSession) serve(ctx context.Context, r *endpoint.Request, a admiss
 	if a.refuse != nil {
 		return a.sign(a.unread(a.refuse))
 	}
+	if r.Observe == endpoint.ObserveDeregister && a.audience.gateway && r.Code == endpoint.FETCH && r.Size == 0 {
+		return a.sign(&endpoint.Response{Code: endpoint.Content}) // the token says it all
+	}
 	defer s.gather(r, a.call != nil)()
 	if err := s.watchKeys(r, &a.audience); err != nil {
 		return a.sign(s.failure(unreadable(err), a.audience))
@@ -244,6 +258,8 @@ func (s *serverSession) serve(ctx context.Context, r *endpoint.Request, a admiss
 	req.RemoteAddr = peer.Addr.String()
 	req = req.WithContext(context.WithValue(ctx, peerKey{}, peer))
 	switch {
+	case pushes(r, req, &a):
+		return a.sign(s.push(r, req, a))
 	case r.Observe == endpoint.ObserveRegister && isSync(req):
 		return a.sign(s.observe(r, req, a))
 	case r.Observe == endpoint.ObserveDeregister && isSync(req):
@@ -251,7 +267,24 @@ func (s *serverSession) serve(ctx context.Context, r *endpoint.Request, a admiss
 		// leaves wants no other /sync, which the homeserver might hold for long.
 		return a.sign(&endpoint.Response{Code: endpoint.Content})
 	}
+	if a.audience.gateway && isSync(req) {
+		return a.sign(s.orRestart(s.runSync(req, &a), req))
+	}
 	return a.sign(s.orRestart(s.run(req, a.audience), req))
+}
+
+// runSync is run for a /sync of a client that may register for what follows.
+func (s *serverSession) runSync(req *http.Request, a *admission) *endpoint.Response {
+	got, problem := s.call(req)
+	if problem != nil {
+		return s.failure(problem, a.audience)
+	}
+	if got.status == http.StatusOK {
+		if state, err := s.readSync(&got); err == nil {
+			s.learnCounts(a.slot, state.counts)
+		}
+	}
+	return s.respond(got, a.audience)
 }
 
 // watchKeys looks whether the body of a foreign client shows that it knows integer

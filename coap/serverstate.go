@@ -12,8 +12,9 @@ import (
 // what the server knows of it, the slots, and which requests were begun.
 //
 //	version, flags, link, sticky token, what was agreed of version 2,
-//	number of slots, slots: number, token; requests begun: fingerprint
-const serverStateVersion = 3
+//	number of slots, slots: number, token; number of the next notification, number of
+//	observations, their tokens; requests begun: fingerprint
+const serverStateVersion = 4
 
 // encodeState returns what to keep.
 func (s *serverSession) encodeState() []byte {
@@ -29,6 +30,11 @@ func (s *serverSession) encodeState() []byte {
 		b = binary.AppendUvarint(b, uint64(number))
 		b = appendText(b, slot.token)
 	}
+	next := s.observers.number
+	if s.conn != nil {
+		next = s.conn.ObserveNumber()
+	}
+	b = s.observers.appendTo(b, next)
 	for _, r := range s.begun {
 		b = append(b, r.fingerprint[:]...)
 	}
@@ -59,6 +65,8 @@ func (s *serverSession) decodeState(kept []byte) error {
 		number := uint32(in.number(maxSlot))
 		slots.define(number, string(in.bytes()))
 	}
+	var observed observers
+	observed.read(&in)
 	var begun begunRequests
 	for len(in.rest) > 0 {
 		r := begunRequest{at: time.Now(), earlier: true}
@@ -76,18 +84,23 @@ func (s *serverSession) decodeState(kept []byte) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.gateway, s.met, s.told, s.integerKeys = gateway, met, told, integerKeys
-	s.sticky, s.slots, s.begun = sticky, slots, begun
+	s.sticky, s.slots, s.begun, s.observers = sticky, slots, begun, observed
 	if a := s.Version2.kept(agreed2); a != nil {
 		s.begin2(a)
 	}
+	adopt := func(*endpoint.Conn) {}
 	switch {
 	case told:
 		// It was granted; the operator's bounds may be narrower by now, but the peer
 		// goes by this one.
 		s.link.Store(newServerLink(profile, s.link.Load().mapping))
-		s.wake = func(c *endpoint.Conn) { c.Adopt(profile) }
+		adopt = func(c *endpoint.Conn) { c.Adopt(profile) }
 	case met:
-		s.wake = func(c *endpoint.Conn) { c.SetPeer(link.Default()) }
+		adopt = func(c *endpoint.Conn) { c.SetPeer(link.Default()) }
+	}
+	s.wake = func(c *endpoint.Conn) {
+		adopt(c)
+		c.SetObserveNumber(observed.number)
 	}
 	return nil
 }

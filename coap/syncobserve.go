@@ -54,6 +54,7 @@ func (s *serverSession) observe(r *endpoint.Request, req *http.Request, asked ad
 	req = req.WithContext(context.WithValue(s.life, peerKey{}, s.peer))
 	go func() {
 		defer s.running.Done()
+		defer o.End()
 		err := observe.Follow(req.Context(), o, first, func(ctx context.Context, since string) (observe.Update, error) {
 			a, problem := s.call(continued(ctx, req, since))
 			switch {
@@ -139,7 +140,8 @@ type syncState struct {
 	nextBatch string
 	// empty: there is nothing but next_batch and key counts.
 	empty bool
-	// counts are the key counts, which stand in every answer, as they are.
+	// counts are the key counts, which stand in every answer, as they are; empty where there
+	// are none.
 	counts string
 }
 
@@ -153,12 +155,11 @@ func inspectSync(body []byte) (syncState, error) {
 		return s, errNoNextBatch
 	}
 	delete(keys, "next_batch")
-	for _, key := range []string{
-		"device_one_time_keys_count", "device_unused_fallback_key_types",
-		"org.matrix.msc2732.device_unused_fallback_key_types",
-	} {
-		s.counts += string(keys[key]) + "\n"
-		delete(keys, key)
+	for _, key := range observe.CountKeys() {
+		if count, ok := keys[key]; ok {
+			s.counts += key + string(count) + "\n"
+			delete(keys, key)
+		}
 	}
 	for _, value := range keys {
 		s.empty = s.empty && hollow(value)

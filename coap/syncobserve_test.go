@@ -142,7 +142,6 @@ func TestObservedSync(t *testing.T) {
 			"2.05 " + oneMessage("s2", "one"),
 			"2.05 " + nothing("s3", "50"),
 			"2.05 " + oneMessage("s4", "two"),
-			"2.05 " + nothing("s5", "50"),
 			"2.05 " + nothing("s6", "49"),
 			`4.01 {"errcode":"M_UNKNOWN_TOKEN","error":"gone"}`,
 		}, got.got())

@@ -71,12 +71,14 @@ type Conn struct {
 	observers   map[token]*Observer
 	// observeSequence is the next number of a notification (RFC 7641 §4.4).
 	observeSequence uint32
-	estimator       *estimator
-	out             outbox
-	over            bool // Close was called
-	quiesced        bool // Quiesce was
-	sweeper         *time.Timer
-	sweepAt         time.Time
+	// hearing is closed at the next datagram, nil while nobody waits for it.
+	hearing   chan struct{}
+	estimator *estimator
+	out       outbox
+	over      bool // Close was called
+	quiesced  bool // Quiesce was
+	sweeper   *time.Timer
+	sweepAt   time.Time
 }
 
 // New starts a session over c, which keeps datagram boundaries, and takes it
@@ -142,6 +144,9 @@ func (c *Conn) Close() error {
 	}
 	if c.vigil.timer != nil {
 		c.vigil.timer.Stop()
+	}
+	if c.hearing != nil {
+		close(c.hearing)
 	}
 	for _, t := range c.outstanding {
 		c.settle(t, ErrClosed)

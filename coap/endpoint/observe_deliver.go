@@ -108,11 +108,13 @@ func (o *Observation) pass(ctx context.Context, n *notification) error {
 }
 
 // fresh reports whether a notification is newer than the latest one (RFC 7641
-// §3.4).
+// §3.4). The numbers of a peer of this package do not start over in the life of a
+// session, so that none becomes fresh by its age.
 func (o *Observation) fresh(number uint32, arrived time.Time) bool {
 	const half = 1 << 23
 	v1, v2 := o.number, number
-	return v1 < v2 && v2-v1 < half || v1 > v2 && v1-v2 > half || arrived.After(o.arrived.Add(reorderWindow))
+	return v1 < v2 && v2-v1 < half || v1 > v2 && v1-v2 > half ||
+		!o.c.terms().peerKnown && arrived.After(o.arrived.Add(reorderWindow))
 }
 
 // acknowledge answers a notification that needs it, once.

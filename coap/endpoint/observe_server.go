@@ -68,8 +68,17 @@ func (c *Conn) removeObserver(tok token) {
 }
 
 // Done is closed when the observation is over: the peer deregistered or rejected
-// a notification, did not acknowledge one, or the session ended.
+// a notification, did not acknowledge one (unless it is an endpoint of this package), or
+// the session ended.
 func (o *Observer) Done() <-chan struct{} { return o.ctx.Done() }
+
+// End ends the observation without a word to the peer: it is for observers of which
+// nothing more will come, once they have been told so.
+func (o *Observer) End() { o.remove() }
+
+// Token names the observation for as long as the session lasts, over restarts of this
+// side too: see Conn.RestoreObserver.
+func (o *Observer) Token() []byte { return o.token }
 
 // remove ends the observation.
 func (o *Observer) remove() {
@@ -126,6 +135,9 @@ func (o *Observer) firstSent(code Code, d *download, err error) {
 // acknowledge it), ErrObserverGone or ErrClosed, and after a response that is not
 // 2.xx. After an error of ctx it goes on; the peer may or may not have got the
 // notification.
+//
+// With a peer that is an endpoint of this package it goes on after ErrTimeout too: the
+// link was away, as links are. The same may be sent again once the peer is Heard.
 func (o *Observer) Notify(ctx context.Context, resp *Response) error {
 	sending, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -180,7 +192,8 @@ func (o *Observer) Notify(ctx context.Context, resp *Response) error {
 		return o.interrupted(ctx)
 	}
 	var rejected *ResetError
-	if final || errors.As(err, &rejected) || errors.Is(err, ErrTimeout) {
+	parks := errors.Is(err, ErrTimeout) && o.c.terms().peerKnown
+	if !parks && (final || errors.As(err, &rejected) || errors.Is(err, ErrTimeout)) {
 		o.remove()
 	}
 	return err

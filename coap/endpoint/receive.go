@@ -21,6 +21,7 @@ func (c *Conn) receive(datagram []byte) {
 	now := time.Now()
 	silent := c.heard
 	c.heard = now
+	c.tellHeard()
 	c.estimator.heard(now, len(data))
 	c.busy(len(data), false)
 	c.mu.Unlock()

@@ -154,8 +154,14 @@ func (c *Conn) inquire(tok token, silence time.Duration) {
 	if known && err == nil {
 		c.vigil.mapping.learn(silence, !t.moved)
 	}
-	if x := c.exchanges[tok]; err == ErrForgotten && x != nil && x.waiting != nil && x.pending == nil {
-		x.finish(reply{err: err})
+	if x := c.exchanges[tok]; err == ErrForgotten && x != nil {
+		switch {
+		case x.waiting != nil && x.pending == nil:
+			x.finish(reply{err: err})
+		case x.observation != nil && x.waiting == nil:
+			x.observation.finish(err)
+			x.endLocked()
+		}
 	}
 	c.vigil.on = false
 	c.watch()

@@ -1,6 +1,3 @@
-// Package observe pushes /sync instead of letting it be polled over the link
-// (RFC 7641). Follow is the server's side: it polls the homeserver and notifies
-// the observer.
 package observe
 
 import (
@@ -14,13 +11,15 @@ import (
 
 // Update is one answer of the homeserver to a /sync.
 type Update struct {
-	// Respond makes the notification, right before it is sent: what it may refer to depends
+	// Respond makes the notification for an observer of Follow, right before it is sent: what it may refer to depends
 	// on what the peer has by then. done is told whether the peer has acknowledged it.
 	Respond func() (r *endpoint.Response, done func(acknowledged bool))
+	// Tell makes the word for an observer of Push, who holds everything up to since.
+	Tell func(since string) Word
 	// NextBatch is the token from which the next poll continues.
 	NextBatch string
-	// Counts is what every answer repeats, such as the counts of one-time keys: it is
-	// news when it differs from what the peer has.
+	// Counts is what every answer repeats, the counts of one-time keys: it is news when it
+	// differs from what the peer has. An answer without any says nothing of them.
 	Counts string
 	// Empty says that nothing but NextBatch, and maybe Counts, is new: that is not
 	// worth a datagram.
@@ -48,36 +47,12 @@ const (
 // before, because a homeserver forgets to-device messages when it is polled past
 // them. It returns when the observation is over or ctx ends. Polls run under ctx.
 func Follow(ctx context.Context, o *endpoint.Observer, last Update, poll Poll) error {
-	ctx, cancel := context.WithCancel(ctx)
-	var watch sync.WaitGroup
-	watch.Go(func() {
-		select {
-		case <-o.Done():
-			cancel()
-		case <-ctx.Done():
-		}
-	})
-	defer watch.Wait()
+	ctx, cancel := whileObserved(ctx, o)
 	defer cancel()
-	pause := firstPause
 	for {
-		asked := time.Now()
-		u, err := poll(ctx, last.NextBatch)
-		switch {
-		case ctx.Err() != nil:
-			return ctx.Err()
-		case err != nil:
-			if !sleep(ctx, pause) {
-				return ctx.Err()
-			}
-			pause = min(2*pause, lastPause)
-			continue
-		case u.Empty && u.Counts == last.Counts && !u.Final:
-			last, pause = u, firstPause
-			if !sleep(ctx, pollInterval-time.Since(asked)) {
-				return ctx.Err()
-			}
-			continue
+		u, err := news(ctx, last, poll)
+		if err != nil {
+			return err
 		}
 		r, done := u.Respond()
 		err = o.Notify(ctx, r)
@@ -89,7 +64,54 @@ func Follow(ctx context.Context, o *endpoint.Observer, last Update, poll Poll) e
 		case err != nil || u.Final:
 			return err
 		}
+		last = u
+	}
+}
+
+// whileObserved returns a context that ends with the observation. The function it
+// returns must be called.
+func whileObserved(ctx context.Context, o *endpoint.Observer) (context.Context, func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var watch sync.WaitGroup
+	watch.Go(func() {
+		select {
+		case <-o.Done():
+			cancel()
+		case <-ctx.Done():
+		}
+	})
+	return ctx, func() {
+		cancel()
+		watch.Wait()
+	}
+}
+
+// news polls until there is something to tell that came after last. Its error is that of
+// ctx.
+func news(ctx context.Context, last Update, poll Poll) (Update, error) {
+	pause := firstPause
+	for {
+		asked := time.Now()
+		u, err := poll(ctx, last.NextBatch)
+		if u.Counts == "" {
+			u.Counts = last.Counts
+		}
+		switch {
+		case ctx.Err() != nil:
+			return u, ctx.Err()
+		case err != nil:
+			if !sleep(ctx, pause) {
+				return u, ctx.Err()
+			}
+			pause = min(2*pause, lastPause)
+			continue
+		case !u.Empty || u.Counts != last.Counts || u.Final:
+			return u, nil
+		}
 		last, pause = u, firstPause
+		if !sleep(ctx, pollInterval-time.Since(asked)) {
+			return u, ctx.Err()
+		}
 	}
 }
 

@@ -1,0 +1,77 @@
+package observe
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/coapgw/coapgw/coap/endpoint"
+)
+
+// Word is what an observer is told of an update.
+type Word struct {
+	// Response makes the notification, the same each time that it is sent.
+	Response func() *endpoint.Response
+	// Done is told once whether the observer has acknowledged it.
+	Done func(acknowledged bool)
+	// Whole says that the notification is the update, and not just the word that there is
+	// one to be asked for.
+	Whole bool
+}
+
+// Probes after a notification that was not acknowledged: each comes twice as late as the
+// one before, and the last ones so often.
+const (
+	probesDoubled = 5
+	longestProbe  = 6 * time.Hour
+)
+
+// Push notifies o, which is a coapgw, of everything that happens after what it holds. held
+// is what it has by now, with its counts as far as they are known.
+//
+// Where the link is away the notification waits: the same is sent again as soon as the peer
+// is heard of, and from time to time without that, first after wait, which is how long a
+// notification is repeated (MAX_TRANSMIT_WAIT, RFC 7252 §4.8.2).
+//
+// Push returns nil when the peer has been told that there is something to ask for, after
+// which it registers again; the observation goes on until then. It returns the error of
+// Notify where the observation is over, and that of ctx. Polls run under ctx.
+func Push(ctx context.Context, o *endpoint.Observer, held Update, wait time.Duration, poll Poll) error {
+	ctx, cancel := whileObserved(ctx, o)
+	defer cancel()
+	for {
+		u, err := news(ctx, held, poll)
+		if err != nil {
+			return err
+		}
+		w := u.Tell(held.NextBatch)
+		err = Deliver(ctx, o, w.Response, wait)
+		w.Done(err == nil)
+		if err != nil || !w.Whole || u.Final {
+			return err
+		}
+		held = u
+	}
+}
+
+// Deliver sends a notification until it is acknowledged, as Push does.
+func Deliver(ctx context.Context, o *endpoint.Observer, r func() *endpoint.Response, wait time.Duration) error {
+	pause, longest := wait, min(wait<<probesDoubled, longestProbe)
+	for {
+		err := o.Notify(ctx, r())
+		if !errors.Is(err, endpoint.ErrTimeout) {
+			return err
+		}
+		timer := time.NewTimer(pause)
+		select {
+		case <-o.Heard():
+		case <-timer.C:
+			pause = min(2*pause, longest)
+		case <-ctx.Done():
+		}
+		timer.Stop()
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
+}

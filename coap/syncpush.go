@@ -1,0 +1,305 @@
+package coap
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/coapgw/coapgw/coap/endpoint"
+	"github.com/coapgw/coapgw/coap/observe"
+)
+
+// Between two coapgw an observation of /sync carries nothing that would have to be fetched
+// block by block: a notification is one datagram, or the word that there is something to
+// ask for. So its acknowledgement covers all of it, and a long update travels like any
+// other response (RFC 9177). Neither has the answer to the registration any content, for
+// nothing acknowledges it: it is 2.03, and what is new by then is the first notification.
+// The since of a registration says what the client holds.
+
+// presenceLasts is how long a client may be silent before the polls in its name leave its
+// presence alone: the link may be down.
+const presenceLasts = 30 * time.Minute
+
+// pushes reports whether a request registers for the pushed form of /sync.
+func pushes(r *endpoint.Request, req *http.Request, a *admission) bool {
+	return r.Observe == endpoint.ObserveRegister && a.call != nil && isSync(req) && req.URL.Query().Get("since") != ""
+}
+
+// push registers the peer for what follows the since of a /sync.
+func (s *serverSession) push(r *endpoint.Request, req *http.Request, a admission) *endpoint.Response {
+	registered := &endpoint.Response{Code: endpoint.Valid}
+	s.endObservers(func(tok []byte) bool { return lifeOf(tok) != r.Life() })
+	if !s.begin() {
+		return s.failure(errBusy(), a.audience)
+	}
+	o, err := r.StartObservation()
+	if err != nil {
+		s.running.Done()
+		return s.failure(&Error{Status: http.StatusServiceUnavailable, ErrCode: "M_LIMIT_EXCEEDED", Message: "too many observations of this session"}, a.audience)
+	}
+	s.addObserver(o)
+	if err := s.memory.keep(); err != nil {
+		o.End() // it would not outlive this process, and the peer relies on that
+		s.running.Done()
+		return s.failure(&Error{Status: http.StatusServiceUnavailable, ErrCode: "M_UNKNOWN", Message: "the gateway cannot write to its store of sessions"}, a.audience)
+	}
+	if !s.carrier.Durable() {
+		registered.Options = registered.Options.AddUint(endpoint.MaxAge, uint32(forgetful/time.Second))
+	}
+	req = req.WithContext(context.WithValue(s.life, peerKey{}, s.peer))
+	held := observe.Update{NextBatch: req.URL.Query().Get("since"), Counts: s.countsOf(a.slot)}
+	go func() {
+		defer s.running.Done()
+		err := observe.Push(req.Context(), o, held, s.maxTransmitWait(), func(ctx context.Context, since string) (observe.Update, error) {
+			poll := continued(ctx, req, since)
+			if r.Conn.Silence() > presenceLasts {
+				poll.URL.RawQuery = withPresence(poll.URL.RawQuery, "offline")
+				poll.RequestURI = poll.URL.RequestURI()
+			}
+			return s.poll(poll, &a)
+		})
+		s.log.Debug("a pushed sync ends", "peer", s.peer.Identity, "err", err)
+		s.dropObserver(o, err)
+	}()
+	return registered
+}
+
+// forgetful is after what silence the observer of a server that has no store asks anew
+// (RFC 7641 §3.3.1): such a server forgets its observers when it is restarted, and cannot
+// tell them.
+const forgetful = 15 * time.Minute
+
+func (s *serverSession) maxTransmitWait() time.Duration {
+	return s.link.Load().profile.MaxTransmitWait()
+}
+
+// poll asks the homeserver once.
+func (s *serverSession) poll(req *http.Request, a *admission) (observe.Update, error) {
+	got, problem := s.call(req)
+	switch {
+	case problem != nil:
+		return observe.Update{}, problem
+	case got.status >= 500 || got.status == http.StatusTooManyRequests:
+		_ = closeBody(got.body)
+		return observe.Update{}, &Error{Status: got.status, ErrCode: "M_UNKNOWN", Message: "the homeserver does not answer a /sync at the moment"}
+	}
+	u, err := s.update(&got, nil)
+	if err != nil { // too large to be read here, or no answer to a /sync at all
+		_ = closeBody(got.body)
+		u.Empty = false
+		u.Tell = func(string) observe.Word { return fetchWord() }
+		return u, nil
+	}
+	u.Tell = func(since string) observe.Word {
+		if got.status == http.StatusOK {
+			s.learnCounts(a.slot, u.Counts)
+		}
+		return s.word(got, a, since)
+	}
+	return u, nil
+}
+
+// word makes the notification of an answer, for a peer that holds everything up to since.
+func (s *serverSession) word(got answer, a *admission, since string) observe.Word {
+	size := s.link.Load().profile.BlockSize
+	to, done := a.notification(since, size)
+	resp := s.respond(got, to)
+	var payload []byte
+	fits := resp.Size <= int64(size)
+	if fits && resp.Body != nil {
+		var err error
+		payload, err = io.ReadAll(io.LimitReader(resp.Body, int64(size)+1))
+		fits = err == nil && len(payload) <= size
+	}
+	_ = closeBody(resp.Body)
+	if !fits {
+		done(false)
+		return fetchWord()
+	}
+	s.reserveNumbers()
+	return observe.Word{Whole: true, Done: done, Response: func() *endpoint.Response {
+		again := &endpoint.Response{Code: resp.Code, Options: resp.Options}
+		if len(payload) > 0 {
+			again.Body, again.Size = bytes.NewReader(payload), int64(len(payload))
+		}
+		return again
+	}}
+}
+
+// fetchWord says that there is something to ask for.
+func fetchWord() observe.Word {
+	return observe.Word{Response: func() *endpoint.Response { return callUp(controlFetch) }, Done: func(bool) {}}
+}
+
+// callUp is a notification that has the client ask: for what is too long for one, or to
+// register again.
+func callUp(code controlCode) *endpoint.Response {
+	return &endpoint.Response{Code: endpoint.Content, Options: endpoint.Options(nil).AddUint(OptionControl, uint32(code))}
+}
+
+// withPresence sets set_presence in a query.
+func withPresence(query, presence string) string {
+	var args []string
+	for arg := range strings.SplitSeq(query, "&") {
+		if key, _, _ := strings.Cut(arg, "="); key != "set_presence" {
+			args = append(args, arg)
+		}
+	}
+	return strings.Join(append(args, "set_presence="+presence), "&")
+}
+
+// lifeOf is the life of the client that has made a token, as endpoint.Request.Life has it.
+func lifeOf(tok []byte) uint8 {
+	if len(tok) < 2 {
+		return 0
+	}
+	return tok[0]
+}
+
+// observers are the observations of a session that outlive this process.
+type observers struct {
+	byToken map[string]*endpoint.Observer
+	// kept are those of an earlier life, until they are taken up.
+	kept [][]byte
+	// number is beyond those of all notifications that were sent.
+	number uint32
+	// counts are what every answer to a /sync repeats, by the slot of its user: as last
+	// sent.
+	counts map[uint32]string
+}
+
+// numbersAhead is how many numbers of notifications are reserved in the store at once.
+const numbersAhead = 1 << 12
+
+// reserveNumbers sees to it that the numbers of the next notifications are not used again
+// by the next life.
+func (s *serverSession) reserveNumbers() {
+	s.mu.Lock()
+	ahead := (s.observers.number - s.conn.ObserveNumber()) & observeNumbers
+	low := ahead < numbersAhead/2 || ahead > numbersAhead
+	s.mu.Unlock()
+	if low {
+		s.memory.changed()
+		_ = s.memory.keep() // later ones try again, long before they run out
+	}
+}
+
+// observeNumbers bounds numbers to 24 bits (RFC 7641 §3.4).
+const observeNumbers = 1<<24 - 1
+
+func (s *serverSession) addObserver(o *endpoint.Observer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for tok, old := range s.observers.byToken {
+		select {
+		case <-old.Done():
+			delete(s.observers.byToken, tok)
+		default:
+		}
+	}
+	if s.observers.byToken == nil {
+		s.observers.byToken = make(map[string]*endpoint.Observer)
+	}
+	s.observers.byToken[string(o.Token())] = o
+	s.memory.changed()
+}
+
+// dropObserver forgets an observation that is over. One that the peer was called up for
+// lives on until it registers again.
+func (s *serverSession) dropObserver(o *endpoint.Observer, err error) {
+	if err == nil && s.life.Err() == nil {
+		return
+	}
+	if s.life.Err() != nil && s.carrier.Durable() {
+		return // the next life takes it up
+	}
+	o.End()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.observers.byToken[string(o.Token())] == o {
+		delete(s.observers.byToken, string(o.Token()))
+		s.memory.changed()
+	}
+}
+
+// endObservers ends those whose token is of the kind.
+func (s *serverSession) endObservers(of func(token []byte) bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for tok, o := range s.observers.byToken {
+		if of([]byte(tok)) {
+			o.End()
+			delete(s.observers.byToken, tok)
+			s.memory.changed()
+		}
+	}
+}
+
+// countsOf is what was last sent of the key counts of a slot's user.
+func (s *serverSession) countsOf(slot uint32) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.observers.counts[slot]
+}
+
+func (s *serverSession) learnCounts(slot uint32, counts string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.observers.counts == nil {
+		s.observers.counts = make(map[uint32]string)
+	}
+	if len(s.observers.counts) >= maxServerSlots {
+		clear(s.observers.counts)
+	}
+	s.observers.counts[slot] = counts
+}
+
+// appendTo appends what the next life needs, where next is the number of the next
+// notification. The session's mu is held.
+func (o *observers) appendTo(b []byte, next uint32) []byte {
+	o.number = (next + numbersAhead) & observeNumbers
+	b = binary.AppendUvarint(b, uint64(o.number))
+	b = binary.AppendUvarint(b, uint64(len(o.byToken)+len(o.kept)))
+	for tok := range o.byToken {
+		b = appendText(b, tok)
+	}
+	for _, tok := range o.kept {
+		b = appendText(b, tok)
+	}
+	return b
+}
+
+// maxKeptObservers bounds what is read from a store.
+const maxKeptObservers = 256
+
+func (o *observers) read(in *state) {
+	o.number = uint32(in.number(1 << 24))
+	for range in.number(maxKeptObservers) {
+		o.kept = append(o.kept, in.bytes())
+	}
+}
+
+// takeUp goes on with what the peer observed in an earlier life of this server: it has it
+// register again, for what it holds by now it alone knows.
+func (s *serverSession) takeUp(c *endpoint.Conn) {
+	s.mu.Lock()
+	kept := s.observers.kept
+	s.observers.kept = nil
+	s.mu.Unlock()
+	for _, tok := range kept {
+		o, err := c.RestoreObserver(tok)
+		if err != nil || !s.begin() {
+			continue
+		}
+		s.addObserver(o)
+		go func() {
+			defer s.running.Done()
+			err := observe.Deliver(s.life, o, func() *endpoint.Response { return callUp(controlRegister) }, s.maxTransmitWait())
+			s.dropObserver(o, err)
+		}()
+	}
+}
