@@ -78,10 +78,10 @@ const (
 	// not read, and should not be repeated.
 	controlUnread controlCode = 6
 	// controlFetch, in a notification: there is an update that does not fit one, and the
-	// client should make a request for it, then register again with what it holds by then.
+	// client should make a request for it, then register anew from what it holds by then.
 	controlFetch controlCode = 7
 	// controlRegister, in a notification: the server was restarted, and the client should
-	// register again with what it holds.
+	// register anew from what it holds.
 	controlRegister controlCode = 8
 )
 

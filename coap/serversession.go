@@ -36,8 +36,6 @@ type serverSession struct {
 	integerKeys bool
 	// tag is the entity-tag of the last notification that took several blocks.
 	tag uint32
-	// conn is the session's message layer: wakeUp sets it.
-	conn *endpoint.Conn
 	// wake tells the message layer what an earlier life knew; nil when there is nothing to
 	// tell.
 	wake func(*endpoint.Conn)
@@ -96,7 +94,6 @@ func (s *serverSession) Admit(r *endpoint.Request) func(context.Context) *endpoi
 // wakeUp is called before anything else is done with the message layer: when it begins, or
 // at the first request, which may be earlier. s.mu is held.
 func (s *serverSession) wakeUp(c *endpoint.Conn) {
-	s.conn = c
 	if s.wake != nil {
 		s.wake(c)
 		s.wake = nil

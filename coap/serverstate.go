@@ -12,8 +12,8 @@ import (
 // what the server knows of it, the slots, and which requests were begun.
 //
 //	version, flags, link, sticky token, what was agreed of version 2,
-//	number of slots, slots: number, token; number of the next notification, number of
-//	observations, their tokens; requests begun: fingerprint
+//	number of slots, slots: number, token; number of observations, their tokens;
+//	requests begun: fingerprint
 const serverStateVersion = 4
 
 // encodeState returns what to keep.
@@ -30,11 +30,7 @@ func (s *serverSession) encodeState() []byte {
 		b = binary.AppendUvarint(b, uint64(number))
 		b = appendText(b, slot.token)
 	}
-	next := s.observers.number
-	if s.conn != nil {
-		next = s.conn.ObserveNumber()
-	}
-	b = s.observers.appendTo(b, next)
+	b = s.observers.appendTo(b)
 	for _, r := range s.begun {
 		b = append(b, r.fingerprint[:]...)
 	}
@@ -88,19 +84,14 @@ func (s *serverSession) decodeState(kept []byte) error {
 	if a := s.Version2.kept(agreed2); a != nil {
 		s.begin2(a)
 	}
-	adopt := func(*endpoint.Conn) {}
 	switch {
 	case told:
 		// It was granted; the operator's bounds may be narrower by now, but the peer
 		// goes by this one.
 		s.link.Store(newServerLink(profile, s.link.Load().mapping))
-		adopt = func(c *endpoint.Conn) { c.Adopt(profile) }
+		s.wake = func(c *endpoint.Conn) { c.Adopt(profile) }
 	case met:
-		adopt = func(c *endpoint.Conn) { c.SetPeer(link.Default()) }
-	}
-	s.wake = func(c *endpoint.Conn) {
-		adopt(c)
-		c.SetObserveNumber(observed.number)
+		s.wake = func(c *endpoint.Conn) { c.SetPeer(link.Default()) }
 	}
 	return nil
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/coapgw/coapgw/coap"
+	"github.com/coapgw/coapgw/coap/observe"
 )
 
 // pushed is what an observer of the pushed form was given.
@@ -22,7 +23,7 @@ type pushed struct {
 	seen []string
 }
 
-func (p *pushed) deliver(n coap.Pushed) error {
+func (p *pushed) deliver(n observe.Pushed) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {

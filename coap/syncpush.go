@@ -63,7 +63,7 @@ func (s *serverSession) push(r *endpoint.Request, req *http.Request, a admission
 			return s.poll(poll, &a)
 		})
 		s.log.Debug("a pushed sync ends", "peer", s.peer.Identity, "err", err)
-		s.dropObserver(o, err)
+		s.dropObserver(o)
 	}()
 	return registered
 }
@@ -120,8 +120,7 @@ func (s *serverSession) word(got answer, a *admission, since string) observe.Wor
 		done(false)
 		return fetchWord()
 	}
-	s.reserveNumbers()
-	return observe.Word{Whole: true, Done: done, Response: func() *endpoint.Response {
+	return observe.Word{Done: done, Response: func() *endpoint.Response {
 		again := &endpoint.Response{Code: resp.Code, Options: resp.Options}
 		if len(payload) > 0 {
 			again.Body, again.Size = bytes.NewReader(payload), int64(len(payload))
@@ -132,13 +131,13 @@ func (s *serverSession) word(got answer, a *admission, since string) observe.Wor
 
 // fetchWord says that there is something to ask for.
 func fetchWord() observe.Word {
-	return observe.Word{Response: func() *endpoint.Response { return callUp(controlFetch) }, Done: func(bool) {}}
+	return observe.Word{Last: true, Response: func() *endpoint.Response { return callUp(controlFetch) }, Done: func(bool) {}}
 }
 
-// callUp is a notification that has the client ask: for what is too long for one, or to
-// register again.
+// callUp is a last notification (RFC 7641 §4.2) that has the client ask: for what is too long
+// for one, or to register anew.
 func callUp(code controlCode) *endpoint.Response {
-	return &endpoint.Response{Code: endpoint.Content, Options: endpoint.Options(nil).AddUint(OptionControl, uint32(code))}
+	return &endpoint.Response{Code: endpoint.ServiceUnavailable, Options: endpoint.Options(nil).AddUint(OptionControl, uint32(code))}
 }
 
 // withPresence sets set_presence in a query.
@@ -165,31 +164,10 @@ type observers struct {
 	byToken map[string]*endpoint.Observer
 	// kept are those of an earlier life, until they are taken up.
 	kept [][]byte
-	// number is beyond those of all notifications that were sent.
-	number uint32
 	// counts are what every answer to a /sync repeats, by the slot of its user: as last
 	// sent.
 	counts map[uint32]string
 }
-
-// numbersAhead is how many numbers of notifications are reserved in the store at once.
-const numbersAhead = 1 << 12
-
-// reserveNumbers sees to it that the numbers of the next notifications are not used again
-// by the next life.
-func (s *serverSession) reserveNumbers() {
-	s.mu.Lock()
-	ahead := (s.observers.number - s.conn.ObserveNumber()) & observeNumbers
-	low := ahead < numbersAhead/2 || ahead > numbersAhead
-	s.mu.Unlock()
-	if low {
-		s.memory.changed()
-		_ = s.memory.keep() // later ones try again, long before they run out
-	}
-}
-
-// observeNumbers bounds numbers to 24 bits (RFC 7641 §3.4).
-const observeNumbers = 1<<24 - 1
 
 func (s *serverSession) addObserver(o *endpoint.Observer) {
 	s.mu.Lock()
@@ -208,12 +186,8 @@ func (s *serverSession) addObserver(o *endpoint.Observer) {
 	s.memory.changed()
 }
 
-// dropObserver forgets an observation that is over. One that the peer was called up for
-// lives on until it registers again.
-func (s *serverSession) dropObserver(o *endpoint.Observer, err error) {
-	if err == nil && s.life.Err() == nil {
-		return
-	}
+// dropObserver forgets an observation that is over.
+func (s *serverSession) dropObserver(o *endpoint.Observer) {
 	if s.life.Err() != nil && s.carrier.Durable() {
 		return // the next life takes it up
 	}
@@ -258,11 +232,8 @@ func (s *serverSession) learnCounts(slot uint32, counts string) {
 	s.observers.counts[slot] = counts
 }
 
-// appendTo appends what the next life needs, where next is the number of the next
-// notification. The session's mu is held.
-func (o *observers) appendTo(b []byte, next uint32) []byte {
-	o.number = (next + numbersAhead) & observeNumbers
-	b = binary.AppendUvarint(b, uint64(o.number))
+// appendTo appends what the next life needs. The session's mu is held.
+func (o *observers) appendTo(b []byte) []byte {
 	b = binary.AppendUvarint(b, uint64(len(o.byToken)+len(o.kept)))
 	for tok := range o.byToken {
 		b = appendText(b, tok)
@@ -277,7 +248,6 @@ func (o *observers) appendTo(b []byte, next uint32) []byte {
 const maxKeptObservers = 256
 
 func (o *observers) read(in *state) {
-	o.number = uint32(in.number(1 << 24))
 	for range in.number(maxKeptObservers) {
 		o.kept = append(o.kept, in.bytes())
 	}
@@ -298,8 +268,8 @@ func (s *serverSession) takeUp(c *endpoint.Conn) {
 		s.addObserver(o)
 		go func() {
 			defer s.running.Done()
-			err := observe.Deliver(s.life, o, func() *endpoint.Response { return callUp(controlRegister) }, s.maxTransmitWait())
-			s.dropObserver(o, err)
+			_ = observe.Deliver(s.life, o, func() *endpoint.Response { return callUp(controlRegister) }, s.maxTransmitWait())
+			s.dropObserver(o)
 		}()
 	}
 }

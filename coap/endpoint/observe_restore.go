@@ -7,11 +7,12 @@ import (
 
 // A session may outlive its process, and what the peer observes is to outlive it too: the
 // peer waits in silence and would not notice. What this side has to remember is the token
-// of each observation and a number that none of its notifications has had.
+// of each observation, so that it can end it with a word.
 
-// RestoreObserver makes an observer of an earlier life of this side out of its Token. It
-// fails with ErrTooManyObservers. An observation that the peer has since registered anew
-// under the token stays as it is, and ErrObserverGone is returned.
+// RestoreObserver makes an observer of an earlier life of this side out of its Token. The
+// numbers of its notifications are lost (RFC 7641 §4.4): all that it may be told is a last
+// one, whose code is not 2.xx. It fails with ErrTooManyObservers, and with ErrObserverGone
+// where the peer has since registered anew under the token.
 func (c *Conn) RestoreObserver(tok []byte) (*Observer, error) {
 	o := &Observer{c: c, token: tok, szx: maxSZX, turn: make(chan struct{}, 1)}
 	o.ctx, o.end = context.WithCancel(c.ctx)
@@ -31,32 +32,6 @@ func (c *Conn) RestoreObserver(tok []byte) (*Observer, error) {
 	}
 	c.observers[tokenOf(tok)] = o
 	return o, nil
-}
-
-// Observers returns the tokens of the observations that the peer has.
-func (c *Conn) Observers() [][]byte {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	tokens := make([][]byte, 0, len(c.observers))
-	for tok := range c.observers {
-		tokens = append(tokens, tok.bytes())
-	}
-	return tokens
-}
-
-// ObserveNumber is the number of the next notification (RFC 7641 §4.4). It wraps at 2^24.
-func (c *Conn) ObserveNumber() uint32 {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.observeSequence
-}
-
-// SetObserveNumber has the numbers of notifications go on from n, which must be beyond
-// all that an earlier life has used.
-func (c *Conn) SetObserveNumber(n uint32) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.observeSequence = n & observeMask
 }
 
 // Heard returns a channel that is closed when the next datagram comes from the peer, or

@@ -14,9 +14,9 @@ type Word struct {
 	Response func() *endpoint.Response
 	// Done is told once whether the observer has acknowledged it.
 	Done func(acknowledged bool)
-	// Whole says that the notification is the update, and not just the word that there is
-	// one to be asked for.
-	Whole bool
+	// Last says that nothing follows: the notification is not the update but the word that
+	// there is one to be asked for, and ends the observation.
+	Last bool
 }
 
 // Probes after a notification that was not acknowledged: each comes twice as late as the
@@ -33,9 +33,9 @@ const (
 // is heard of, and from time to time without that, first after wait, which is how long a
 // notification is repeated (MAX_TRANSMIT_WAIT, RFC 7252 §4.8.2).
 //
-// Push returns nil when the peer has been told that there is something to ask for, after
-// which it registers again; the observation goes on until then. It returns the error of
-// Notify where the observation is over, and that of ctx. Polls run under ctx.
+// Push returns nil when the peer has been told the last, be it that there is something to
+// ask for, after which it registers anew. It returns the error of Notify where the
+// observation is over, and that of ctx. Polls run under ctx.
 func Push(ctx context.Context, o *endpoint.Observer, held Update, wait time.Duration, poll Poll) error {
 	ctx, cancel := whileObserved(ctx, o)
 	defer cancel()
@@ -47,7 +47,7 @@ func Push(ctx context.Context, o *endpoint.Observer, held Update, wait time.Dura
 		w := u.Tell(held.NextBatch)
 		err = Deliver(ctx, o, w.Response, wait)
 		w.Done(err == nil)
-		if err != nil || !w.Whole || u.Final {
+		if err != nil || w.Last || u.Final {
 			return err
 		}
 		held = u

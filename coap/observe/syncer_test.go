@@ -1,0 +1,294 @@
+package observe_test
+
+import (
+	"context"
+	"flag"
+	"math/rand/v2"
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/coapgw/coapgw/coap/observe"
+	"github.com/coapgw/coapgw/coap/session"
+)
+
+// world is a homeserver, a link, and the gateway at the client's side.
+type world struct {
+	t     *testing.T
+	hs    *homeserver
+	far   *far
+	store *session.Memory // nil for none
+	sync  *observe.Syncer
+}
+
+func inWorld(t *testing.T, seed uint64, stored bool, f func(w *world)) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{t: t, hs: &homeserver{counts: 50}}
+		w.far = &far{hs: w.hs, rand: rand.New(rand.NewPCG(seed, 1)), observations: make(map[*observation]bool)}
+		if stored {
+			w.store = &session.Memory{}
+		}
+		w.start()
+		f(w)
+		w.stop()
+		w.far.wg.Wait()
+	})
+}
+
+func (w *world) start() {
+	w.sync = &observe.Syncer{Base: w.far, Source: w.far}
+	if w.store != nil {
+		w.sync.Store = w.store
+	}
+}
+
+// stop ends the gateway; what it observed ends with it.
+func (w *world) stop() {
+	require.NoError(w.t, w.sync.Close())
+	w.far.mu.Lock()
+	defer w.far.mu.Unlock()
+	for o := range w.far.observations {
+		o.cancel()
+	}
+	clear(w.far.observations)
+}
+
+// history runs a client through faults of every kind, and returns what is wrong with what it
+// has seen in the end: it should be all that happened, once and in order of each kind.
+func history(t *testing.T, seed uint64, stored, hasty bool) (wrong []string) {
+	inWorld(t, seed, stored, func(w *world) {
+		r := rand.New(rand.NewPCG(seed, 2))
+		w.far.wild, w.far.hasty = true, hasty
+		c := &client{}
+		for range 40 {
+			w.happen(r)
+			for range r.IntN(4) {
+				ctx, cancel := context.WithTimeout(w.t.Context(), time.Duration(1+r.Int64N(int64(time.Minute))))
+				extra := ""
+				if r.IntN(10) == 0 {
+					extra = "&set_presence=unavailable"
+				}
+				timeout := 30 * time.Second
+				if r.IntN(4) == 0 {
+					timeout = 0
+				}
+				if r.IntN(12) == 0 {
+					w.hs.add(r.IntN(2) == 0)
+				}
+				c.poll(ctx, w.sync, timeout, extra, r.IntN(8) == 0)
+				cancel()
+			}
+		}
+		w.far.calm()
+		for range 12 {
+			c.poll(w.t.Context(), w.sync, 30*time.Second, "", false)
+		}
+		wrong = append(c.wrong, w.hs.compare(c.seen)...)
+	})
+	return wrong
+}
+
+// happen is one thing that happens beside the client.
+func (w *world) happen(r *rand.Rand) {
+	switch r.IntN(8) {
+	case 0, 1, 2:
+		w.hs.add(r.IntN(2) == 0)
+	case 3:
+		w.hs.claim()
+	case 4:
+		if r.IntN(3) == 0 {
+			w.far.restart()
+		}
+	case 5:
+		if r.IntN(3) == 0 {
+			w.stop()
+			w.start()
+		}
+	case 6:
+		time.Sleep(time.Duration(r.Int64N(int64(20 * time.Minute))))
+	}
+}
+
+var histories = flag.Int("histories", 100, "histories of each kind that TestHistories plays")
+
+// TestHistories: whatever happens to the link, both gateways and the client, the client is
+// told of every event once.
+func TestHistories(t *testing.T) {
+	for _, stored := range []bool{false, true} {
+		for seed := range uint64(*histories) {
+			require.Empty(t, history(t, seed, stored, false), "stored %v, seed %d", stored, seed)
+		}
+	}
+}
+
+// TestHistoriesNotice: they would show a server that polls on before the client has what
+// it was told.
+func TestHistoriesNotice(t *testing.T) {
+	for seed := range uint64(50) {
+		if len(history(t, seed, false, true)) > 0 {
+			return
+		}
+	}
+	t.Error("nothing was lost")
+}
+
+// settled polls a client until it is observed.
+func (w *world) settled(c *client) {
+	require.Equal(w.t, http.StatusOK, c.poll(w.t.Context(), w.sync, 0, "", false))
+	require.Equal(w.t, http.StatusOK, c.poll(w.t.Context(), w.sync, 30*time.Second, "", false))
+}
+
+// TestIdle: a client that polls for an hour, and nothing happens, causes nothing on the
+// link.
+func TestIdle(t *testing.T) {
+	inWorld(t, 1, false, func(w *world) {
+		c := &client{}
+		w.settled(c)
+		asked := w.far.asked
+		begun := time.Now()
+		for time.Since(begun) < time.Hour {
+			before := time.Now()
+			require.Equal(t, http.StatusOK, c.poll(w.t.Context(), w.sync, 30*time.Second, "", false))
+			assert.Equal(t, 30*time.Second, time.Since(before), "a poll is held")
+		}
+		assert.Equal(t, asked, w.far.asked)
+	})
+}
+
+// TestSameAgain: a client that comes back with the same since gets the same bytes.
+func TestSameAgain(t *testing.T) {
+	inWorld(t, 1, true, func(w *world) {
+		c := &client{}
+		w.settled(c)
+		w.hs.add(true)
+		old := c.since
+		require.Equal(t, http.StatusOK, c.poll(w.t.Context(), w.sync, 30*time.Second, "", false))
+		w.hs.add(true)
+		require.Equal(t, http.StatusOK, c.poll(w.t.Context(), w.sync, 30*time.Second, "", false))
+		assert.Equal(t, []string{"e1", "e2"}, c.seen)
+		asked := w.far.asked
+		w.stop() // what was stored is there for the next life
+		w.start()
+		again := &client{since: old}
+		for range 2 {
+			require.Equal(t, http.StatusOK, again.poll(w.t.Context(), w.sync, 30*time.Second, "", false))
+		}
+		assert.Equal(t, c.seen, again.seen)
+		assert.Equal(t, c.since, again.since)
+		assert.Equal(t, asked, w.far.asked, "nothing on the link")
+	})
+}
+
+// TestRevoked: a token that is not known any more reaches the client, once.
+func TestRevoked(t *testing.T) {
+	inWorld(t, 1, false, func(w *world) {
+		c := &client{}
+		w.settled(c)
+		w.hs.mu.Lock()
+		w.hs.revoked = true
+		w.hs.mu.Unlock()
+		assert.Equal(t, http.StatusUnauthorized, c.poll(w.t.Context(), w.sync, 30*time.Second, "", false))
+		assert.Equal(t, http.StatusUnauthorized, c.poll(w.t.Context(), w.sync, 30*time.Second, "", false), "by the homeserver")
+	})
+}
+
+// TestCounts: a change of the key counts is told at once, and every answer repeats them.
+func TestCounts(t *testing.T) {
+	inWorld(t, 1, false, func(w *world) {
+		c := &client{}
+		w.settled(c)
+		begun := time.Now()
+		w.hs.claim()
+		require.Equal(t, http.StatusOK, c.poll(w.t.Context(), w.sync, 30*time.Second, "", false))
+		assert.Less(t, time.Since(begun), 10*time.Second)
+		require.Equal(t, http.StatusOK, c.poll(w.t.Context(), w.sync, 0, "", false))
+		assert.Empty(t, c.wrong)
+	})
+}
+
+// TestUsersApart: nobody is told what another one's observation brought.
+func TestUsersApart(t *testing.T) {
+	inWorld(t, 1, true, func(w *world) {
+		c := &client{}
+		w.settled(c)
+		w.hs.add(true)
+		require.Equal(t, http.StatusOK, c.poll(w.t.Context(), w.sync, 30*time.Second, "", false))
+		asked := w.far.asked
+		r, err := http.NewRequestWithContext(w.t.Context(), http.MethodGet, "coap://far/_matrix/client/v3/sync?timeout=30000&since=p0", nil)
+		require.NoError(t, err)
+		r.Header.Set("Authorization", "Bearer other")
+		_, err = w.sync.RoundTrip(r)
+		require.NoError(t, err)
+		assert.Equal(t, asked+1, w.far.asked, "the homeserver says who may see what")
+	})
+}
+
+// TestNobodyPolls: an observation ends when nobody asks any more.
+func TestNobodyPolls(t *testing.T) {
+	inWorld(t, 1, true, func(w *world) {
+		c := &client{}
+		w.settled(c)
+		time.Sleep(15 * time.Minute)
+		w.hs.add(false)
+		time.Sleep(time.Hour)
+		pushed := w.far.pushes
+		w.hs.add(false)
+		time.Sleep(time.Hour)
+		assert.Equal(t, pushed, w.far.pushes)
+		for range 3 {
+			require.Equal(t, http.StatusOK, c.poll(w.t.Context(), w.sync, 30*time.Second, "", false))
+		}
+		assert.Equal(t, []string{"e1", "e2"}, c.seen)
+	})
+}
+
+// TestNotPushed: towards a server that does not push, polls go on the link as they are.
+func TestNotPushed(t *testing.T) {
+	inWorld(t, 1, false, func(w *world) {
+		w.far.unpushed = true
+		c := &client{}
+		for range 3 {
+			require.Equal(t, http.StatusOK, c.poll(w.t.Context(), w.sync, 0, "", false))
+		}
+		w.hs.add(true)
+		require.Equal(t, http.StatusOK, c.poll(w.t.Context(), w.sync, 30*time.Second, "", false))
+		assert.Equal(t, []string{"e1"}, c.seen)
+	})
+}
+
+// TestLinkAway: a client is told when an observation cannot be made.
+func TestLinkAway(t *testing.T) {
+	inWorld(t, 1, false, func(w *world) {
+		c := &client{}
+		require.Equal(t, http.StatusOK, c.poll(w.t.Context(), w.sync, 0, "", false))
+		w.far.down = true
+		assert.Zero(t, c.poll(w.t.Context(), w.sync, 30*time.Second, "", false), "an error")
+		w.far.down = false
+		assert.Equal(t, http.StatusOK, c.poll(w.t.Context(), w.sync, 30*time.Second, "", false))
+	})
+}
+
+// TestNotKept: without a store a notification is rejected that the client does not come for,
+// and told again later; with one it is kept.
+func TestNotKept(t *testing.T) {
+	for _, stored := range []bool{false, true} {
+		inWorld(t, 1, stored, func(w *world) {
+			c := &client{}
+			w.settled(c)
+			w.hs.add(true)
+			time.Sleep(5 * time.Minute) // the client is busy
+			w.hs.mu.Lock()
+			forgotten := w.hs.forgotten
+			w.hs.mu.Unlock()
+			assert.Equal(t, stored, forgotten == 1, "whether the homeserver was asked past it")
+			for range 3 {
+				require.Equal(t, http.StatusOK, c.poll(w.t.Context(), w.sync, 30*time.Second, "", false))
+			}
+			assert.Equal(t, []string{"e1"}, c.seen)
+		})
+	}
+}
