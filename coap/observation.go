@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"strconv"
 	"time"
 
+	"github.com/coapgw/coapgw/cborcodec/wire2"
 	"github.com/coapgw/coapgw/coap/endpoint"
 	"github.com/coapgw/coapgw/coap/observe"
 )
@@ -46,7 +46,7 @@ func (t *Transport) Observe(r *http.Request, deliver func(observe.Pushed) error)
 // slot, or the tables of the session.
 const maxRegistrations = 4
 
-func (t *Transport) observe(r *http.Request, deliver func(observe.Pushed) error) (_ *observation, anew bool, err error) {
+func (t *Transport) observe(r *http.Request, deliver func(observe.Pushed) error) (_ observe.Observation, anew bool, err error) {
 	token, _ := bearer(r.Header.Get("Authorization"))
 	s, kind, err := t.session(r.Context(), token)
 	if err != nil {
@@ -59,10 +59,14 @@ func (t *Transport) observe(r *http.Request, deliver func(observe.Pushed) error)
 	}
 	o := &observation{t: t, session: s, deliver: deliver, r: r, x: x}
 	var v verdict
-	first := true
+	first, over := true, false
 	inner, err := s.conn.Observe(r.Context(), req, func(resp *endpoint.Response) error {
 		if !first {
-			return o.notified(resp)
+			err := o.notified(resp)
+			if err != nil {
+				t.Log.Debug("a notification was rejected", "err", err)
+			}
+			return err
 		}
 		first = false
 		v = s.learn(resp, sig)
@@ -73,12 +77,18 @@ func (t *Transport) observe(r *http.Request, deliver func(observe.Pushed) error)
 			o.renew = renewal(resp)
 			return nil
 		}
-		return t.notRegistered(resp, r, x, &v)
+		over, err = o.unregistered(resp)
+		if errors.Is(err, wire2.ErrUnknown) {
+			v, err = again, nil
+		}
+		return err
 	})
 	switch {
 	case err == nil:
 		o.o = inner
 		return o, false, nil
+	case over:
+		return ended{}, false, nil
 	case v == again:
 		return nil, true, nil
 	case errors.Is(err, endpoint.ErrNotObserved):
@@ -115,15 +125,43 @@ func (t *Transport) register(s *session, kind PeerKind, r *http.Request, token s
 	return req, sig, asked, nil
 }
 
-// notRegistered reads an answer that is not 2.03.
-func (t *Transport) notRegistered(resp *endpoint.Response, r *http.Request, x *exchange2, v *verdict) error {
-	answered, err := t.mapping.decodeResponse2(resp, r, x.Exchange)
-	if err != nil { // the tables of the session are lost
-		*v = again
-		return nil
+// unregistered reads an answer to the registration that is not 2.03. It may be the last
+// notification, which has overtaken that: then the observation is over. The error is
+// wire2.ErrUnknown when the tables of the session are lost.
+func (o *observation) unregistered(resp *endpoint.Response) (over bool, err error) {
+	if _, called := calledUp(resp); called {
+		return true, o.notified(resp)
 	}
-	_ = answered.Body.Close()
-	return nil
+	answered, err := o.t.mapping.decodeResponse2(resp, o.r, o.x.Exchange)
+	if err != nil {
+		return false, err
+	}
+	defer answered.Body.Close()
+	if resp.Code.Class() != 4 || resp.Options.Has(OptionControl) {
+		return false, nil
+	}
+	return true, o.deliver(observe.Pushed{Response: answered})
+}
+
+// calledUp reports whether a notification is one of callUp, and what it asks for.
+func calledUp(resp *endpoint.Response) (observe.Pushed, bool) {
+	v, ok := resp.Options.GetUint(OptionControl)
+	p := observe.Pushed{Fetch: controlCode(v) == controlFetch, Register: controlCode(v) == controlRegister}
+	return p, ok && (p.Fetch || p.Register)
+}
+
+// ended is an observation that was over before it was registered.
+type ended struct{}
+
+func (ended) Cancel(context.Context) error { return nil }
+func (ended) Renew() time.Duration         { return 0 }
+func (ended) Silence() time.Duration       { return 0 }
+func (ended) Err() error                   { return nil }
+
+func (ended) Done() <-chan struct{} {
+	done := make(chan struct{})
+	close(done)
+	return done
 }
 
 // renewal is how long the server remembers, by the Max-Age of its answer (RFC 7641 §3.3.1).
@@ -138,14 +176,11 @@ func renewal(resp *endpoint.Response) time.Duration {
 
 // notified reads a notification.
 func (o *observation) notified(resp *endpoint.Response) error {
-	if v, ok := resp.Options.GetUint(OptionControl); ok {
-		switch controlCode(v) {
-		case controlFetch:
-			return o.deliver(observe.Pushed{Fetch: true})
-		case controlRegister:
-			return o.deliver(observe.Pushed{Register: true})
-		}
-		return errors.New("coap: a notification with control code " + strconv.Itoa(int(v)))
+	if p, ok := calledUp(resp); ok {
+		return o.deliver(p)
+	}
+	if resp.Options.Has(OptionControl) {
+		return errors.New("coap: a notification with a control code that is not known")
 	}
 	answered, err := o.t.mapping.decodeResponse2(resp, o.r, o.x.Exchange)
 	if err != nil {

@@ -79,9 +79,16 @@ func PeerFrom(ctx context.Context) (Peer, bool) {
 	return p, ok
 }
 
+// rouser is a listener that fetches sessions out of a store of which nothing has come.
+type rouser interface {
+	Rouse(wanted func(state []byte) bool)
+}
+
 // serving is one call of Serve.
 type serving struct {
 	*Server
+	// rouses: the listener is a rouser.
+	rouses bool
 	// link is that of peers that do not tell theirs.
 	link   *serverLink
 	bounds link.Bounds
@@ -114,8 +121,13 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	run.link = newServerLink(profile, NewMapping(MappingConfig{Profile: profile, Side: endpoint.SideFar}))
 	run.life, run.end = context.WithCancel(context.Background())
 	var ended sync.WaitGroup
+	rouser, rouses := l.(rouser)
+	run.rouses = rouses
 	accepted := make(chan error, 1)
 	go func() { accepted <- run.accept(l, &ended) }()
+	if rouses { // those who observe would wait in vain
+		rouser.Rouse(observed)
+	}
 	var err error
 	select {
 	case err = <-accepted:

@@ -48,49 +48,72 @@ func (s *serverSession) restore() {
 	}
 }
 
-func (s *serverSession) decodeState(kept []byte) error {
+// keptState is what a store has of a session.
+type keptState struct {
+	gateway, met, told, integerKeys bool
+	wire                            []byte
+	sticky                          string
+	agreed2                         []byte
+	slots                           serverSlots
+	observers                       observers
+	begun                           begunRequests
+}
+
+// readState reads what encodeState has written.
+func readState(kept []byte) (k keptState, err error) {
 	in := state{rest: kept}
 	if in.number(serverStateVersion) != serverStateVersion {
-		return errState
+		return k, errState
 	}
-	var gateway, met, told, integerKeys bool
-	in.flags(&gateway, &met, &told, &integerKeys)
-	wire, sticky, agreed2 := in.bytes(), string(in.bytes()), in.bytes()
-	var slots serverSlots
+	in.flags(&k.gateway, &k.met, &k.told, &k.integerKeys)
+	k.wire, k.sticky, k.agreed2 = in.bytes(), string(in.bytes()), in.bytes()
 	for range in.number(maxServerSlots) {
 		number := uint32(in.number(maxSlot))
-		slots.define(number, string(in.bytes()))
+		k.slots.define(number, string(in.bytes()))
 	}
-	var observed observers
-	observed.read(&in)
-	var begun begunRequests
+	k.observers.read(&in)
 	for len(in.rest) > 0 {
 		r := begunRequest{at: time.Now(), earlier: true}
 		if len(in.rest) < len(r.fingerprint) {
-			return errState
+			return k, errState
 		}
 		r.fingerprint = endpoint.Fingerprint(in.rest[:len(r.fingerprint)])
 		in.rest = in.rest[len(r.fingerprint):]
-		begun = append(begun, r)
+		k.begun = append(k.begun, r)
 	}
-	profile, err := link.ParseWire(wire)
-	if in.end() != nil || err != nil {
+	return k, in.end()
+}
+
+// observed reports whether the client of a session, of which this is kept, observes
+// something.
+func observed(kept []byte) bool {
+	k, err := readState(kept)
+	return err == nil && len(k.observers.kept) > 0
+}
+
+func (s *serverSession) decodeState(kept []byte) error {
+	k, err := readState(kept)
+	if err != nil {
+		return err
+	}
+	profile, err := link.ParseWire(k.wire)
+	if err != nil {
 		return errState
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.gateway, s.met, s.told, s.integerKeys = gateway, met, told, integerKeys
-	s.sticky, s.slots, s.begun, s.observers = sticky, slots, begun, observed
-	if a := s.Version2.kept(agreed2); a != nil {
+	s.gateway, s.met, s.told, s.integerKeys = k.gateway, k.met, k.told, k.integerKeys
+	s.sticky, s.slots, s.begun, s.observers = k.sticky, k.slots, k.begun, k.observers
+	if a := s.Version2.kept(k.agreed2); a != nil {
 		s.begin2(a)
 	}
 	switch {
-	case told:
+	case k.told:
 		// It was granted; the operator's bounds may be narrower by now, but the peer
 		// goes by this one.
 		s.link.Store(newServerLink(profile, s.link.Load().mapping))
 		s.wake = func(c *endpoint.Conn) { c.Adopt(profile) }
-	case met:
+	case k.met:
 		s.wake = func(c *endpoint.Conn) { c.SetPeer(link.Default()) }
 	}
 	return nil

@@ -47,7 +47,7 @@ func (s *serverSession) push(r *endpoint.Request, req *http.Request, a admission
 		s.running.Done()
 		return s.failure(&Error{Status: http.StatusServiceUnavailable, ErrCode: "M_UNKNOWN", Message: "the gateway cannot write to its store of sessions"}, a.audience)
 	}
-	if !s.carrier.Durable() {
+	if !s.carrier.Durable() || !s.rouses {
 		registered.Options = registered.Options.AddUint(endpoint.MaxAge, uint32(forgetful/time.Second))
 	}
 	req = req.WithContext(context.WithValue(s.life, peerKey{}, s.peer))
@@ -69,8 +69,8 @@ func (s *serverSession) push(r *endpoint.Request, req *http.Request, a admission
 }
 
 // forgetful is after what silence the observer of a server that has no store asks anew
-// (RFC 7641 §3.3.1): such a server forgets its observers when it is restarted, and cannot
-// tell them.
+// (RFC 7641 §3.3.1), or of one that cannot reach a client before it is heard: such a server
+// forgets its observers when it is restarted, and cannot tell them.
 const forgetful = 15 * time.Minute
 
 func (s *serverSession) maxTransmitWait() time.Duration {

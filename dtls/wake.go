@@ -2,7 +2,9 @@ package dtls
 
 import (
 	"errors"
+	"maps"
 	"net"
+	"slices"
 )
 
 // maxWaking bounds the sessions on their way out of the store: strangers can make
@@ -56,12 +58,40 @@ func (l *Listener) deliverTo(c cid, b []byte, from net.Addr) {
 	l.waking++
 	a, was := l.claim(c)
 	a.put(b, from, shortCIDLen)
-	l.work.Go(func() { l.wake(a, was) })
+	l.work.Go(func() { l.wake(a, was, false) })
 }
 
-// wake fetches a session from the store and hands it over.
-func (l *Listener) wake(a *association, was resting) {
-	conn, first, err := l.restore(a)
+// Rouse fetches those sessions from the store, and hands them to Accept, of which wanted
+// says so: it is given what SaveState of the session has stored. It is for a server that has
+// something to say to clients which wait in silence. Others stay until a record of theirs
+// comes. Rouse returns at once; Accept has to be called meanwhile.
+func (l *Listener) Rouse(wanted func(state []byte) bool) {
+	l.work.Go(func() {
+		l.mu.Lock()
+		resting := slices.Collect(maps.Keys(l.stored))
+		l.mu.Unlock()
+		for _, c := range resting {
+			state, err := l.cfg.Store.Load(placeOf(c) + stateKey)
+			if err != nil || len(state) == 0 || !wanted(state) {
+				continue
+			}
+			l.mu.Lock()
+			if _, stored := l.stored[c]; !stored || l.ctx.Err() != nil {
+				l.mu.Unlock()
+				continue
+			}
+			l.waking++
+			a, was := l.claim(c)
+			l.mu.Unlock()
+			l.wake(a, was, true)
+		}
+	})
+}
+
+// wake fetches a session from the store and hands it over. A roused one needs nothing from
+// its client for that.
+func (l *Listener) wake(a *association, was resting, roused bool) {
+	conn, first, err := l.restore(a, roused)
 	l.mu.Lock()
 	l.waking--
 	if err != nil {
@@ -85,8 +115,8 @@ func (l *Listener) wake(a *association, was resting) {
 
 // restore makes a session out of what is stored, and returns the datagrams that
 // came for it. It takes the session only when a record proves authentic: a
-// stranger costs no write.
-func (l *Listener) restore(a *association) (*Conn, []datagram, error) {
+// stranger costs no write. A roused one is taken anyway, if its client can be found.
+func (l *Listener) restore(a *association, roused bool) (*Conn, []datagram, error) {
 	k := l.place(a.id)
 	s, c, err := k.read()
 	switch {
@@ -100,7 +130,7 @@ func (l *Listener) restore(a *association) (*Conn, []datagram, error) {
 		return nil, nil, errors.Join(ErrNoSession, k.delete())
 	}
 	first := a.early.drain()
-	if !authentic(first, peer, c.received) {
+	if roused && c.peer == "" || !roused && !authentic(first, peer, c.received) {
 		return nil, nil, errNotAuthentic
 	}
 	conn, err := newConn(a, s, storedLedger(), newPath(parseStoredAddr(c.peer), l.cfg.CheckPaths), true)

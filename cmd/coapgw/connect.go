@@ -10,6 +10,7 @@ import (
 
 	"github.com/coapgw/coapgw/coap"
 	"github.com/coapgw/coapgw/coap/join"
+	"github.com/coapgw/coapgw/coap/observe"
 	"github.com/coapgw/coapgw/dtls"
 	"github.com/coapgw/coapgw/internal/config"
 	"github.com/coapgw/coapgw/internal/gateway"
@@ -107,6 +108,11 @@ func (c *connectCmd) Run(ctx context.Context, std streams) (err error) {
 		joined := &join.Transport{Base: transport, Profile: profile, MaxKept: c.KeepAnswers}
 		defer func() { err = errors.Join(err, joined.Close()) }()
 		carrier = joined
+	}
+	if c.Push {
+		syncer := &observe.Syncer{Base: carrier, Source: transport, Profile: profile, Store: state.Store(), Log: log}
+		defer func() { err = errors.Join(err, syncer.Close()) }()
+		carrier = syncer
 	}
 	options := gateway.ConnectOptions{Transport: carrier, Advertise: advertise, MaxBody: c.MaxBody, Log: log}
 	handler := http.Handler(gateway.NewConnect(options))

@@ -273,10 +273,10 @@ func (x *exchange) isNotification(m *Message) bool {
 	switch {
 	case o == nil:
 		return false
+	case numbered && x.c.terms().peerKnown:
+		return number&1 == 1 // which may overtake the reply
 	case x.waiting == nil || !o.established:
 		return x.waiting == nil
-	case numbered && x.c.terms().peerKnown:
-		return number&1 == 1
 	}
 	return x.pending != nil
 }

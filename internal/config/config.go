@@ -122,6 +122,8 @@ type Connect struct {
 	// base_url in discovery and login answers, which would otherwise send clients
 	// past the link. Empty leaves them alone.
 	Advertise string `help:"URL at which clients reach this program. Without it, a login answer may send clients past the link." placeholder:"URL"`
+	// Push has the server push what is new instead of polling for it over the link.
+	Push bool `negatable:"" help:"Answer /sync out of what the server pushes: nothing crosses the link while nothing happens. With --no-push polls cross it."`
 	// KeepAnswers bounds the answers kept in memory for clients that gave up on
 	// them, in bytes; 0 keeps none, and a request ends with its client.
 	KeepAnswers int `help:"Bytes of memory for answers that came after their client had given up: when it asks again, they are there. 0: a request ends with its client." placeholder:"BYTES"`
@@ -246,6 +248,7 @@ func Default() Config {
 		Connect: Connect{
 			LinkSecurity: DTLS,
 			Listen:       "127.0.0.1:8008",
+			Push:         true,
 			KeepAnswers:  16 << 20,
 		},
 		Link: Link{Name: "default"},

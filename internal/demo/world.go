@@ -16,6 +16,7 @@ import (
 	"github.com/coapgw/coapgw/coap"
 	"github.com/coapgw/coapgw/coap/join"
 	"github.com/coapgw/coapgw/coap/link"
+	"github.com/coapgw/coapgw/coap/observe"
 	"github.com/coapgw/coapgw/dtls"
 	"github.com/coapgw/coapgw/internal/config"
 	"github.com/coapgw/coapgw/internal/fakehs"
@@ -112,8 +113,9 @@ func (w *world) startServe(o Options, base *url.URL) error {
 		},
 	}
 	joined := &join.Transport{Base: transport, Profile: w.profile}
-	w.transport = joined
-	w.closers = append(w.closers, transport.Close, joined.Close)
+	syncer := &observe.Syncer{Base: joined, Source: transport, Profile: w.profile, Log: o.Log}
+	w.transport = syncer
+	w.closers = append(w.closers, transport.Close, joined.Close, syncer.Close)
 	return nil
 }
 

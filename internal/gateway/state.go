@@ -3,6 +3,7 @@ package gateway
 import (
 	"fmt"
 
+	"github.com/coapgw/coapgw/coap/session"
 	"github.com/coapgw/coapgw/coap/session/boltstore"
 	"github.com/coapgw/coapgw/dtls"
 	"github.com/coapgw/coapgw/internal/config"
@@ -36,6 +37,14 @@ func OpenState(cfg config.State) (*State, error) {
 
 // Sessions is where dtls keeps sessions, nil without a file.
 func (s *State) Sessions() dtls.Store {
+	if s.store == nil {
+		return nil
+	}
+	return s.store
+}
+
+// Store is the file as a store for what else outlives the program, nil without a file.
+func (s *State) Store() session.Store {
 	if s.store == nil {
 		return nil
 	}
