@@ -24,7 +24,7 @@ type Book struct {
 	// Store keeps the answers, under keys that begin with Prefix.
 	Store  session.Store
 	Prefix string
-	// MaxCount bounds the answers, 0 means 10,000, each of which takes about 200 bytes of
+	// MaxCount bounds the answers, 0 means 10,000, each of which takes about 150 bytes of
 	// memory; MaxBytes what they take in the store, 0 means 16 MiB; MaxAge how long one is
 	// kept, 0 means 30 days.
 	MaxCount, MaxBytes int

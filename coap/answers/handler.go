@@ -15,8 +15,8 @@ import (
 )
 
 // Handler is an http.Handler in front of another, usually before the way to a homeserver
-// and behind coap.Server. A PUT with a transaction id and an access token is executed by
-// Next unless Book has its answer, one at a time where several are the same; the answer
+// and behind coap.Server. A PUT with a transaction id, and an access token or a peer that
+// has proved who it is, is executed by Next unless Book has its answer, one at a time where several are the same; the answer
 // is durable before it is given to the peer. All other requests pass through.
 //
 // The exported fields must not change after the first request.
@@ -42,8 +42,7 @@ const defaultLinger = 10 * time.Second
 
 // ServeHTTP implements http.Handler.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	_, ok := txn.Of(r)
-	if !ok || !txn.Authorized(r) {
+	if _, ok := txn.Of(r); !ok || !hasUser(r) {
 		h.apart(w, r)
 		return
 	}
@@ -111,12 +110,23 @@ func (h *Handler) apart(w http.ResponseWriter, r *http.Request) {
 	held.release()
 }
 
-// userOf names the user of a request that came over the link: an access token of the
-// peer, since a token in the hands of another peer is no reason to tell him anything.
+// userOf names the user of a request that came over the link.
 func userOf(r *http.Request) txn.Digest {
-	token := txn.User(r)
 	peer, _ := coap.PeerFrom(r.Context())
-	return sha256.Sum256(txn.AppendField(token[:], peer.Identity))
+	return ofPeer(txn.User(r), peer.Identity)
+}
+
+// hasUser reports whether anything tells whose request it is. On a link without tokens the
+// peer does.
+func hasUser(r *http.Request) bool {
+	peer, _ := coap.PeerFrom(r.Context())
+	return txn.Authorized(r) || peer.Identity != ""
+}
+
+// ofPeer is a user in the hands of a peer: a token that another peer shows as well is no
+// reason to tell him anything.
+func ofPeer(user txn.Digest, identity string) txn.Digest {
+	return sha256.Sum256(txn.AppendField(user[:], identity))
 }
 
 // linger returns a context that ends Linger after ctx.

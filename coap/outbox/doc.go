@@ -1,6 +1,6 @@
 // Package outbox keeps messages that are to be sent until they are: Transport is an
 // http.RoundTripper in front of the one that sends requests over the link. A PUT with a
-// Matrix transaction id and an access token is made durable, then sent, and sent again
+// Matrix transaction id is made durable, then sent, and sent again
 // after the link was away or the program restarted, whether its client is still there or
 // not. All other requests pass through; they fail at once where the link does.
 //

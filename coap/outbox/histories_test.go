@@ -15,7 +15,17 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-var histories = flag.Int("histories", 2000, "how many random histories to run")
+var histories = flag.Uint64("histories", 0, "how many random histories to run; 0 means 2000, 300 under the race detector")
+
+func historiesToRun() uint64 {
+	switch {
+	case *histories > 0:
+		return *histories
+	case underRace:
+		return 300
+	}
+	return 2000
+}
 
 // person writes messages to a room, one after the other, by a client that asks again.
 type person struct {
@@ -248,7 +258,7 @@ func number(t *testing.T, id string) (n int) {
 // each message that was accepted is executed once, in the order of its room and after its
 // room key, and each client that keeps asking is told the true event id.
 func TestHistories(t *testing.T) {
-	for seed := range uint64(*histories) {
+	for seed := range historiesToRun() {
 		require.NoError(t, live(t, seed, setup{}), "seed %d", seed)
 	}
 }

@@ -177,7 +177,7 @@ func itemOf(number uint64, value []byte) (*item, error) {
 		return nil, err
 	}
 	t, ok := txn.Of(r)
-	if !ok || !txn.Authorized(r) {
+	if !ok {
 		return nil, errLetter
 	}
 	return newItem(number, r, t, l, len(value)), nil

@@ -44,6 +44,9 @@ type Transport struct {
 	MaxAnswers, MaxAnswerBytes int
 	// MaxAge is how long a request waits, and an answer is kept; 0 means 30 days.
 	MaxAge time.Duration
+	// NoTokens is for a link on which no request bears an access token: they are all one
+	// user's. Elsewhere a request without one passes through.
+	NoTokens bool
 	// Hold is how long a client is held before it is told to come again, for clients that
 	// are known to give up soon after; 0 means as long as the client waits.
 	Hold time.Duration
@@ -132,7 +135,7 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	what, ok := txn.Of(r)
-	if !ok || !txn.Authorized(r) {
+	if !ok || !t.NoTokens && !txn.Authorized(r) {
 		return t.apart(r)
 	}
 	body, rest, err := txn.TakeBody(r)
@@ -255,8 +258,10 @@ func (t *Transport) drop(key txn.Digest) {
 func (t *Transport) LinkWorks() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.way.worked(time.Now())
-	t.poke()
+	away := t.way.away
+	if t.way.worked(time.Now()); away {
+		t.poke()
+	}
 }
 
 // poke wakes the dispatcher.

@@ -571,6 +571,26 @@ func TestApart(t *testing.T) {
 	})
 }
 
+// TestNoTokens: where no request bears a token, messages are queued all the same.
+func TestNoTokens(t *testing.T) {
+	o := &outage{}
+	b := &base{answer: o.answer}
+	inBox(t, b, &Transport{NoTokens: true}, func(t *testing.T, tr *Transport) {
+		ctx, cancel := context.WithTimeout(t.Context(), short)
+		defer cancel()
+		r := put(ctx, t, "", send, text)
+		delete(r.Header, "Authorization")
+		_, err := tr.RoundTrip(r)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		o.end()
+		again := put(t.Context(), t, "", send, text)
+		delete(again.Header, "Authorization")
+		resp, err := tr.RoundTrip(again)
+		require.NoError(t, err)
+		assert.Equal(t, 200, resp.StatusCode)
+	})
+}
+
 // TestSentAsItCame: path, query, headers and body reach Base as the client sent them, from
 // another life too.
 func TestSentAsItCame(t *testing.T) {
