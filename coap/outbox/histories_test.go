@@ -15,31 +15,30 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-var histories = flag.Uint64("histories", 0, "how many random histories to run; 0 means 2000, 300 under the race detector")
+var histories = flag.Uint64("histories", 0, "how many random histories to run; 0 means 2000, 150 under the race detector")
 
 func historiesToRun() uint64 {
 	switch {
 	case *histories > 0:
 		return *histories
 	case underRace:
-		return 300
+		return 150
 	}
 	return 2000
 }
 
 // person writes messages to a room, one after the other, by a client that asks again.
 type person struct {
-	w             *world
-	token, room   string
-	crypto        bool // sends a room key before each message
-	messages      int
-	stubborn      bool // asks until there is an answer
-	told          map[string]string
-	wasAccepted   []string // targets
-	problem       error
-	keysUnderWay  sync.WaitGroup
-	mu            sync.Mutex
-	refusedTarget map[string]bool
+	w            *world
+	token, room  string
+	crypto       bool // sends a room key before each message
+	messages     int
+	stubborn     bool // asks until there is an answer
+	told         map[string]string
+	wasAccepted  []string // targets
+	problem      error
+	keysUnderWay sync.WaitGroup
+	mu           sync.Mutex
 }
 
 func (p *person) target(n int) string {

@@ -13,7 +13,7 @@ import (
 // letter, and whoever waits for a message to go out looks at the screen meanwhile.
 const (
 	leastPatience = 5 * time.Second
-	mostPatience  = 5 * time.Minute
+	mostPatience  = time.Minute
 )
 
 // patience is when a client does well to come again whose request is not tried before

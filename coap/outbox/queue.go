@@ -42,9 +42,7 @@ func (t *Transport) load() error {
 			damaged[key] = nil
 			continue
 		}
-		if it.at.After(now) { // the clock was set back
-			it.at = now
-		}
+		it.at = plausible(it.at, now, t.MaxAge)
 		it.stored = true
 		t.items = append(t.items, it)
 		t.byKey[it.key] = it
@@ -62,6 +60,16 @@ func (t *Transport) load() error {
 		return fmt.Errorf("outbox: %w", err)
 	}
 	return nil
+}
+
+// plausible is when an item of an earlier life was accepted, by a clock that may have been
+// wrong then or may be now: not in the future, and not so long ago that nothing is left of
+// half the time that it may wait.
+func plausible(at, now time.Time, maxAge time.Duration) time.Time {
+	if at.After(now) {
+		return now
+	}
+	return later(at, now.Add(-maxAge/2))
 }
 
 // add puts an item at the end of the queue. t.mu is held.

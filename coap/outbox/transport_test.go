@@ -544,6 +544,32 @@ func TestExpires(t *testing.T) {
 	})
 }
 
+// TestClockIsWrong: a message that was accepted by a clock without battery is not too old
+// when the clock is right.
+func TestClockIsWrong(t *testing.T) {
+	now := time.Now()
+	for _, at := range []time.Time{time.Unix(0, 0), now.Add(1000 * 24 * time.Hour), now.Add(-time.Minute)} {
+		p := plausible(at, now, time.Hour)
+		assert.False(t, p.After(now))
+		assert.LessOrEqual(t, now.Sub(p), 30*time.Minute)
+	}
+	assert.Equal(t, now.Add(-time.Minute), plausible(now.Add(-time.Minute), now, time.Hour))
+	o := &outage{}
+	store := &session.Memory{}
+	inBox(t, &base{answer: o.answer}, &Transport{Store: store}, func(t *testing.T, tr *Transport) {
+		require.NoError(t, tr.Close())
+		l, ok := letterOf(put(t.Context(), t, "token", send, text), []byte(text), time.Unix(0, 0))
+		require.True(t, ok)
+		require.NoError(t, store.Commit(map[string][]byte{storeKey(1): l.encode()}))
+		o.end()
+		again := &Transport{Store: store, Base: &base{answer: o.answer}}
+		require.NoError(t, again.Start())
+		time.Sleep(time.Minute)
+		assert.Equal(t, 1, again.Snapshot().Answers)
+		require.NoError(t, again.Close())
+	})
+}
+
 // TestApart: nothing else is queued, and what fails fails at once.
 func TestApart(t *testing.T) {
 	b := &base{answer: (&outage{}).answer}
