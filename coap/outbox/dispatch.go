@@ -132,8 +132,8 @@ func (t *Transport) judge(it *item, probe bool, begun time.Time, v verdict) {
 		t.leaveAll(it.user, v.outcome)
 		return
 	}
-	if v.what == serverFault && it.refusals >= maxRefusals {
-		t.Log.Warn("a message leaves the queue, the homeserver fails on it", "status", v.outcome.answer.Status)
+	if v.what == fault && it.faults >= maxFaults {
+		t.Log.Warn("a message leaves the queue, it fails each time", "status", v.outcome.answer.Status, "error", v.outcome.err)
 		t.leave(it, v.outcome)
 		return
 	}
@@ -157,8 +157,8 @@ func (t *Transport) postpone(it *item, probe bool, begun time.Time, v verdict) {
 			return
 		}
 	}
-	if v.what == serverFault {
-		it.refusals++
+	if v.what == fault {
+		it.faults++
 	}
 	pause := max(t.pause(it.strikes), v.after)
 	it.strikes++

@@ -255,7 +255,8 @@ func number(t *testing.T, id string) (n int) {
 // TestHistories: whatever happens to the link, to both gateways and to the homeserver,
 // which forgets its transaction ids when it restarts, and however impatient clients are,
 // each message that was accepted is executed once, in the order of its room and after its
-// room key, and each client that keeps asking is told the true event id.
+// room key, and each client that keeps asking is told the true event id. A seed tells the
+// kind of history, not each step: what happens at one moment goes in any order.
 func TestHistories(t *testing.T) {
 	for seed := range historiesToRun() {
 		require.NoError(t, live(t, seed, setup{}), "seed %d", seed)

@@ -28,10 +28,10 @@ type item struct {
 
 	// stored: the store has it; until then it is not sent.
 	stored, sending bool
-	// strikes counts tries that failed though the link seemed to work, refusals those of
-	// them for which the homeserver itself is to blame, probes those to find out whether
-	// the link works.
-	strikes, refusals, probes int
+	// strikes counts tries that failed though the link seemed to work, faults those of them
+	// for which the homeserver itself is to blame, probes those to find out whether the link
+	// works.
+	strikes, faults, probes int
 	// retryAt is when to try again.
 	retryAt time.Time
 

@@ -78,7 +78,7 @@ func TestRuling(t *testing.T) {
 	for status, want := range map[int]ending{
 		200: answered, 201: answered, 302: answered, 400: answered, 403: answered, 404: answered, 413: answered,
 		401: tokenEnded, 429: limited, 408: retry, 425: retry, 502: retry, 503: retry, 504: retry, 522: retry,
-		500: serverFault, 501: serverFault,
+		500: fault, 501: fault,
 	} {
 		assert.Equal(t, want, ruling(status), status)
 	}

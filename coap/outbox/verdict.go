@@ -37,8 +37,8 @@ const (
 	// retry: something behind the link does not work at the moment, or the link has too
 	// much to do.
 	retry
-	// serverFault: the homeserver fails, perhaps at this request.
-	serverFault
+	// fault: the homeserver or our store fails, perhaps at this request alone.
+	fault
 	// linkAway: nothing came back over the link.
 	linkAway
 	// closing: the Transport is being closed.
@@ -46,9 +46,9 @@ const (
 )
 
 const (
-	// maxRefusals bounds how often a request is sent again at which the homeserver fails
+	// maxFaults bounds how often a request is tried again at which the homeserver fails
 	// with 500: it may do so each time, and others of the room wait.
-	maxRefusals = 8
+	maxFaults = 8
 	// maxAnswer bounds the body of an answer, in bytes.
 	maxAnswer = 256 << 10
 	// maxRetryAfter bounds how long a homeserver may silence a user.
@@ -76,35 +76,40 @@ func ruling(status int) ending {
 	case status >= 520: // of proxies that have no code of their own for what ails them
 		return retry
 	case status >= http.StatusInternalServerError:
-		return serverFault
+		return fault
 	}
 	return answered
 }
 
 // try sends a request once.
 func (t *Transport) try(it *item) verdict {
-	value, err := t.Store.Load(storeKey(it.number))
-	var l letter
-	if err == nil {
-		l, err = decodeLetter(value)
-	}
+	r, err := t.read(it)
 	if err != nil {
-		t.Log.Error("a message that waited is damaged", "error", err)
-		return verdict{what: refused, outcome: outcome{err: internal("the gateway cannot read its store of messages", err)}}
-	}
-	r, err := l.request(t.life)
-	if err != nil { // it was made so before
-		return verdict{what: refused, outcome: outcome{err: internal("the gateway cannot read its store of messages", err)}}
+		t.Log.Error("a message that waits cannot be read", "error", err)
+		return verdict{what: fault, outcome: outcome{err: internal("the gateway cannot read its store of messages", err)}}
 	}
 	resp, err := t.Base.RoundTrip(r)
 	var a answers.Answer
 	if err == nil {
-		a, err = read(resp)
+		a, err = whole(resp)
 	}
 	if err != nil {
 		return t.failure(err)
 	}
 	return verdict{what: ruling(a.Status), outcome: outcome{answer: a}, after: retryAfter(resp.Header, a.Body)}
+}
+
+// read makes the request of an item again.
+func (t *Transport) read(it *item) (*http.Request, error) {
+	value, err := t.Store.Load(storeKey(it.number))
+	if err != nil {
+		return nil, err
+	}
+	l, err := decodeLetter(value)
+	if err != nil {
+		return nil, err
+	}
+	return l.request(t.life)
 }
 
 // failure is what an error of Base means.
@@ -124,8 +129,8 @@ func (t *Transport) failure(err error) verdict {
 
 var errTooLong = fmt.Errorf("outbox: an answer of more than %d bytes", maxAnswer)
 
-// read takes the answer whole.
-func read(resp *http.Response) (answers.Answer, error) {
+// whole takes an answer to its end.
+func whole(resp *http.Response) (answers.Answer, error) {
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	if err == nil && len(body) > maxAnswer {
