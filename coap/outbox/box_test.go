@@ -31,8 +31,6 @@ type base struct {
 
 	mu       sync.Mutex
 	requests []string // "token path body", as they begin
-	begun    time.Time
-	times    []time.Duration
 }
 
 // RoundTrip implements http.RoundTripper.
@@ -48,7 +46,6 @@ func (b *base) RoundTrip(r *http.Request) (*http.Response, error) {
 	b.mu.Lock()
 	token := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
 	b.requests = append(b.requests, strings.TrimSpace(token+" "+strings.TrimPrefix(r.URL.RequestURI(), v3)+" "+body))
-	b.times = append(b.times, time.Since(b.begun))
 	b.mu.Unlock()
 	pause(r.Context(), time.Second)
 	if err := r.Context().Err(); err != nil {
@@ -90,7 +87,6 @@ var errAway = &coap.Error{Status: 504, ErrCode: "M_UNKNOWN", Message: "the link 
 func inBox(t *testing.T, b *base, o *Transport, f func(t *testing.T, tr *Transport)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		b.begun = time.Now()
 		store := &session.Memory{}
 		if o.Store == nil {
 			o.Store = store
