@@ -56,10 +56,10 @@ $(BUILD)/staticcheck: tools/go.mod tools/go.sum
 # would make them several times slower, and the packages they drive have run
 # under it by then. The tests of LONG are short under the race detector, so they run
 # once more without.
-LONG := TestFlood|TestNoNonceIsUsedTwice|TestStalledHandshakes
+LONG := TestFlood|TestNoNonceIsUsedTwice|TestStalledHandshakes|TestHistories
 unit:
 	$(GO) test -race -timeout 10m $$($(GO) list ./... | grep -v /conformance/)
-	$(GO) test -timeout 10m -run '$(LONG)' ./dtls
+	$(GO) test -timeout 10m -run '$(LONG)' ./dtls ./coap/outbox
 
 # Both ends must code alike, whatever they run on: one is 32-bit and aligns, the
 # other is big-endian too.

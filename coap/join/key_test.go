@@ -1,15 +1,12 @@
 package join
 
 import (
-	"errors"
-	"io"
-	"net/http"
 	"strings"
 	"testing"
-	"testing/iotest"
 
 	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
+
+	"github.com/coapgw/coapgw/coap/txn"
 )
 
 // keyFor names a request with the given lines of header, "Name: value".
@@ -20,7 +17,7 @@ func keyFor(t *testing.T, method, target, body string, header ...string) digest 
 		name, value, _ := strings.Cut(line, ": ")
 		r.Header.Add(name, value)
 	}
-	return keyOf(userOf(r), r, []byte(body))
+	return keyOf(txn.User(r), r, []byte(body))
 }
 
 // TestKeysDiffer: no two of these requests may share an answer.
@@ -80,51 +77,4 @@ func TestKeysAlike(t *testing.T) {
 		keyFor(t, "GET", "https://hs/a?x=1", "", "Authorization: Bearer t", "User-Agent: a"),
 		keyFor(t, "GET", "https://hs/a?x=1", "", "Authorization: Bearer t", "User-Agent: b",
 			"Cache-Control: no-cache", "Traceparent: 00-1", "Origin: null"))
-}
-
-// TestUserOf: a token is the same user wherever it stands.
-func TestUserOf(t *testing.T) {
-	user := func(target string, authorization ...string) digest {
-		r := request(t, t.Context(), "GET", target, "", "")
-		r.Header["Authorization"] = authorization
-		return userOf(r)
-	}
-	bearer := user("https://hs/a", "Bearer t")
-	assert.Equal(t, bearer, user("https://hs/b?access_token=t"))
-	assert.Equal(t, bearer, user("https://hs/b", "bearer t"))
-	assert.NotEqual(t, bearer, user("https://hs/a"))
-	assert.NotEqual(t, bearer, user("https://hs/a?access_token=u"))
-	assert.NotEqual(t, bearer, user("https://hs/a?access_token=u", "Bearer t"))
-	assert.NotEqual(t, user("https://hs/a"), user("https://hs/a", "Bearer"))
-}
-
-func TestTakeBody(t *testing.T) {
-	take := func(body io.Reader, size int64) ([]byte, io.ReadCloser, error) {
-		r, err := http.NewRequestWithContext(t.Context(), "PUT", "https://hs/", body)
-		require.NoError(t, err)
-		r.ContentLength = size
-		return takeBody(r)
-	}
-	full := strings.Repeat("x", maxRequest)
-	for _, size := range []int64{-1, maxRequest} {
-		got, rest, err := take(strings.NewReader(full), size)
-		require.NoError(t, err)
-		assert.Nil(t, rest)
-		assert.Equal(t, maxRequest, len(got))
-	}
-	for _, size := range []int64{-1, maxRequest + 1} {
-		got, rest, err := take(strings.NewReader(full+"y"), size)
-		require.NoError(t, err)
-		assert.Nil(t, got)
-		whole, err := io.ReadAll(rest)
-		require.NoError(t, err)
-		assert.Equal(t, full+"y", string(whole))
-	}
-	broken := errors.New("broken")
-	_, _, err := take(iotest.ErrReader(broken), -1)
-	assert.ErrorIs(t, err, broken)
-	got, rest, err := take(nil, 0)
-	require.NoError(t, err)
-	assert.Nil(t, got)
-	assert.Nil(t, rest)
 }

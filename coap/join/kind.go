@@ -3,6 +3,8 @@ package join
 import (
 	"net/http"
 	"strings"
+
+	"github.com/coapgw/coapgw/coap/txn"
 )
 
 // kind says with what a request may share an answer.
@@ -32,49 +34,22 @@ func kindOf(r *http.Request) kind {
 		}
 		return reading
 	case http.MethodPut:
-		if isTransaction(r.URL.EscapedPath()) {
+		if _, ok := txn.Of(r); ok {
 			return transaction
 		}
 	}
 	return apart
 }
 
-// clientAPI returns the segments after /_matrix/client/{version}, or after
-// /_matrix/client/unstable/{feature}.
-func clientAPI(path string) []string {
-	rest, ok := strings.CutPrefix(path, "/_matrix/client/")
-	if !ok {
-		return nil
-	}
-	segments := strings.Split(rest, "/")
-	if segments[0] == "unstable" && len(segments) > 1 && strings.Contains(segments[1], ".") {
-		return segments[2:]
-	}
-	return segments[1:]
-}
-
-// isTransaction reports whether a PUT to an escaped path bears a transaction id: an
-// event, a redaction or messages to devices (CS API, "Transaction identifiers").
-func isTransaction(escaped string) bool {
-	s := clientAPI(escaped)
-	switch len(s) {
-	case 3: // sendToDevice/{eventType}/{txnId}
-		return s[0] == "sendToDevice" && s[2] != ""
-	case 5: // rooms/{roomId}/send/{eventType}/{txnId}, rooms/{roomId}/redact/{eventId}/{txnId}
-		return s[0] == "rooms" && (s[2] == "send" || s[2] == "redact") && s[4] != ""
-	}
-	return false
-}
-
 // isSync reports whether a path is that of /sync.
 func isSync(path string) bool {
-	s := clientAPI(path)
+	s := txn.Segments(path)
 	return len(s) == 1 && s[0] == "sync"
 }
 
 // isMedia reports whether a path downloads from the content repository.
 func isMedia(path string) bool {
-	s := clientAPI(path)
+	s := txn.Segments(path)
 	if rest, ok := strings.CutPrefix(path, "/_matrix/media/"); ok {
 		s = strings.Split(rest, "/")
 		s[0] = "media" // instead of the version
@@ -95,7 +70,7 @@ func writes(method string) bool {
 // endsSessions reports whether a request may end access tokens, its own or others of
 // which nothing here tells whose they are.
 func endsSessions(r *http.Request) bool {
-	s := clientAPI(r.URL.Path)
+	s := txn.Segments(r.URL.Path)
 	if len(s) == 0 || !writes(r.Method) {
 		return false
 	}

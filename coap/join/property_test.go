@@ -14,6 +14,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
+
+	"github.com/coapgw/coapgw/coap/txn"
 )
 
 // act is something that a client does: it waits, sends a request, and gives up on it
@@ -92,7 +94,7 @@ func (m *model) execute(r *http.Request, body string, status int) said {
 	s := said{User: user, Method: r.Method, Target: r.URL.RequestURI(), Body: body, Execution: m.executions}
 	if writes(r.Method) && status == http.StatusOK {
 		m.written[user]++
-		if isTransaction(r.URL.EscapedPath()) {
+		if _, ok := txn.Of(r); ok {
 			name := user + " " + s.Target
 			if first, again := m.executed[name]; again {
 				s.Execution = first

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/coapgw/coapgw/coap/link"
+	"github.com/coapgw/coapgw/coap/txn"
 )
 
 // ErrClosed: the Transport was closed while the request waited, or before.
@@ -83,12 +84,12 @@ func (t *Transport) Close() error {
 // context's own, or ErrClosed.
 func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	t.init()
-	user := userOf(r)
+	user := txn.User(r)
 	k := kindOf(r)
 	if k == apart {
 		return t.apart(r, user)
 	}
-	content, rest, err := takeBody(r)
+	content, rest, err := txn.TakeBody(r)
 	if err != nil {
 		return nil, err
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/coapgw/coapgw/coap/link"
+	"github.com/coapgw/coapgw/coap/txn"
 )
 
 // TestRetryFindsAnswer: a client that is less patient than the link is slow gets its
@@ -379,7 +380,7 @@ func TestBrokenRequest(t *testing.T) {
 	})
 }
 
-// TestLongRequest: a body over maxRequest is not read ahead and not joined.
+// TestLongRequest: a body over txn.MaxBody is not read ahead and not joined.
 func TestLongRequest(t *testing.T) {
 	var got int
 	b := &base{answer: func(_ *http.Request, body string) *http.Response {
@@ -388,8 +389,8 @@ func TestLongRequest(t *testing.T) {
 	}}
 	inWorld(t, b, func(t *testing.T, tr *Transport) {
 		for range 2 {
-			want(t, tr, "PUT", send, "a", strings.Repeat("x", maxRequest+1))
-			assert.Equal(t, maxRequest+1, got)
+			want(t, tr, "PUT", send, "a", strings.Repeat("x", txn.MaxBody+1))
+			assert.Equal(t, txn.MaxBody+1, got)
 		}
 		assert.Equal(t, 2, b.count())
 	})
@@ -435,7 +436,7 @@ func TestTimes(t *testing.T) {
 	for _, p := range append(link.Profiles(), link.Default()) {
 		d := Deadline(p, 0)
 		assert.Greater(t, d, p.HandshakeTimeout+2*p.MaxTransmitWait(), p.Name)
-		assert.GreaterOrEqual(t, Deadline(p, maxRequest)-d, p.Airtime(maxRequest, true), p.Name)
+		assert.GreaterOrEqual(t, Deadline(p, txn.MaxBody)-d, p.Airtime(txn.MaxBody, true), p.Name)
 		assert.Less(t, d, 36*time.Hour, p.Name)
 		assert.GreaterOrEqual(t, Keep(p), 5*time.Minute)
 	}

@@ -23,6 +23,8 @@ const (
 	// none. impatience is how long a caller waits who does not know of the link.
 	patience   = 24 * time.Hour
 	impatience = 15 * time.Second
+	// pauseBetween is how long a client waits before it asks again.
+	pauseBetween = 5 * time.Second
 	// announced is what the far gateway adds to an answer, to /versions.
 	announced = `,"org.matrix.msc3079.low_bandwidth":true`
 )
@@ -60,6 +62,8 @@ type session struct {
 	failed      string   // the last text, if it was not
 	alice       string   // token of alice ashore
 	patience    time.Duration
+	// again: what may be asked twice is asked until there is an answer of the homeserver.
+	again bool
 
 	connected, sends, total time.Duration
 }
@@ -164,6 +168,10 @@ func (s *session) live(lazy bool) error {
 func (s *session) do(step, method, target, body string) (answer string, err error) {
 	begun := time.Now()
 	status, answer, err := s.request(method, target, body)
+	for s.again && method != "POST" && (errors.Is(err, errHangs) || status >= http.StatusInternalServerError) && time.Since(begun) < patience {
+		time.Sleep(pauseBetween) // virtual
+		status, answer, err = s.request(method, target, body)
+	}
 	s.total += time.Since(begun)
 	if err == nil && status != http.StatusOK {
 		err = &refusedError{status, answer}
@@ -199,7 +207,11 @@ func (s *session) request(method, target, body string) (status int, answer strin
 	// With a server in the context the proxy tells of answers that it had to cut
 	// short, in the manner of net/http.
 	ctx := context.WithValue(s.w.T.Context(), http.ServerContextKey, &http.Server{})
-	ctx, cancel := context.WithTimeout(ctx, s.patience)
+	wait := s.patience
+	if s.again && method == "POST" { // cannot be asked again
+		wait = patience
+	}
+	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	r := httptest.NewRequestWithContext(ctx, method, target, strings.NewReader(body))
 	if body == "" {

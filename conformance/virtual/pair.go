@@ -37,6 +37,9 @@ type Config struct {
 	Link linkemu.Config
 	// Homeserver answers.
 	Homeserver http.RoundTripper
+	// Behind stands between the link and the way to the homeserver, in each life of the
+	// server; nil for nothing.
+	Behind func(http.Handler) http.Handler
 	// Recorder receives the events of the server's sessions; nil discards them.
 	Recorder trace.Recorder
 }
@@ -98,7 +101,11 @@ func (p *Pair) serve(cfg dtls.Config) {
 		Homeserver: &url.URL{Scheme: "http", Host: "homeserver"},
 		Transport:  p.cfg.Homeserver,
 	})
-	server := &coap.Server{Handler: handler, Profile: p.cfg.Server, Recorder: p.far()}
+	behind := http.Handler(handler)
+	if p.cfg.Behind != nil {
+		behind = p.cfg.Behind(handler)
+	}
+	server := &coap.Server{Handler: behind, Profile: p.cfg.Server, Recorder: p.far()}
 	go func() { served <- server.Serve(ctx, l) }()
 	p.stop = func() {
 		stop()

@@ -27,6 +27,8 @@ var importRules = []importRule{
 	{name: "coap and what secures it meet as net.Conn", packages: []string{"coap"}, forbidden: []string{module + "/dtls", module + "/integrity", pion}, deep: true},
 	{name: "only dtls imports pion", except: []string{"dtls"}, forbidden: []string{pion}},
 	{name: "the message layer knows no HTTP", packages: []string{"coap/endpoint", "coap/link", "coap/paths", "coap/trace"}, forbidden: []string{"net/http"}, deep: true},
+	{name: "who keeps something is given a store", packages: []string{"coap/outbox", "coap/answers", "coap/join", "coap/txn"}, forbidden: []string{module + "/coap/session/boltstore", "go.etcd.io"}, deep: true},
+	{name: "transactions are read from requests alone", packages: []string{"coap/txn"}, forbidden: []string{module}},
 	{name: "bytes only", packages: bytesOnly, forbidden: []string{"net", "log", "os"}},
 	{name: "emulators are for programs too", packages: []string{"internal/fakehs", "internal/linkemu"}, forbidden: []string{"testing", "github.com/stretchr"}, deep: true},
 	{name: "what only tests need stays with them", except: []string{"conformance"}, forbidden: []string{
