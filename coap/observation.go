@@ -164,12 +164,17 @@ func (ended) Done() <-chan struct{} {
 	return done
 }
 
+// longestSilence is after what silence a client asks anew what it observes, whatever the
+// server remembers.
+const longestSilence = 4 * time.Hour
+
 // renewal is how long the server remembers, by the Max-Age of its answer (RFC 7641 §3.3.1).
-// Without one it has a store.
+// Without one it has a store, and calls up whom it can reach; only a client that has moved
+// right before it died it cannot.
 func renewal(resp *endpoint.Response) time.Duration {
 	seconds, ok := resp.Options.GetUint(endpoint.MaxAge)
 	if !ok {
-		return 0
+		return longestSilence
 	}
 	return time.Duration(max(seconds, 60)) * time.Second
 }

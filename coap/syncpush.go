@@ -54,6 +54,8 @@ func (s *serverSession) push(r *endpoint.Request, req *http.Request, a admission
 	held := observe.Update{NextBatch: req.URL.Query().Get("since"), Counts: s.countsOf(a.slot)}
 	go func() {
 		defer s.running.Done()
+		r.Conn.ProvePath(req.Context())
+		s.keepWay()
 		err := observe.Push(req.Context(), o, held, s.maxTransmitWait(), func(ctx context.Context, since string) (observe.Update, error) {
 			poll := continued(ctx, req, since)
 			if r.Conn.Silence() > presenceLasts {
@@ -66,6 +68,20 @@ func (s *serverSession) push(r *endpoint.Request, req *http.Request, a admission
 		s.dropObserver(o)
 	}()
 	return registered
+}
+
+// keepWay stores where the peer is, if that has changed: an observer that has been silent
+// since is called up there by the next life of this server.
+func (s *serverSession) keepWay() {
+	way := s.remote.RemoteAddr().String()
+	s.mu.Lock()
+	known := s.observers.way == way
+	s.observers.way = way
+	s.mu.Unlock()
+	if !known {
+		s.memory.changed()
+		_ = s.memory.keep() // where that fails, the peer asks anew in time
+	}
 }
 
 // forgetful is after what silence the observer of a server that has no store asks anew
@@ -95,6 +111,7 @@ func (s *serverSession) poll(req *http.Request, a *admission) (observe.Update, e
 		return u, nil
 	}
 	u.Tell = func(since string) observe.Word {
+		s.keepWay()
 		if got.status == http.StatusOK {
 			s.learnCounts(a.slot, u.Counts)
 		}
@@ -164,6 +181,8 @@ type observers struct {
 	byToken map[string]*endpoint.Observer
 	// kept are those of an earlier life, until they are taken up.
 	kept [][]byte
+	// way is the address of the peer when it was last stored.
+	way string
 	// counts are what every answer to a /sync repeats, by the slot of its user: as last
 	// sent.
 	counts map[uint32]string

@@ -3,11 +3,20 @@ package dtls
 import (
 	"net"
 	"sync"
+	"time"
 )
 
 // amplification is how many times the bytes that came from an unverified address
 // may be sent to it (RFC 9000 §8.1 has the same for the same reason).
 const amplification = 3
+
+// Beyond that, one datagram of trickleSize bytes at most goes there each trickleInterval: a
+// question whether the peer receives there must not be lost for good, when what was allowed
+// is used up and the peer waits in silence.
+const (
+	trickleSize     = 64
+	trickleInterval = 5 * time.Minute
+)
 
 // Path is where a session's peer is.
 type Path struct {
@@ -37,6 +46,9 @@ type path struct {
 	// proven is the last address that was verified. A record from there moves
 	// the session back for free.
 	proven net.Addr
+	// trickled is when something was last sent beyond what the peer's own datagrams allow, or
+	// the path is new.
+	trickled time.Time
 }
 
 func newPath(peer net.Addr, enforce bool) *path {
@@ -71,6 +83,7 @@ func (p *path) moved(from net.Addr) {
 	if p.now.Peer != nil && keyOf(from) == keyOf(p.now.Peer) {
 		return
 	}
+	p.trickled = time.Now()
 	p.now = Path{ID: p.now.ID + 1, Peer: from, Verified: p.proven != nil && keyOf(from) == keyOf(p.proven)}
 }
 
@@ -89,13 +102,22 @@ func (p *path) send(n int) (to net.Addr, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !p.now.Verified {
-		if p.enforce && p.now.Sent+n > amplification*p.now.Received {
+		if p.enforce && p.now.Sent+n > amplification*p.now.Received && !p.trickle(n) {
 			p.now.Held++
 			return nil, false
 		}
 		p.now.Sent += n
 	}
 	return p.now.Peer, p.now.Peer != nil
+}
+
+// trickle reports whether a datagram of n bytes may be sent nevertheless. p.mu is held.
+func (p *path) trickle(n int) bool {
+	if n > trickleSize || time.Since(p.trickled) < trickleInterval {
+		return false
+	}
+	p.trickled = time.Now()
+	return true
 }
 
 // verified notes that the peer receives on a path, if that is still the present

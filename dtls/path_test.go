@@ -40,6 +40,13 @@ func TestUnverifiedPath(t *testing.T) {
 		p = server.Path()
 		assert.Equal(t, 3*37, p.Sent)
 		assert.Equal(t, 7, p.Held)
+		time.Sleep(trickleInterval)
+		for range 3 {
+			_, err := server.Write(make([]byte, 8))
+			require.NoError(t, err)
+		}
+		assert.Len(t, w.net.sentLog(), 1, "one more after a while")
+		p = server.Path()
 		carries(t, client, server, "more")
 		_, err = server.Write(make([]byte, 8))
 		require.NoError(t, err)

@@ -71,7 +71,12 @@ func (l *Listener) Rouse(wanted func(state []byte) bool) {
 		resting := slices.Collect(maps.Keys(l.stored))
 		l.mu.Unlock()
 		for _, c := range resting {
-			state, err := l.cfg.Store.Load(placeOf(c) + stateKey)
+			k := l.place(c)
+			s, _, err := k.read()
+			if err != nil {
+				continue // whoever sends a record is told so
+			}
+			state, err := k.value(stateKey, s.tag())
 			if err != nil || len(state) == 0 || !wanted(state) {
 				continue
 			}

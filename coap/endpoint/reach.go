@@ -70,6 +70,25 @@ func (c *Conn) reach(ctx context.Context, bytes int, more bool) {
 	}
 }
 
+// ProvePath asks the peer whether it receives where it is now, if that is not known, and
+// returns when it has answered or will not, or ctx ends. It is for who is to send something
+// much later to a peer that waits in silence.
+func (c *Conn) ProvePath(ctx context.Context) {
+	if c.cfg.Paths == nil {
+		return
+	}
+	if _, _, verified := c.cfg.Paths.PathState(); verified {
+		return
+	}
+	c.mu.Lock()
+	checked := c.checkPath()
+	c.mu.Unlock()
+	select {
+	case <-checked:
+	case <-ctx.Done():
+	}
+}
+
 // look is called when a datagram has come. What is under way may be too large for where
 // the peer is now.
 func (c *Conn) look() {
