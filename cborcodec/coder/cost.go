@@ -1,7 +1,6 @@
 package coder
 
 import (
-	"encoding/binary"
 	"math"
 
 	"github.com/coapgw/coapgw/cborcodec/coder/internal/mixing"
@@ -10,7 +9,7 @@ import (
 // Cost is what a payload costs with Mixing, in bits: minus the binary logarithm of the
 // probability that the model gives. The code is as long as their sum, rounded up to bytes.
 type Cost struct {
-	// Length is that of the length in front of the payload.
+	// Length is that of what says where the payload ends.
 	Length float64
 	// Bytes are those of each byte of the payload.
 	Bytes []float64
@@ -31,12 +30,16 @@ func (c *Coder) Cost(prelude, payload []byte) Cost {
 	p := w.predictor
 	p.Reset(prelude)
 	var cost Cost
-	for _, b := range binary.AppendUvarint(nil, uint64(len(payload))) {
+	before, after := p.Frame(payload)
+	for _, b := range before {
 		cost.Length += bitsOf(p, b)
 	}
 	cost.Bytes = make([]float64, len(payload))
 	for i, b := range payload {
 		cost.Bytes[i] = bitsOf(p, b)
+	}
+	for _, b := range after {
+		cost.Length += bitsOf(p, b)
 	}
 	return cost
 }

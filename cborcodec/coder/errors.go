@@ -23,7 +23,8 @@ var (
 // LimitError says that a payload is longer than the receiver takes. The sender may
 // send less, or the receiver raise its limit; in HTTP terms it is a 413.
 type LimitError struct {
-	// Length is the length that the payload claims, in bytes; Limit is what is
+	// Length is the length that the payload claims, or where it claims none what is known of
+	// it, in bytes; Limit is what is
 	// allowed.
 	Length uint64
 	Limit  int

@@ -34,7 +34,7 @@ func TestRefused(t *testing.T) {
 		{"length beyond 64 bits", append([]byte{1}, bytes.Repeat([]byte{0xff}, 11)...), 99, coder.ErrMalformed},
 		{"longer than the limit", mixed, len(event) - 1, &coder.LimitError{Length: uint64(len(event)), Limit: len(event) - 1}},
 		{"deflated, longer than the limit", deflated, 1, &coder.LimitError{Length: uint64(len(event)), Limit: 1}},
-		{"negative limit", mixed, -1, &coder.LimitError{Length: uint64(len(event)), Limit: -1}},
+		{"negative limit", mixed, -1, &coder.LimitError{Length: 1, Limit: -1}},
 		{"mixing with a tail", append(mixed, 1, 2, 3, 4, 5), 99, coder.ErrTrailing},
 		{"deflate cut short", deflated[:len(deflated)-2], 99, coder.ErrTruncated},
 		{"deflate with a tail", append(deflated, 1), 99, coder.ErrTrailing},

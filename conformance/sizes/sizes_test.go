@@ -36,8 +36,8 @@ func TestSizes(t *testing.T) {
 	require.NoError(t, err)
 	servers := map[string]*measure.Meter{}
 	all := measure.NewMeter(format, measure.Options{Variants: *update})
-	recordedAims := &aims{meter: measure.NewMeter(format, measure.Options{})}
-	allAims := &aims{meter: measure.NewMeter(format, measure.Options{})}
+	recordedAims := newAims(measure.NewMeter(format, measure.Options{}))
+	allAims := newAims(measure.NewMeter(format, measure.Options{}))
 	require.NoError(t, corpus.HeldOut(root, func(s corpus.Session) error {
 		if servers[s.Server] == nil {
 			servers[s.Server] = measure.NewMeter(format, measure.Options{})

@@ -75,15 +75,28 @@ func (v *interval) narrow(mid uint32, likely bool) {
 func (p *Predictor) Encode(dst, prelude, message []byte) (out []byte, ok bool) {
 	p.Reset(prelude)
 	e := encoder{p: p, v: interval{high: 0xffffffff}, out: dst}
-	p.length = binary.AppendUvarint(p.length[:0], uint64(len(message)))
-	for _, b := range p.length {
-		e.add(b)
-	}
-	for _, b := range message {
-		e.add(b)
+	before, after := p.Frame(message)
+	for _, part := range [...][]byte{before, message, after} {
+		for _, b := range part {
+			e.add(b)
+		}
 	}
 	out = e.v.flush(e.out, len(dst))
 	return out, len(message) <= capacity(len(out)-len(dst))
+}
+
+// endMark is what stands behind a message that delimits itself.
+var endMark = []byte{end}
+
+// Frame returns what is coded before and after a message, to say where it ends: 0 and an
+// end if it delimits itself, else its length. It is valid until the next call.
+func (p *Predictor) Frame(message []byte) (before, after []byte) {
+	if p.scan.delimits(message) {
+		p.length = append(p.length[:0], 0)
+		return p.length, endMark
+	}
+	p.length = binary.AppendUvarint(p.length[:0], uint64(len(message)))
+	return p.length, nil
 }
 
 // maxLength is how many bytes the length takes at most.
@@ -150,13 +163,14 @@ func (p *Predictor) Decode(dst, prelude, src []byte, limit int) ([]byte, error) 
 	case length > uint64(capacity(len(src))):
 		return dst, ErrMalformed
 	}
-	out := slices.Grow(dst, int(length))
-	for range length {
-		b, err := d.next()
-		if err != nil {
-			return dst, err
-		}
-		out = append(out, b)
+	var out []byte
+	if length == 0 {
+		out, err = d.untilEnd(dst, max(limit, 0))
+	} else {
+		out, err = d.bytes(slices.Grow(dst, int(length)), int(length))
+	}
+	if err != nil {
+		return dst, err
 	}
 	if len(src) > d.read {
 		return dst, ErrTrailing
@@ -199,6 +213,38 @@ func (d *decoder) length() (uint64, error) {
 		}
 	}
 	return 0, ErrMalformed
+}
+
+// bytes appends a message of n bytes.
+func (d *decoder) bytes(out []byte, n int) ([]byte, error) {
+	for range n {
+		b, err := d.next()
+		if err != nil {
+			return out, err
+		}
+		out = append(out, b)
+	}
+	return out, nil
+}
+
+// untilEnd appends a message that delimits itself, of at most limit bytes.
+func (d *decoder) untilEnd(out []byte, limit int) ([]byte, error) {
+	most := capacity(len(d.src))
+	for n := 0; ; n++ {
+		top := d.p.contexts.structure.kind == kindTop
+		b, err := d.next()
+		switch {
+		case err != nil:
+			return out, err
+		case top && b == end:
+			return out, nil
+		case n == limit:
+			return out, &LimitError{Length: uint64(n) + 1}
+		case n == most:
+			return out, ErrMalformed
+		}
+		out = append(out, b)
+	}
 }
 
 // next reads a byte.

@@ -70,7 +70,7 @@ func (c *contexts) compute(expected uint32) {
 		hash(c.word, c.before+11),
 		hash(kind, 12),
 		hash(expected, 13),
-		hash(s.tail(), kind<<8|16),
+		hash(hash(s.topic(), s.path), s.item+16),
 		hash(hash(s.field, s.last[s.field>>24]), s.item+14),
 		hash(hash(s.field, c.word), s.at<<8|15),
 	}
@@ -85,14 +85,7 @@ func (c *contexts) opaque(m *matcher) bool {
 	return c.structure.kind == kindBytes && c.structure.at >= opaqueFrom && m.length == 0
 }
 
-// tail is what the rest of the message says about an initial byte or a length: that of a
-// string may fill it. Elsewhere it is the place of the item.
-func (s *structure) tail() uint32 {
-	switch s.kind {
-	case kindTop, kindKey, kindValue, kindElement, kindTagged, kindLength:
-		return min(s.rest, 256)
-	}
-	return s.path | 1<<10
-}
+// topic is what the message, or the object, says it is.
+func (s *structure) topic() uint32 { return s.levels[s.depth].topic }
 
 func isLetter(b byte) bool { return b|0x20-'a' < 26 || b >= 0x80 }

@@ -1,7 +1,5 @@
 package mixing
 
-import "encoding/binary"
-
 // Observer collects how often each bit history, and each level of the match, was
 // followed by a 1 or was right.
 type Observer struct {
@@ -50,9 +48,14 @@ func (p *Predictor) Observe(prelude, message []byte, o *Observer) {
 	}
 }
 
-// stream is what is coded for a message: its length, then itself.
+// stream is what is coded for a message that delimits itself. Another one counts as the
+// beginning of one.
 func stream(message []byte) []byte {
-	return append(binary.AppendUvarint(nil, uint64(len(message))), message...)
+	s := append([]byte{0}, message...)
+	if new(structure).delimits(message) {
+		s = append(s, end)
+	}
+	return s
 }
 
 // Fit makes the logits those that o saw, where it saw enough.

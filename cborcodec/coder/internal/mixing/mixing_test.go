@@ -205,6 +205,79 @@ func TestLengths(t *testing.T) {
 	}
 }
 
+// What is no sequence of whole items needs a length, and so does what seems to end early.
+func TestDelimits(t *testing.T) {
+	tests := []struct {
+		name, message string
+		want          bool
+	}{
+		{"nothing", "", true},
+		{"an item", "\xa1\x05\x61a", true},
+		{"items", "\x01\x02\x82\x03\x04\xf6", true},
+		{"end within a string", "\x62\xff\xff", true},
+		{"break", "\x9f\x01\xff\x01", true},
+		{"stray break", "\x01\xff", false},
+		{"open string", "\x62a", false},
+		{"open array", "\x82\x01", false},
+		{"open tag", "\xc1", false},
+		{"half an integer", "\x19\x01", false},
+	}
+	p := NewPredictor(NewModel(nil))
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			before, after := p.Frame([]byte(tt.message))
+			if tt.want {
+				assert.Equal(t, []byte{0}, before)
+				assert.Equal(t, []byte{end}, after)
+			} else {
+				assert.Equal(t, []byte{byte(len(tt.message))}, before)
+				assert.Empty(t, after)
+			}
+			code, ok := p.Encode(nil, nil, []byte(tt.message))
+			require.True(t, ok)
+			got, err := p.Decode([]byte{}, nil, code, len(tt.message))
+			require.NoError(t, err)
+			assert.Equal(t, tt.message, string(got))
+			if tt.message != "" {
+				_, err = p.Decode(nil, nil, code, len(tt.message)-1)
+				var le *LimitError
+				require.ErrorAs(t, err, &le)
+				assert.Equal(t, uint64(len(tt.message)), le.Length)
+			}
+		})
+	}
+}
+
+// A code from which no end comes is refused where its bytes hold no more.
+func TestNoEnd(t *testing.T) {
+	p := NewPredictor(NewModel(nil))
+	stream := append([]byte{0}, strings.Repeat("\x00", 30000)...)
+	code := encodeStream(p, stream)
+	got, err := p.Decode([]byte("kept"), nil, code, MaxMessage)
+	require.ErrorIs(t, err, ErrMalformed)
+	assert.Equal(t, "kept", string(got))
+	assert.Less(t, capacity(len(code)), 30000)
+}
+
+// Words say what an object is, and integers at the top what a message is.
+func TestTopic(t *testing.T) {
+	topic := func(message string) uint32 {
+		var s structure
+		begin(&s)
+		for _, b := range []byte(message) {
+			s.add(b)
+		}
+		return s.topic()
+	}
+	assert.NotEqual(t, topic("\x01"), topic("\x02"))
+	assert.Equal(t, topic("\x01\xa4\x05"), topic("\x01"), "handed down")
+	assert.Equal(t, topic("\xa4\x05\xe1"), topic("\xa4\x05\xe2\x06\xe1"), "the last one")
+	assert.NotEqual(t, topic("\xa4\x05\xe1"), topic("\xa4\x05\xe2"))
+	assert.Equal(t, topic("\xa4\x05\xe1"), topic("\xa4\x05\xe1\x06\xf5\x07"), "true is no word")
+	assert.Equal(t, topic("\xa4\x05"), topic("\xa4\x05\x01\xe1"), "nor is a key")
+	assert.Equal(t, topic("\xa4\x05\xe1"), topic("\xa4\x05\xe1\x06\x82\xe2\xe3"), "not what is within")
+}
+
 // What would be too long for its code is refused by both sides.
 func TestCapacity(t *testing.T) {
 	p := NewPredictor(NewModel(nil))

@@ -20,6 +20,8 @@ type Predictor struct {
 	match    matcher
 	message  []byte
 	length   []byte
+	// scan looks ahead.
+	scan structure
 
 	// partial is 1 followed by the known bits of the byte, half the same of the
 	// half byte.

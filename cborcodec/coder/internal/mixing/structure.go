@@ -55,6 +55,8 @@ type level struct {
 	// element.
 	path, key uint32
 	index     uint32
+	// topic is what the words of the container say, and those around it.
+	topic uint32
 }
 
 // structure follows the CBOR items of a message, a byte at a time, to tell what the
@@ -77,9 +79,6 @@ type structure struct {
 	// at is how many bytes of content have passed, first is the first of them.
 	at    uint32
 	first byte
-	// rest is how many bytes the message still has, counted how many bytes of its
-	// length have passed.
-	rest, counted uint32
 	// last are the last values without items of their own, by the field they had.
 	last [256]uint32
 }
@@ -99,8 +98,6 @@ func (s *structure) reset(prelude []byte) {
 // count takes the next byte of the length of the message: unsigned LEB128.
 func (s *structure) count(b byte) {
 	s.item = hash(s.item, uint32(b)+0x100)
-	s.rest |= uint32(b&0x7f) << (7 * s.counted)
-	s.counted++
 	if b < 0x80 {
 		s.previous = s.item
 		s.begin()
@@ -127,7 +124,6 @@ func (s *structure) begin() {
 // add takes the next byte.
 func (s *structure) add(b byte) {
 	s.item = hash(s.item, uint32(b)+0x100)
-	s.rest--
 	switch {
 	case s.inContent:
 		s.content(b)
@@ -204,8 +200,9 @@ func (s *structure) push(n uint64, open, isMap bool) {
 		s.complete()
 		return
 	}
+	topic := s.levels[s.depth].topic
 	s.depth++
-	s.levels[s.depth] = level{left: n, open: open, isMap: isMap, wantKey: isMap, path: s.path}
+	s.levels[s.depth] = level{left: n, open: open, isMap: isMap, wantKey: isMap, path: s.path, topic: topic}
 	s.begin()
 }
 
@@ -243,6 +240,7 @@ func (s *structure) contentKind() {
 // complete ends the current item and every container that it fills.
 func (s *structure) complete() {
 	s.last[s.field>>24] = s.item
+	s.discuss()
 	for {
 		l := &s.levels[s.depth]
 		s.previous = s.item
@@ -262,6 +260,37 @@ func (s *structure) complete() {
 	}
 	s.left = 0
 	s.begin()
+}
+
+// discuss notes what an item that ends says about those behind it: a word says what an
+// object is, and integers and words at the top what the message is.
+func (s *structure) discuss() {
+	l := &s.levels[s.depth]
+	word := s.major == majorSimple && (s.arg < 20 || s.arg >= 32)
+	switch {
+	case l.isMap && l.wantKey:
+	case s.depth == 0 && (word || s.major == 0):
+		l.topic = hash(l.topic, s.item)
+	case word:
+		l.topic = s.item
+	}
+}
+
+// end, as the initial byte of an item at the top level, is none: the message has ended.
+const end = 0xff
+
+// delimits says that a message can be told from what follows it: it has whole items, and
+// none begins with end.
+func (s *structure) delimits(message []byte) bool {
+	s.reset(nil)
+	s.begin()
+	for _, b := range message {
+		if s.kind == kindTop && b == end {
+			return false
+		}
+		s.add(b)
+	}
+	return s.kind == kindTop
 }
 
 func isAlphanumeric(b byte) bool {

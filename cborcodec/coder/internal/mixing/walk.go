@@ -1,7 +1,5 @@
 package mixing
 
-import "encoding/binary"
-
 // Visit is one half byte of a message in all of its contexts: their hashes, and the
 // half byte itself.
 type Visit struct {
@@ -9,7 +7,9 @@ type Visit struct {
 	Half     byte
 }
 
-// Walk calls visit for each half byte of a message and of the length before it, in order.
+// Walk calls visit for each half byte of a message, of the length before it and of the end
+// behind it, in order. A message that does not delimit itself counts as the beginning of
+// one.
 func (m *Model) Walk(prelude, message []byte, visit func(*Visit)) {
 	var c contexts
 	var match matcher
@@ -27,11 +27,9 @@ func (m *Model) Walk(prelude, message []byte, visit func(*Visit)) {
 		}
 		visit(&v)
 	}
-	for _, b := range binary.AppendUvarint(nil, uint64(len(message))) {
-		see(b)
-		c.count(b)
-		c.compute(0)
-	}
+	see(0)
+	c.count(0)
+	c.compute(0)
 	for i, b := range message {
 		if !c.opaque(&match) {
 			see(b)
@@ -39,6 +37,9 @@ func (m *Model) Walk(prelude, message []byte, visit func(*Visit)) {
 		c.add(b)
 		match.add(m.Dictionary, m.dictionaryIndex, message[:i+1], uint32(c.recent))
 		c.compute(match.expected | uint32(match.level())<<8)
+	}
+	if new(structure).delimits(message) {
+		see(end)
 	}
 }
 
