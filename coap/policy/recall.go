@@ -48,7 +48,11 @@ func (t *Transport) recall(c *call, age time.Duration) (*http.Response, error) {
 	}
 	asked, m := *c, s.now(c.family)
 	validator := ""
-	if e != nil && !c.row.media {
+	switch {
+	case e == nil:
+	case e.total > 0:
+		asked.Request = e.askRest(c.Request)
+	case !c.row.media:
 		if validator = e.validator(); validator != "" {
 			asked.Request = with(c.Request, "If-None-Match", validator)
 		}
@@ -56,6 +60,11 @@ func (t *Transport) recall(c *call, age time.Duration) (*http.Response, error) {
 	resp, err := t.carry(&asked)
 	if err != nil {
 		return nil, err
+	}
+	if e != nil && e.total > 0 {
+		if resp, err = t.continued(c, e, resp); err != nil {
+			return nil, err
+		}
 	}
 	resp.Request = c.Request
 	switch {
@@ -65,11 +74,19 @@ func (t *Transport) recall(c *call, age time.Duration) (*http.Response, error) {
 		s.put(again, m)
 		return again.response(c.Request), nil
 	case resp.StatusCode == http.StatusOK && !has(resp.Header, "Cache-Control", "no-store"):
+		length := resp.ContentLength
 		resp.Body = &keeping{
-			ReadCloser: resp.Body, store: s, length: resp.ContentLength, header: resp.Header.Clone(),
-			keep: func(header http.Header, body []byte) {
+			ReadCloser: resp.Body, store: s, length: length, header: resp.Header.Clone(),
+			keep: func(header http.Header, body []byte, broke bool) {
 				e := newEntry(c, header, body, time.Time{})
-				e.until = e.expiry(c.row, age)
+				switch {
+				case !broke:
+					e.until = e.expiry(c.row, age)
+				case c.row.media && c.Context().Err() == nil && len(body) >= minPart && int64(len(body)) < length:
+					e.total = length
+				default:
+					return
+				}
 				s.put(e, m)
 			},
 		}
@@ -110,7 +127,8 @@ type keeping struct {
 	store  *store
 	length int64 // -1 when not known
 	header http.Header
-	keep   func(header http.Header, body []byte)
+	// keep takes the whole body, or what came of it before it broke off.
+	keep func(header http.Header, body []byte, broke bool)
 
 	body     []byte
 	reserved int
@@ -130,14 +148,10 @@ func (k *keeping) Read(p []byte) (int, error) {
 	case n > 0:
 		k.body = append(k.body, p[:n]...)
 	}
-	switch {
-	case err == nil:
-	case err == io.EOF && (k.length < 0 || k.length == int64(len(k.body))):
+	if err != nil {
 		body := k.body
 		k.stop()
-		k.keep(k.header, body)
-	default:
-		k.stop()
+		k.keep(k.header, body, err != io.EOF || k.length >= 0 && k.length != int64(len(body)))
 	}
 	return n, err
 }

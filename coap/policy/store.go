@@ -21,6 +21,8 @@ type entry struct {
 	body   []byte
 	// until is when it has to be asked for again.
 	until time.Time
+	// total is how long the body is, in bytes, where it broke off; 0 where it is whole.
+	total int64
 	cost  int
 }
 
@@ -87,7 +89,7 @@ func (s *store) get(key string, now time.Time) (e *entry, fresh bool) {
 	}
 	s.order.MoveToFront(at)
 	e = at.Value.(*entry)
-	return e, now.Before(e.until)
+	return e, e.total == 0 && now.Before(e.until)
 }
 
 // put keeps an answer that was asked for at m.

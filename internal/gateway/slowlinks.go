@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"strconv"
@@ -77,8 +78,11 @@ func split(r *http.Request) (base, path string) {
 // link; 0 refuses none.
 func (s *slowLinks) download(r *http.Request, peer coap.Peer, limit int64) (*http.Response, error) {
 	resp, err := s.base.RoundTrip(r)
-	if err != nil || limit == 0 || resp.StatusCode != http.StatusOK || resp.ContentLength <= limit {
-		return resp, err
+	if err != nil {
+		return nil, err
+	}
+	if limit == 0 || resp.StatusCode != http.StatusOK || resp.ContentLength <= limit {
+		return fromOffset(r, resp)
 	}
 	_ = resp.Body.Close()
 	if s.does.Thumbnails && strings.HasPrefix(resp.Header.Get("Content-Type"), "image/") {
@@ -93,6 +97,28 @@ func (s *slowLinks) download(r *http.Request, peer coap.Peer, limit int64) (*htt
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: http.Header{"Content-Type": {"application/json"}},
 		Body: io.NopCloser(strings.NewReader(body)), ContentLength: int64(len(body)), Request: r,
 	}, nil
+}
+
+// fromOffset makes of a whole file the part that was asked for, where the homeserver
+// knows no ranges (RFC 9110 §14.2): so a file that broke off need not cross twice.
+func fromOffset(r *http.Request, resp *http.Response) (*http.Response, error) {
+	text, open := strings.CutSuffix(r.Header.Get("Range"), "-")
+	text, inBytes := strings.CutPrefix(text, "bytes=")
+	offset, err := strconv.ParseInt(text, 10, 64)
+	if !open || !inBytes || err != nil || offset <= 0 || offset >= resp.ContentLength ||
+		resp.StatusCode != http.StatusOK || len(r.Header["If-Range"]) > 0 || resp.Header.Get("Content-Encoding") != "" {
+		return resp, nil
+	}
+	if _, err := io.CopyN(io.Discard, resp.Body, offset); err != nil {
+		_ = resp.Body.Close()
+		return nil, err
+	}
+	total := resp.ContentLength
+	resp.ContentLength -= offset
+	resp.StatusCode, resp.Status = http.StatusPartialContent, "206 Partial Content"
+	resp.Header.Set("Content-Length", strconv.FormatInt(resp.ContentLength, 10))
+	resp.Header.Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", offset, total-1, total))
+	return resp, nil
 }
 
 // thumbnail is a small form of an image that does not pass, nil where there is none.

@@ -379,3 +379,47 @@ func TestLargeDownload(t *testing.T) {
 		})
 	}
 }
+
+// TestFromOffset: a homeserver that knows no ranges is one that does, for those behind
+// slow links.
+func TestFromOffset(t *testing.T) {
+	const body = "0123456789"
+	for _, tt := range []struct {
+		header  string
+		ifRange string
+		length  int64
+		status  int
+		want    string
+		about   string
+	}{
+		{"bytes=3-", "", 10, 206, "3456789", "bytes 3-9/10"},
+		{"bytes=9-", "", 10, 206, "9", "bytes 9-9/10"},
+		{"bytes=10-", "", 10, 200, body, ""},
+		{"bytes=0-", "", 10, 200, body, ""},
+		{"bytes=-3", "", 10, 200, body, ""},
+		{"bytes=1-2", "", 10, 200, body, ""},
+		{"bytes=1-,3-", "", 10, 200, body, ""},
+		{"lines=1-", "", 10, 200, body, ""},
+		{"bytes=99999999999999999999-", "", 10, 200, body, ""},
+		{"bytes=3-", "x", 10, 200, body, ""},
+		{"bytes=3-", "", -1, 200, body, ""},
+		{"", "", 10, 200, body, ""},
+	} {
+		r := httptest.NewRequest("GET", "/", nil)
+		r.Header.Set("Range", tt.header)
+		if tt.ifRange != "" {
+			r.Header.Set("If-Range", tt.ifRange)
+		}
+		resp, err := fromOffset(r, &http.Response{StatusCode: 200, Header: http.Header{}, ContentLength: tt.length, Body: io.NopCloser(strings.NewReader(body))})
+		require.NoError(t, err)
+		got, err := io.ReadAll(resp.Body)
+		require.NoError(t, err)
+		assert.Equal(t, tt.status, resp.StatusCode, tt)
+		assert.Equal(t, tt.want, string(got), tt)
+		assert.Equal(t, tt.about, resp.Header.Get("Content-Range"), tt)
+	}
+	r := httptest.NewRequest("GET", "/", nil)
+	r.Header.Set("Range", "bytes=30-")
+	_, err := fromOffset(r, &http.Response{StatusCode: 200, Header: http.Header{}, ContentLength: 40, Body: io.NopCloser(strings.NewReader(body))})
+	assert.Error(t, err)
+}
