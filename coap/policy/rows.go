@@ -197,3 +197,6 @@ func names() []string {
 	}
 	return n
 }
+
+// Matches reports whether a row is about requests with an escaped path, by its Method.
+func (r Row) Matches(escapedPath string) bool { return matchesAny(r.Paths, segments(escapedPath)) }

@@ -53,10 +53,17 @@ type Transport struct {
 	closing chan struct{}
 	wg      sync.WaitGroup
 
+	// wake says that what is due has changed.
+	wake chan struct{}
+
 	mu     sync.Mutex
 	closed bool
 	users  users
-	held   map[string]*held
+	// held are the requests that are held back, holds counts them, and working says that they
+	// are looked after.
+	held    map[string]*held
+	holds   uint64
+	working bool
 }
 
 const (
@@ -86,7 +93,7 @@ func (t *Transport) init() {
 			t.media.max = defaultMaxMedia
 		}
 		t.held = make(map[string]*held)
-		t.closing = make(chan struct{})
+		t.closing, t.wake = make(chan struct{}), make(chan struct{}, 1)
 		t.life, t.end = context.WithCancel(context.Background())
 	})
 }

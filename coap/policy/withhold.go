@@ -42,20 +42,24 @@ type held struct {
 	user  digest
 	room  string
 	after time.Duration
+	// number is the place of the first one among all that were held back.
+	number uint64
+	// done is closed when it is over.
+	done chan struct{}
 	// Guarded by Transport.mu:
 
-	// next is what to send, nil when it is being sent and nothing came since.
-	next *held1
-	// void: the user's token has ended.
-	void bool
-
-	// now has it sent at once; done is closed when it is over.
-	now  chan struct{}
-	done chan struct{}
+	// next is what to send, nil when it is being sent and nothing came since; due is when.
+	next *later
+	due  time.Time
+	// failures counts those in a row.
+	failures int
+	// hurried: what comes while one is being sent goes right after it; void: the user's
+	// token has ended.
+	hurried, void bool
 }
 
-// held1 is one request.
-type held1 struct {
+// later is one request.
+type later struct {
 	call *call
 	body []byte
 }
@@ -127,80 +131,123 @@ func (c *call) sameAs(members map[string]json.RawMessage) string {
 func (t *Transport) hold(c *call, body []byte, key string, after time.Duration) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	later := *c
-	later.Request = c.Clone(t.life)
-	later.Body = nil
-	next := &held1{&later, body}
 	if t.closed {
 		return false
 	}
+	copied := *c
+	copied.Request = c.Clone(t.life)
+	copied.Body = nil
+	next := &later{&copied, body}
 	if h := t.held[key]; h != nil {
-		h.next = next
+		h.next, h.failures = next, 0 // another one, which has not failed
 		return true
 	}
 	if len(t.held) >= maxHeld {
 		return false
 	}
-	h := &held{user: c.user, room: c.room(), after: after, next: next, now: make(chan struct{}, 1), done: make(chan struct{})}
-	t.held[key] = h
-	t.wg.Go(func() { t.send(h, key) })
+	t.holds++
+	t.held[key] = &held{
+		user: c.user, room: c.room(), after: after, number: t.holds, done: make(chan struct{}), next: next, due: time.Now().Add(after),
+	}
+	if !t.working {
+		t.working = true
+		t.wg.Go(t.work)
+	}
+	t.nudge()
 	return true
 }
 
-// send sends what is held back under a key until nothing is left of it.
-func (t *Transport) send(h *held, key string) {
-	defer close(h.done)
-	for pause, failures := h.after, 0; ; {
-		last := t.await(h, pause)
+// nudge has what is due looked at again. t.mu is held.
+func (t *Transport) nudge() {
+	select {
+	case t.wake <- struct{}{}:
+	default:
+	}
+}
+
+// work sends what is held back when it is due, one after the other, until nothing is
+// left.
+func (t *Transport) work() {
+	for {
 		t.mu.Lock()
-		next := h.next
-		if next == nil || h.void {
-			delete(t.held, key)
+		key, h := t.first()
+		if h == nil {
+			t.working = false
 			t.mu.Unlock()
 			return
 		}
-		h.next = nil
+		last, wait := t.closed, time.Until(h.due)
+		if wait > 0 && !last {
+			t.mu.Unlock()
+			t.await(wait)
+			continue
+		}
+		next := h.next
+		h.next, h.hurried = nil, false
+		void := h.void
 		t.mu.Unlock()
 
-		wait, again := t.deliver(next)
-		t.mu.Lock()
-		switch {
-		case !again:
-			failures, pause = 0, h.after
-		case last || failures+1 == tries:
-			t.Log.Warn("the homeserver was not told", "policy", next.call.row.Name)
-			failures, pause = 0, h.after
-		default:
-			failures++
-			pause = max(wait, min(firstPause<<failures, maxPause), h.after)
-			if h.next == nil {
-				h.next = next
-			}
+		pause, again := time.Duration(0), false
+		if !void {
+			pause, again = t.deliver(next)
 		}
-		if h.next == nil || h.void || last {
+		t.mu.Lock()
+		if !t.settle(h, next, again && !last, pause) || last {
 			delete(t.held, key)
-			t.mu.Unlock()
-			return
+			close(h.done)
 		}
 		t.mu.Unlock()
 	}
 }
 
-// await returns when it is time to send; last says that there will be no other.
-func (t *Transport) await(h *held, pause time.Duration) (last bool) {
-	timer := time.NewTimer(pause)
+// first is what is due before all others. t.mu is held.
+func (t *Transport) first() (key string, h *held) {
+	for k, other := range t.held {
+		if h == nil || other.due.Before(h.due) || other.due.Equal(h.due) && other.number < h.number {
+			key, h = k, other
+		}
+	}
+	return key, h
+}
+
+// await returns when something is due, or may be.
+func (t *Transport) await(wait time.Duration) {
+	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-	case <-h.now:
+	case <-t.wake:
 	case <-t.closing:
-		return true
 	}
-	return false
+}
+
+// settle decides how it goes on after next was sent, or has failed and may be sent again
+// after a pause. It reports whether anything is left to send. t.mu is held.
+func (t *Transport) settle(h *held, next *later, again bool, pause time.Duration) bool {
+	switch {
+	case h.void:
+		return false
+	case again && h.failures+1 < tries:
+		h.failures++
+		pause = max(pause, min(firstPause<<h.failures, maxPause), h.after)
+		if h.next == nil {
+			h.next = next
+		}
+	default:
+		if again {
+			t.Log.Warn("the homeserver was not told", "policy", next.call.row.Name)
+		}
+		h.failures, pause = 0, h.after
+		if h.hurried {
+			pause = 0
+		}
+	}
+	h.due = time.Now().Add(pause)
+	return h.next != nil
 }
 
 // deliver sends one request. again says that it may be sent once more, after wait.
-func (t *Transport) deliver(h *held1) (wait time.Duration, again bool) {
+func (t *Transport) deliver(h *later) (wait time.Duration, again bool) {
 	c := *h.call
 	c.Request = c.Request.WithContext(t.life) // a copy
 	c.Body, c.ContentLength = http.NoBody, 0
@@ -227,16 +274,14 @@ func (t *Transport) deliver(h *held1) (wait time.Duration, again bool) {
 
 // hurry has what is held back sent now. t.mu is held.
 func (t *Transport) hurry(which func(*held) bool) (hurried []*held) {
+	now := time.Now()
 	for _, h := range t.held {
-		if !which(h) {
-			continue
-		}
-		hurried = append(hurried, h)
-		select {
-		case h.now <- struct{}{}:
-		default:
+		if which(h) {
+			hurried = append(hurried, h)
+			h.due, h.hurried = now, true
 		}
 	}
+	t.nudge()
 	return hurried
 }
 
@@ -263,13 +308,7 @@ func (t *Transport) flush(ctx context.Context, which func(*held) bool) {
 func (t *Transport) abandon(user digest) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for _, h := range t.held {
-		if h.user == user {
-			h.void = true
-			select {
-			case h.now <- struct{}{}:
-			default:
-			}
-		}
+	for _, h := range t.hurry(func(h *held) bool { return h.user == user }) {
+		h.void = true
 	}
 }

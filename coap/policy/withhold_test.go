@@ -278,3 +278,18 @@ func TestMergeBounds(t *testing.T) {
 		assert.LessOrEqual(t, len(tr.answers.writes), maxFamilies)
 	})
 }
+
+// TestMergeHurried: who logs out while a receipt is on the link has the one behind it
+// sent, too.
+func TestMergeHurried(t *testing.T) {
+	b := &base{}
+	inWorld(t, b, func(t *testing.T, tr *Transport) {
+		prove(t, b, tr, "a")
+		b.delay = 3 * time.Second
+		ask(t, tr, "POST", receipt+"$1", "a", "{}")
+		time.Sleep(31 * time.Second)
+		ask(t, tr, "POST", receipt+"$2", "a", "{}")
+		ask(t, tr, "POST", v3+"logout", "a", "{}")
+		assert.Equal(t, []string{"POST " + receipt + "$1 {}", "POST " + receipt + "$2 {}", "POST " + v3 + "logout {}"}, b.take())
+	})
+}

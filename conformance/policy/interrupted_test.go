@@ -30,7 +30,8 @@ var picture = func() string {
 
 // TestInterruptedDownload: a link goes in the middle of a file and comes back when the
 // transfer has long been given up; or the client loses its patience. What came before
-// does not come again.
+// does not come again, with one exception: a client that has lost its patience and asks for
+// a range gets it beside the whole, which goes on for the client who may come back.
 func TestInterruptedDownload(t *testing.T) {
 	for name, tt := range map[string]struct {
 		open     time.Duration // of each hour
@@ -72,7 +73,7 @@ func TestInterruptedDownload(t *testing.T) {
 				require.Less(t, len(got), len(picture))
 				assert.Equal(t, picture[:len(got)], got)
 				_, before := count.read()
-				t.Logf("%d bytes of %d after %v, %d on the link", len(got), len(picture), time.Now(), before)
+				require.Greater(t, before, 50_000, "it went in the middle")
 				for tries := 0; len(got) < len(picture); tries++ {
 					require.Less(t, tries, 50)
 					time.Sleep(10 * time.Second)
@@ -84,7 +85,6 @@ func TestInterruptedDownload(t *testing.T) {
 				}
 				assert.Equal(t, picture, got)
 				_, down := count.read()
-				t.Logf("%d bytes on the link", down)
 				assert.Less(t, down, tt.most)
 			})
 		})
@@ -103,15 +103,12 @@ func read(ctx context.Context, t *testing.T, client http.RoundTripper, token, pa
 	}
 	resp, err := client.RoundTrip(r)
 	if err != nil {
-		t.Logf("%v: %v", time.Now(), err)
 		return ""
 	}
 	defer resp.Body.Close()
 	if from > 0 && resp.StatusCode != http.StatusPartialContent {
-		t.Logf("status %d", resp.StatusCode)
 		return ""
 	}
-	body, err := io.ReadAll(resp.Body)
-	t.Logf("%v: from %d, %d bytes, %v", time.Now(), from, len(body), err)
+	body, _ := io.ReadAll(resp.Body) // as far as it came
 	return string(body)
 }
