@@ -38,3 +38,16 @@ func TestEntityTagOfWhatArrives(t *testing.T) {
 		require.Equal(t, want, got)
 	})
 }
+
+// FuzzParseTag: only what EntityTag makes is a tag.
+func FuzzParseTag(f *testing.F) {
+	f.Add(`W/"coapgw-01234567"`)
+	f.Add(`W/"coapgw-0123456"`)
+	f.Fuzz(func(t *testing.T, validator string) {
+		tag, ok := parseTag(validator)
+		if ok {
+			require.Len(t, tag, tagSize)
+			require.Len(t, validator, len(tagPrefix)+2*tagSize+len(tagSuffix))
+		}
+	})
+}

@@ -222,3 +222,16 @@ func TestKeysApart(t *testing.T) {
 		require.Equal(t, what == other, a.key() == b.key())
 	})
 }
+
+// FuzzReadPreferences: what is read is in bounds, and is taken out.
+func FuzzReadPreferences(f *testing.F) {
+	f.Add("sync=whole, media=5")
+	f.Add("media=-1,,wait=5")
+	f.Fuzz(func(t *testing.T, field string) {
+		h := http.Header{"Prefer": {field}}
+		p := ReadPreferences(h)
+		require.GreaterOrEqual(t, p.Download, int64(0))
+		again := ReadPreferences(h)
+		require.Equal(t, Preferences{}, again, "%q", h["Prefer"])
+	})
+}
