@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -129,8 +130,12 @@ func replay(t *testing.T, p link.Profile, steps []step, with bool) costs {
 		m := &meter{base: pair.Transport, count: count, turn: make(chan struct{}, 1), costs: total}
 		client := &policy.Transport{Base: m, Profile: p, Off: !with}
 		begun := time.Now()
-		for _, s := range steps {
-			time.Sleep(time.Until(begun.Add(time.Duration(s.at * float64(time.Hour)))))
+		for i, s := range steps {
+			// No two at one moment, nor what was held back for whole seconds: which is first must not
+			// be up to luck.
+			synctest.Wait()
+			apart := time.Duration(i) * 7 * time.Millisecond
+			time.Sleep(time.Until(begun.Add(time.Duration(s.at*float64(time.Hour)) + apart)))
 			hs.now = s
 			target := where.target(s)
 			resp, err := client.RoundTrip(newRequest(t, s.method, target, alice.token, "application/json", where.body(s)))
