@@ -45,6 +45,7 @@ var headerTable = [...]headerRow{
 	{id: 21, name: "If-Range", request: true},
 	{id: 22, name: "Content-Length", answer: true, media: true},
 	{id: 23, name: "Expires", media: true},
+	{id: 24, name: "Prefer", request: true},
 }
 
 func headerByID(id uint8) (headerRow, bool) {

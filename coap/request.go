@@ -21,6 +21,8 @@ type outgoing struct {
 	target  target
 	fields  []field
 	payload payload
+	// tag asks the peer whether an answer of that entity-tag still holds; nil for none.
+	tag []byte
 }
 
 // prepareRequest reads what travels of an HTTP request. It reads the whole body
@@ -52,6 +54,7 @@ func (m *Mapping) prepareRequest(r *http.Request) (*outgoing, error) {
 		}
 		out.fields = append(out.fields, f)
 	}
+	out.takeTag()
 	// A type without content tells the homeserver nothing; clients send it with
 	// every GET.
 	if p.explicit && p.content() {
@@ -84,6 +87,9 @@ func (o *outgoing) encode(m *Mapping, kind PeerKind) (*endpoint.Request, error) 
 	pathless := o.payload.content() && !opts.Has(endpoint.URIPath)
 	if !exactTarget || pathless || opts.EncodedSize() > m.maxHead {
 		opts, exactTarget = nil, false
+	}
+	if kind == PeerGateway && o.tag != nil {
+		opts = opts.Add(endpoint.ETag, o.tag)
 	}
 	opts, long := addFields(opts, o.fields, m.maxHead)
 	special := !exactMethod || !exactTarget || long != nil || o.payload.tagged(m)

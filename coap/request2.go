@@ -38,7 +38,11 @@ func (o *outgoing) encode2(m *Mapping, c *wire2.Client) (_ *endpoint.Request, _ 
 	if !o.fits2() {
 		return nil, nil, false
 	}
-	opts, long := addFields(nil, o.fields, m.maxHead)
+	var opts endpoint.Options
+	if o.tag != nil {
+		opts = opts.Add(endpoint.ETag, o.tag)
+	}
+	opts, long := addFields(opts, o.fields, m.maxHead)
 	if long != nil {
 		return nil, nil, false
 	}

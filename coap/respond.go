@@ -23,7 +23,7 @@ func (s *serverSession) run(req *http.Request, to audience) *endpoint.Response {
 	if problem != nil {
 		return s.failure(problem, to)
 	}
-	return s.respond(a, to)
+	return s.respond(validated(a, to.tag), to)
 }
 
 // respond makes the response of an answer.

@@ -29,6 +29,8 @@ type audience struct {
 	stringKeys bool
 	// json: the peer asked for JSON by Accept (RFC 7252 §5.10.4).
 	json bool
+	// tag is that of an answer which the peer has; nil for none.
+	tag []byte
 	// code makes the payload where the request is of version 2, else nil.
 	code coding
 }

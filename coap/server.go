@@ -69,6 +69,9 @@ type Peer struct {
 	// Addr is where its datagrams come from at the moment. It may be forged on an
 	// insecure link, and changes: it names nobody.
 	Addr net.Addr
+	// Link is what the session goes by: what the peer has told, as far as it was
+	// granted, or else the Server's Profile.
+	Link link.Profile
 }
 
 type peerKey struct{}

@@ -250,8 +250,11 @@ func (s *serverSession) serve(ctx context.Context, r *endpoint.Request, a admiss
 		req.Header.Set("Authorization", "Bearer "+a.token)
 	}
 	a.audience.head = req.Method == http.MethodHead
+	if a.audience.gateway && req.Method == http.MethodGet {
+		a.audience.tag = askedTag(r)
+	}
 	peer := s.peer
-	peer.Addr = s.remote.RemoteAddr()
+	peer.Addr, peer.Link = s.remote.RemoteAddr(), s.link.Load().profile
 	req.RemoteAddr = peer.Addr.String()
 	req = req.WithContext(context.WithValue(ctx, peerKey{}, peer))
 	switch {

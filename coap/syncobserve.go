@@ -51,7 +51,8 @@ func (s *serverSession) observe(r *endpoint.Request, req *http.Request, asked ad
 		s.running.Done()
 		return resp // an answer like any other: the client polls again
 	}
-	req = req.WithContext(context.WithValue(s.life, peerKey{}, s.peer))
+	peer, _ := PeerFrom(req.Context())
+	req = req.WithContext(context.WithValue(s.life, peerKey{}, peer))
 	go func() {
 		defer s.running.Done()
 		defer o.End()

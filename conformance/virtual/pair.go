@@ -40,6 +40,10 @@ type Config struct {
 	// Behind stands between the link and the way to the homeserver, in each life of the
 	// server; nil for nothing.
 	Behind func(http.Handler) http.Handler
+	// Version2 makes what both ends have of wire version 2; nil means version 1 alone.
+	Version2 func() *coap.Version2
+	// SlowLinks is what the server does for slow links; nil is nothing.
+	SlowLinks *gateway.SlowLinks
 	// Recorder receives the events of the server's sessions; nil discards them.
 	Recorder trace.Recorder
 }
@@ -58,8 +62,9 @@ type Pair struct {
 	// that were opened.
 	Handshakes, Dials atomic.Int64
 
-	cfg  Config
-	stop func() // the server
+	cfg      Config
+	version2 *coap.Version2
+	stop     func() // the server
 
 	mu     sync.Mutex
 	socket *linkemu.Conn // of the last session
@@ -81,9 +86,12 @@ func Run(t *testing.T, cfg Config, f func(*Pair)) {
 				p.Handshakes.Add(1)
 			}
 		})
+		if cfg.Version2 != nil {
+			p.version2 = cfg.Version2()
+		}
 		p.serve(dtls.Config{})
 		defer func() { p.stop() }() // the one that runs by then
-		p.Transport = &coap.Transport{Profile: cfg.Client, Dial: p.dial, Recorder: p}
+		p.Transport = &coap.Transport{Profile: cfg.Client, Dial: p.dial, Version2: p.version2, Recorder: p}
 		defer p.Transport.Close()
 		p.Connect = gateway.NewConnect(gateway.ConnectOptions{Transport: p.Transport})
 		f(p)
@@ -100,12 +108,13 @@ func (p *Pair) serve(cfg dtls.Config) {
 	handler := gateway.NewServe(gateway.ServeOptions{
 		Homeserver: &url.URL{Scheme: "http", Host: "homeserver"},
 		Transport:  p.cfg.Homeserver,
+		SlowLinks:  p.cfg.SlowLinks,
 	})
 	behind := http.Handler(handler)
 	if p.cfg.Behind != nil {
 		behind = p.cfg.Behind(handler)
 	}
-	server := &coap.Server{Handler: behind, Profile: p.cfg.Server, Recorder: p.far()}
+	server := &coap.Server{Handler: behind, Profile: p.cfg.Server, Version2: p.version2, Recorder: p.far()}
 	go func() { served <- server.Serve(ctx, l) }()
 	p.stop = func() {
 		stop()

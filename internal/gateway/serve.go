@@ -35,6 +35,8 @@ type ServeOptions struct {
 	// Transport carries the requests; nil means HTTP, with the bounds above. It is
 	// for homeservers that run in the same process.
 	Transport http.RoundTripper
+	// SlowLinks is what is done for peers behind slow links; nil is nothing.
+	SlowLinks *SlowLinks
 	// Log receives what an operator should know; nil discards it.
 	Log *slog.Logger
 }
@@ -48,7 +50,7 @@ func NewServe(o ServeOptions) *Serve {
 		o.Transport = s.transport
 	}
 	s.proxy = &httputil.ReverseProxy{
-		Transport:  o.Transport,
+		Transport:  &slowLinks{base: o.Transport, does: o.SlowLinks},
 		BufferPool: &bufferPool{},
 		Rewrite: func(p *httputil.ProxyRequest) {
 			retarget(p.Out.URL, p.In.URL, o.Homeserver)

@@ -26,6 +26,7 @@ const (
 var importRules = []importRule{
 	{name: "coap and what secures it meet as net.Conn", packages: []string{"coap"}, forbidden: []string{module + "/dtls", module + "/integrity", pion}, deep: true},
 	{name: "only dtls imports pion", except: []string{"dtls"}, forbidden: []string{pion}},
+	{name: "coap does not know what stands in front of it", packages: []string{"coap"}, forbidden: []string{module + "/coap/join", module + "/coap/policy"}},
 	{name: "the message layer knows no HTTP", packages: []string{"coap/endpoint", "coap/link", "coap/paths", "coap/trace"}, forbidden: []string{"net/http"}, deep: true},
 	{name: "who keeps something is given a store", packages: []string{"coap/outbox", "coap/answers", "coap/join", "coap/txn"}, forbidden: []string{module + "/coap/session/boltstore", "go.etcd.io"}, deep: true},
 	{name: "transactions are read from requests alone", packages: []string{"coap/txn"}, forbidden: []string{module}},

@@ -168,7 +168,7 @@ var headerNames = [...]string{
 	6: "Last-Modified", 7: "Cache-Control", 8: "Content-Range", 9: "Accept-Ranges", 10: "Www-Authenticate",
 	11: "Set-Cookie", 12: "Content-Encoding", 13: "Content-Language", 14: "Allow", 15: "Authorization",
 	16: "Cookie", 17: "Range", 18: "If-None-Match", 19: "If-Match", 20: "If-Modified-Since",
-	21: "If-Range", 22: "Content-Length", 23: "Expires",
+	21: "If-Range", 22: "Content-Length", 23: "Expires", 24: "Prefer",
 }
 
 func headerName(id byte) string {
