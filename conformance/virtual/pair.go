@@ -37,6 +37,9 @@ type Config struct {
 	Link linkemu.Config
 	// Homeserver answers.
 	Homeserver http.RoundTripper
+	// Version2 makes, within virtual time, what both ends have of wire version 2; nil means
+	// version 1 alone.
+	Version2 func() *coap.Version2
 	// Recorder receives the events of the server's sessions; nil discards them.
 	Recorder trace.Recorder
 }
@@ -55,8 +58,9 @@ type Pair struct {
 	// that were opened.
 	Handshakes, Dials atomic.Int64
 
-	cfg  Config
-	stop func() // the server
+	cfg      Config
+	version2 *coap.Version2
+	stop     func() // the server
 
 	mu     sync.Mutex
 	socket *linkemu.Conn // of the last session
@@ -78,9 +82,12 @@ func Run(t *testing.T, cfg Config, f func(*Pair)) {
 				p.Handshakes.Add(1)
 			}
 		})
+		if cfg.Version2 != nil {
+			p.version2 = cfg.Version2()
+		}
 		p.serve(dtls.Config{})
 		defer func() { p.stop() }() // the one that runs by then
-		p.Transport = &coap.Transport{Profile: cfg.Client, Dial: p.dial, Recorder: p}
+		p.Transport = &coap.Transport{Profile: cfg.Client, Dial: p.dial, Version2: p.version2, Recorder: p}
 		defer p.Transport.Close()
 		p.Connect = gateway.NewConnect(gateway.ConnectOptions{Transport: p.Transport})
 		f(p)
@@ -98,7 +105,7 @@ func (p *Pair) serve(cfg dtls.Config) {
 		Homeserver: &url.URL{Scheme: "http", Host: "homeserver"},
 		Transport:  p.cfg.Homeserver,
 	})
-	server := &coap.Server{Handler: handler, Profile: p.cfg.Server, Recorder: p.far()}
+	server := &coap.Server{Handler: handler, Profile: p.cfg.Server, Version2: p.version2, Recorder: p.far()}
 	go func() { served <- server.Serve(ctx, l) }()
 	p.stop = func() {
 		stop()
