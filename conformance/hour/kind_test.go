@@ -30,9 +30,9 @@ type kind struct {
 	// sync is without query; first and next are the queries, without and with a token of
 	// the stream.
 	sync, first, next string
-	// pollTimeout is that of its long-polls. It waits pollPatience for their answers and
-	// patience for others.
-	pollTimeout, pollPatience, patience time.Duration
+	// pollTimeout is that of its long-polls. It waits pollPatience for their answers,
+	// firstPatience for the first sync, and patience for others.
+	pollTimeout, pollPatience, firstPatience, patience time.Duration
 	// pause is how long it waits when a sync has failed. Before it syncs again it asks for
 	// keepAlive, with that patience, until it is answered.
 	pause     time.Duration
@@ -94,7 +94,7 @@ func kinds() []kind {
 		},
 		sync:  "GET " + v3 + "/sync",
 		first: "_cacheBuster={now}&filter=" + inline + "&timeout=0", next: "_cacheBuster={now}&filter={filter}&since={since}&timeout={timeout}",
-		pollTimeout: 30 * time.Second, pollPatience: 110 * time.Second, patience: 5 * time.Minute,
+		pollTimeout: 30 * time.Second, pollPatience: 110 * time.Second, firstPatience: 80 * time.Second, patience: 5 * time.Minute,
 		pause: 5 * time.Second, keepAlive: []call{versions},
 		typing: typing(v3, `{"typing":true,"timeout":4000}`), typed: typing(v3, `{"typing":false}`), message: text(v3),
 	}
@@ -113,7 +113,7 @@ func kinds() []kind {
 			start: []call{setFilter(r0, lazy)},
 			sync:  "GET " + r0 + "/sync",
 			first: "timeout=0&filter={filter}&_cacheBuster={now}", next: "since={since}&timeout={timeout}&filter={filter}&_cacheBuster={now}",
-			pollTimeout: 30 * time.Second, pollPatience: 110 * time.Second, patience: 5 * time.Minute, pause: 2 * time.Second,
+			pollTimeout: 30 * time.Second, pollPatience: 110 * time.Second, firstPatience: 80 * time.Second, patience: 5 * time.Minute, pause: 2 * time.Second,
 			message: text(r0),
 		},
 		{
@@ -125,7 +125,7 @@ func kinds() []kind {
 			},
 			sync:  "GET " + v3 + "/sync",
 			first: "full_state=false&timeout={timeout}", next: "full_state=false&timeout={timeout}&since={since}",
-			pollTimeout: 30 * time.Second, pollPatience: 40 * time.Second, patience: time.Minute, pause: 5 * time.Second,
+			pollTimeout: 30 * time.Second, pollPatience: 40 * time.Second, firstPatience: 10 * time.Minute, patience: time.Minute, pause: 5 * time.Second,
 			typing: typing(v3, `{"typing":true,"timeout":5000}`), message: text(v3), receipt: receipt,
 		},
 		{
@@ -144,7 +144,7 @@ func kinds() []kind {
 			first: "_cacheBuster={now}&filter=" + inline + "&org.matrix.msc4222.use_state_after=true&timeout=0",
 			next:  "_cacheBuster={now}&filter={filter}&org.matrix.msc4222.use_state_after=true&since={since}&timeout={timeout}",
 
-			pollTimeout: 30 * time.Second, pollPatience: 110 * time.Second, patience: 5 * time.Minute,
+			pollTimeout: 30 * time.Second, pollPatience: 110 * time.Second, firstPatience: 80 * time.Second, patience: 5 * time.Minute,
 			pause: 5 * time.Second, keepAlive: []call{versions},
 			share:  append([]call{{request: "GET " + v3 + "/rooms/{roomId}/members", query: "at={since}&not_membership=leave"}}, share...),
 			typing: typing(v3, `{"typing":true,"timeout":4000}`), message: secret, receipt: receipt,
@@ -155,7 +155,7 @@ func kinds() []kind {
 			start: []call{{request: "GET " + r0 + "/joined_rooms"}},
 			sync:  "GET " + r0 + "/sync",
 			first: "full_state=true", next: "since={since}&timeout={timeout}",
-			pollTimeout: 30 * time.Second, pollPatience: 45 * time.Second, patience: time.Minute, pause: time.Second,
+			pollTimeout: 30 * time.Second, pollPatience: 45 * time.Second, firstPatience: 5 * time.Minute, patience: time.Minute, pause: time.Second,
 			typing: typing(r0, `{"typing":true,"timeout":30000}`), message: text(r0),
 			receipt: []call{{request: "POST " + r0 + "/rooms/{roomId}/read_markers", body: `{"m.fully_read":"{eventId}","m.read":"{eventId}"}`}},
 		},
@@ -169,7 +169,7 @@ func kinds() []kind {
 			},
 			sync:  "GET " + v3 + "/sync",
 			first: "filter={filter}&timeout=0", next: "filter={filter}&since={since}&timeout={timeout}",
-			pollTimeout: 30 * time.Second, pollPatience: 3 * time.Minute, patience: 3 * time.Minute, pause: 10 * time.Second,
+			pollTimeout: 30 * time.Second, pollPatience: 3 * time.Minute, firstPatience: 3 * time.Minute, patience: 3 * time.Minute, pause: 10 * time.Second,
 			share: share, typing: typing(v3, `{"typing":true,"timeout":5000}`), message: secret, receipt: receipt,
 		},
 	}

@@ -12,7 +12,7 @@ import (
 
 // poll makes one sync.
 func (c *client) poll(ctx context.Context) bool {
-	query, patience := c.first, c.patience
+	query, patience := c.first, c.firstPatience
 	if c.since != "" {
 		query, patience = c.next, c.pollPatience
 	}
