@@ -15,16 +15,18 @@
 #             testdata and README
 # make links  how long things take on each link, over coapgw and over HTTPS, into
 #             testdata and docs/links.md (some minutes), and the plots
+# make hour   what clients cost in an hour of virtual time, into docs/clients.md
 # make plots  docs/img from the tables in testdata
 # make soak   the tests over and over under the race detector, a session over every
-#             link with SEEDS seeds, one in real time over each of SLOW, then long
-#             fuzzing
+#             link with SEEDS seeds, one in real time over each of SLOW, two clients
+#             that talk for CHAT in real time, into docs/clients.md, then long fuzzing
 
 GO       ?= go
 FUZZTIME ?= 5s
 SOAK     ?= 20
 SEEDS    ?= 1000
 SLOW     ?= hf-vara500,hf-s5066-75
+CHAT     ?= 1h
 BUILD    := $(CURDIR)/.build
 
 # Modules with packages of their own. conformance/dendrite and tools only pin
@@ -34,7 +36,7 @@ MODULES := $(filter-out ./tools ./conformance/dendrite,$(patsubst %/go.mod,%,$(s
 # mautrix finds its cryptography in Go, not in C, by this tag.
 TAGS := -tags goolm
 
-.PHONY: test check fmt vet staticcheck unit architectures tables model sizes conformance nested fuzz bench budgets links plots soak clean
+.PHONY: test check fmt vet staticcheck unit architectures tables model sizes conformance nested fuzz bench budgets links hour plots soak clean
 
 test: check unit architectures conformance nested fuzz
 
@@ -105,6 +107,9 @@ links:
 	$(GO) test -count 1 -timeout 60m ./conformance/delivery -update
 	$(MAKE) plots
 
+hour:
+	$(GO) test -count 1 ./conformance/hour -update
+
 plots:
 	$(GO) -C conformance/plots run .
 
@@ -112,6 +117,7 @@ soak:
 	for i in $$(seq $(SOAK)); do $(GO) test -race -count 1 -timeout 0 ./... || exit 1; done
 	$(GO) test -v -timeout 0 -run 'TestProfiles$$' ./conformance/profiles -seeds $(SEEDS)
 	$(GO) -C conformance/matrix test $(TAGS) -v -timeout 0 -run 'TestSession$$' ./realtime -profiles $(SLOW)
+	$(GO) -C conformance/matrix test $(TAGS) -v -timeout 0 -run 'TestClients$$' ./realtime -duration $(CHAT) -idle 10m -update
 	$(MAKE) fuzz FUZZTIME=5m
 
 clean:

@@ -1,6 +1,7 @@
 package pair
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -25,6 +26,8 @@ type RelayConfig struct {
 	// Rebind is how often the server sees the client at another address; 0 means
 	// never.
 	Rebind time.Duration
+	// Stats is how often Relay.Stats has something new to say; 0 means at the end only.
+	Stats time.Duration
 }
 
 // A Relay is a running coapgw link.
@@ -43,13 +46,17 @@ func StartRelay(ctx context.Context, cfg RelayConfig, server *Serve) (*Relay, er
 		listen = "127.0.0.1:0"
 	}
 	pcap := filepath.Join(cfg.Dir, cfg.Name+".pcap")
+	args := []string{
+		"link", "--profile", cfg.Profile, "--listen", listen, "--to", server.Addr(), "--pcap", pcap, "--json",
+		"--rebind", cfg.Rebind.String(),
+	}
+	if cfg.Stats > 0 {
+		args = append(args, "--stats", cfg.Stats.String())
+	}
 	p, url, err := start(ctx, program.Config{
-		Name: "coapgw link",
-		Path: cfg.Executable,
-		Args: []string{
-			"link", "--profile", cfg.Profile, "--listen", listen, "--to", server.Addr(), "--pcap", pcap, "--json",
-			"--rebind", cfg.Rebind.String(),
-		},
+		Name:    "coapgw link",
+		Path:    cfg.Executable,
+		Args:    args,
 		LogPath: filepath.Join(cfg.Dir, cfg.Name+".log"),
 	})
 	if err != nil {
@@ -88,16 +95,23 @@ type LaneStats struct {
 
 // Stop ends the relay, waits for it and returns what happened on its link.
 func (r *Relay) Stop() (LinkStats, error) {
-	var stats LinkStats
 	if err := r.program.Stop(stopTimeout); err != nil {
-		return stats, err
+		return LinkStats{}, err
 	}
+	return r.Stats()
+}
+
+// Stats is what has happened on the link, as of the last time that the relay said so.
+func (r *Relay) Stats() (LinkStats, error) {
+	var stats LinkStats
 	log, err := os.ReadFile(r.program.LogPath())
 	if err != nil {
 		return stats, err
 	}
-	lines := strings.Split(strings.TrimSpace(string(log)), "\n")
-	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &stats); err != nil {
+	log = log[:bytes.LastIndexByte(log, '\n')+1] // a line without its end may still be growing
+	last := bytes.TrimSuffix(log, []byte("\n"))
+	last = last[bytes.LastIndexByte(last, '\n')+1:]
+	if err := json.Unmarshal(last, &stats); err != nil {
 		return stats, fmt.Errorf("statistics of coapgw link: %w", err)
 	}
 	return stats, nil

@@ -28,10 +28,16 @@ var bed struct {
 	// homeserverURL is the base URL of Dendrite itself.
 	homeserverURL string
 	plans         []plan
+	// duration and idle are of TestClients; update says that it writes its page.
+	duration, idle time.Duration
+	update         bool
 }
 
 func TestMain(m *testing.M) {
-	profiles := flag.String("profiles", "geo-vsat,certus100,iridium-2400", "comma-separated links to run TestSession over")
+	profiles := flag.String("profiles", "geo-vsat,certus100,iridium-2400", "comma-separated links to run TestSession and TestClients over")
+	flag.DurationVar(&bed.duration, "duration", 5*time.Minute, "how long the clients of TestClients talk, from their login on")
+	flag.DurationVar(&bed.idle, "idle", time.Minute, "how long they then do nothing")
+	flag.BoolVar(&bed.update, "update", false, "write what TestClients measured into docs/clients.md")
 	logs := flag.String("logs", "", "directory for logs and captures of the programs; empty: kept only after a failure")
 	flag.Parse()
 	// They wait more than they work.

@@ -10,6 +10,9 @@ type plan struct {
 	patience time.Duration
 	// deadline bounds the session. It tells a session that hangs, not a slow one.
 	deadline time.Duration
+	// pause is that of each of the two who talk in TestClients after a message: nobody
+	// writes faster than messages go out.
+	pause time.Duration
 	// short is a session of login, one message there and one back.
 	short bool
 	// logEntries are in the room before, and as many events are read back. Where that
@@ -30,12 +33,12 @@ const (
 // planOf is the session over a link.
 func planOf(profile string) (plan, bool) {
 	for _, p := range []plan{
-		{profile: "geo-vsat", patience: impatience, deadline: 4 * time.Minute, logEntries: 20, oneTimeKeys: 50, mediaSize: 4000},
-		{profile: "certus100", patience: impatience, deadline: 5 * time.Minute, logEntries: 20, oneTimeKeys: 50, mediaSize: 4000},
-		{profile: "iridium-2400", patience: impatience, deadline: 8 * time.Minute, logEntries: 45, oneTimeKeys: 10, mediaSize: 3000},
+		{profile: "geo-vsat", patience: impatience, deadline: 4 * time.Minute, pause: 3 * time.Second, logEntries: 20, oneTimeKeys: 50, mediaSize: 4000},
+		{profile: "certus100", patience: impatience, deadline: 5 * time.Minute, pause: 5 * time.Second, logEntries: 20, oneTimeKeys: 50, mediaSize: 4000},
+		{profile: "iridium-2400", patience: impatience, deadline: 8 * time.Minute, pause: 25 * time.Second, logEntries: 45, oneTimeKeys: 10, mediaSize: 3000},
 		// A person at such a link has a client that waits.
-		{profile: "hf-vara500", patience: time.Hour, deadline: 3 * time.Hour, short: true, logEntries: 5},
-		{profile: "hf-s5066-75", patience: 3 * time.Hour, deadline: 10 * time.Hour, short: true, logEntries: 5},
+		{profile: "hf-vara500", patience: time.Hour, deadline: 3 * time.Hour, pause: 3 * time.Minute, short: true, logEntries: 5},
+		{profile: "hf-s5066-75", patience: 3 * time.Hour, deadline: 10 * time.Hour, pause: 10 * time.Minute, short: true, logEntries: 5},
 	} {
 		if p.profile == profile {
 			return p, true

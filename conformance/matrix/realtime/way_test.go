@@ -8,12 +8,16 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/coapgw/coapgw/conformance/matrix/pair"
 )
+
+// statsInterval is how often a relay says what happened on its link.
+const statsInterval = time.Second
 
 // A way leads from a client to the homeserver over one link.
 type way struct {
@@ -53,7 +57,7 @@ func openWay(ctx context.Context, t *testing.T, name, profile string) *way {
 
 func (w *way) startRelay(ctx context.Context, t *testing.T, cfg pair.RelayConfig) {
 	t.Helper()
-	cfg.Executable, cfg.Dir = bed.executable, w.dir
+	cfg.Executable, cfg.Dir, cfg.Stats = bed.executable, w.dir, statsInterval
 	relay, err := pair.StartRelay(ctx, cfg, w.serve)
 	require.NoError(t, err)
 	w.relay = relay

@@ -1,0 +1,183 @@
+package hour
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/coapgw/coapgw/cborcodec/coder"
+	"github.com/coapgw/coapgw/cborcodec/wire2"
+	"github.com/coapgw/coapgw/coap"
+	"github.com/coapgw/coapgw/coap/join"
+	"github.com/coapgw/coapgw/coap/link"
+	"github.com/coapgw/coapgw/conformance/virtual"
+	"github.com/coapgw/coapgw/dtls"
+	"github.com/coapgw/coapgw/internal/fakehs"
+	"github.com/coapgw/coapgw/internal/gateway"
+	"github.com/coapgw/coapgw/internal/linkemu"
+)
+
+var update = flag.Bool("update", false, "write what was measured into docs/clients.md")
+
+const (
+	home = "ship.example"
+	seed = 1
+)
+
+// profiles are the links: a fast one with a long way, a narrow one, a slow one.
+func profiles() []string { return []string{"geo-vsat", "certus100", "iridium-2400"} }
+
+var model = sync.OnceValues(coder.Shipped)
+
+// TestHour lives the hour with each kind over each link.
+func TestHour(t *testing.T) {
+	measured := make(map[string]map[string]result)
+	for _, profile := range profiles() {
+		measured[profile] = make(map[string]result)
+		for _, k := range kinds() {
+			t.Run(profile+"/"+k.name, func(t *testing.T) {
+				measured[profile][k.name] = live(t, profile, k)
+			})
+		}
+	}
+	if !t.Failed() {
+		keepPage(t, measured)
+	}
+}
+
+// result is what an hour came to.
+type result struct {
+	messages int
+	// up and down are the median waits for messages of the client and of its peer.
+	up, down time.Duration
+	gaveUp   int64
+	causes   map[string][2]int64 // bytes up and down
+}
+
+// live lives an hour.
+func live(t *testing.T, profile string, k kind) (out result) {
+	p, ok := link.ByName(profile)
+	require.True(t, ok)
+	m, err := model()
+	require.NoError(t, err)
+	cfg := virtual.Config{Client: p, Link: linkemu.FromProfile(p, seed), Homeserver: &late{}}
+	hs := cfg.Homeserver.(*late)
+	cfg.Version2 = func() *coap.Version2 {
+		return &coap.Version2{Format: wire2.NewFormat(m, 2), Home: func() string { return home }}
+	}
+	virtual.Run(t, cfg, func(pair *virtual.Pair) {
+		t := pair.T
+		hs.Handler = fakehs.New(fakehs.Config{ServerName: home, Seed: seed})
+		book := newLedger(pair.Transport.Version2.Format)
+		dial := pair.Transport.Dial
+		pair.Transport.Dial = func(ctx context.Context) (net.Conn, error) {
+			c, err := dial(ctx)
+			if err != nil {
+				return nil, err
+			}
+			return book.tap(c.(*dtls.Conn)), nil
+		}
+		joined := &join.Transport{Base: pair.Transport, Profile: p}
+		connect := gateway.NewConnect(gateway.ConnectOptions{Transport: joined})
+
+		alice := newClient(t, k, direct{connect}, "alice", 1)
+		bob := newClient(t, k, hs, "bob", 2)
+		alice.peer, bob.peer = bob, alice
+		out.messages = talk(t, alice, bob)
+		out.up, out.down = alice.wait(), bob.wait()
+		require.NoError(t, joined.Close())
+		assert.EqualValues(t, 1, pair.Dials.Load(), "the session goes on")
+		stats := pair.Link.Stats()
+		assert.Zero(t, stats.Up.Dropped+stats.Down.Dropped, "into a full queue")
+		out.gaveUp = alice.gaveUp.Load()
+		out.causes = book.bytesByCause(t, stats, int64(p.Overhead))
+	})
+	return out
+}
+
+// late is a homeserver that is there once virtual time is.
+type late struct{ http.Handler }
+
+// RoundTrip implements http.RoundTripper.
+func (l *late) RoundTrip(r *http.Request) (*http.Response, error) {
+	return direct{l.Handler}.RoundTrip(r)
+}
+
+// direct calls a handler.
+type direct struct{ http.Handler }
+
+// RoundTrip implements http.RoundTripper.
+func (d direct) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Body == nil { // which a handler may rely on
+		r = r.Clone(r.Context())
+		r.Body = http.NoBody
+	}
+	w := httptest.NewRecorder()
+	d.ServeHTTP(w, r)
+	if err := r.Context().Err(); err != nil {
+		return nil, err
+	}
+	resp := w.Result()
+	resp.Request = r
+	return resp, nil
+}
+
+// settle makes accounts and a room in which both are, at the homeserver itself.
+func settle(t *testing.T, alice, bob *client) (room string) {
+	t.Helper()
+	const v3 = "/_matrix/client/v3"
+	ashore := func(token, method, target, body string) string {
+		r := httptest.NewRequestWithContext(t.Context(), method, target, strings.NewReader(body))
+		if token != "" {
+			r.Header.Set("Authorization", "Bearer "+token)
+		}
+		resp, err := bob.via.RoundTrip(r)
+		require.NoError(t, err)
+		var answer json.RawMessage
+		require.NoError(t, json.NewDecoder(resp.Body).Decode(&answer))
+		require.Equal(t, http.StatusOK, resp.StatusCode, "%s", answer)
+		return string(answer)
+	}
+	tokens := make(map[*client]string)
+	for _, c := range []*client{alice, bob} {
+		tokens[c] = field(t, ashore("", "POST", v3+"/register", `{"username":"`+c.user+`","password":"`+password+`","auth":{"type":"m.login.dummy"}}`), "access_token")
+	}
+	room = field(t, ashore(tokens[bob], "POST", v3+"/createRoom", `{"preset":"public_chat"}`), "room_id")
+	ashore(tokens[alice], "POST", v3+"/join/"+room, "{}")
+	alice.room, bob.room = room, room
+	return room
+}
+
+// history are the messages of a room as the homeserver has them, oldest first.
+func history(t *testing.T, c *client, room string) (ids []string) {
+	t.Helper()
+	r := httptest.NewRequestWithContext(t.Context(), "GET", "/_matrix/client/v3/rooms/"+room+"/messages?dir=b&limit=1000", http.NoBody)
+	r.Header.Set("Authorization", "Bearer "+c.token)
+	resp, err := c.via.RoundTrip(r)
+	require.NoError(t, err)
+	var page struct {
+		Chunk []struct {
+			Type string
+			ID   string `json:"event_id"`
+		}
+	}
+	require.NoError(t, errors.Join(json.NewDecoder(resp.Body).Decode(&page), resp.Body.Close()))
+	for _, e := range slices.Backward(page.Chunk) {
+		if e.Type == "m.room.message" || e.Type == "m.room.encrypted" {
+			ids = append(ids, e.ID)
+		}
+	}
+	return ids
+}

@@ -1,0 +1,167 @@
+package realtime
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"maunium.net/go/mautrix"
+
+	"github.com/coapgw/coapgw/conformance/matrix/jssdk"
+	"github.com/coapgw/coapgw/conformance/matrix/pair"
+)
+
+const (
+	// hang is how long a chat may take beyond its time. It tells one that hangs, not a
+	// slow one.
+	hang = 8 * time.Minute
+	// settle is how long the link rests before idleness is measured: the last receipts
+	// are under way.
+	settle = 20 * time.Second
+	// busyPause is how often the homeserver gets a message that is none of the clients'
+	// business while they are idle.
+	busyPause = 500 * time.Millisecond
+)
+
+// TestClients lets two clients as people have them talk over each link, encrypted:
+// mautrix and matrix-js-sdk, which log in over the link and wait as they are made to. Then
+// they do nothing for a while.
+func TestClients(t *testing.T) {
+	t.Parallel()
+	program, err := jssdk.Install(t.Context(), "../../jssdk", filepath.Join(moduleDir, ".build"))
+	require.NoError(t, err)
+	texts := readTexts(t)
+	rows := make([]clientsRow, len(bed.plans))
+	t.Run("links", func(t *testing.T) {
+		for i, p := range bed.plans {
+			t.Run(p.profile, func(t *testing.T) {
+				t.Parallel()
+				rows[i] = liveClients(t, program, p, texts)
+			})
+		}
+	})
+	if t.Failed() {
+		return
+	}
+	page := clientsPage(rows)
+	t.Log("\n" + page)
+	if bed.update {
+		writePage(t, page)
+	}
+}
+
+// liveClients is a chat and the idleness after it over one link.
+func liveClients(t *testing.T, program string, p plan, texts []string) clientsRow {
+	ctx, cancel := context.WithTimeout(t.Context(), bed.duration+bed.idle+hang)
+	defer cancel()
+	person, robot := register(ctx, t, "person"), register(ctx, t, "robot")
+	w := openWay(ctx, t, "clients-"+p.profile, p.profile)
+	begin := time.Now()
+	c, stopClients := startChat(ctx, t, program, w, person, robot)
+	row := clientsRow{profile: p.profile, ready: time.Since(begin), setup: w.stats(t)}
+
+	require.NoError(t, c.live(ctx, texts, p.pause, begin.Add(bed.duration)))
+	row.chat = w.stats(t)
+	time.Sleep(settle)
+	row.idleBytes = w.idle(ctx, t)
+	stopClients()
+	w.stopConnect(t)
+	w.stopRelay(t)
+	for i, l := range c.lanes {
+		l.verify(t)
+		slices.Sort(l.delays)
+		row.messages[i], row.median[i], row.longest[i] = len(l.sent), l.delays[len(l.delays)/2], l.delays[len(l.delays)-1]
+		for _, text := range l.late {
+			t.Log(l.name, "before its key:", text)
+		}
+	}
+	return row
+}
+
+// startChat brings both clients into an encrypted room. Both know the other's devices
+// only by what came over the link.
+func startChat(ctx context.Context, t *testing.T, program string, w *way, person, robot *user) (c *chat, stop func()) {
+	t.Helper()
+	c = &chat{lanes: [2]*lane{newLane("js-sdk to mautrix"), newLane("mautrix to js-sdk")}}
+	toBot, toPerson := c.lanes[0].events(), c.lanes[1].events()
+	js, err := jssdk.Start(jssdk.Config{
+		Dir: program, LogPath: filepath.Join(w.dir, "jssdk.log"),
+		Message: func(m jssdk.Message) {
+			toPerson.heard(message{m.ID, m.Text, m.Encrypted})
+		},
+		Trouble: toPerson.trouble, Undecrypted: toPerson.undecrypted,
+	})
+	require.NoError(t, err)
+	var stopJS sync.Once
+	t.Cleanup(func() { stopJS.Do(func() { assert.NoError(t, js.Stop()) }) })
+
+	b := startBot(ctx, t, w.connect.URL(), robot.UserID, toBot)
+	_, err = js.Login(ctx, w.connect.URL(), person.UserID.Localpart(), password)
+	require.NoError(t, err)
+	room, err := js.CreateRoom(ctx, robot.UserID.String())
+	require.NoError(t, err)
+	require.NoError(t, js.AwaitMember(ctx, room, robot.UserID.String()))
+	select {
+	case b.room = <-b.joined:
+	case <-ctx.Done():
+		require.NoError(t, ctx.Err(), "the bot is in no room")
+	}
+	c.parties = [2]party{&jsParty{js, room}, b}
+	return c, func() {
+		b.stop()
+		stopJS.Do(func() { assert.NoError(t, js.Stop()) })
+	}
+}
+
+// jsParty is matrix-js-sdk in a room.
+type jsParty struct {
+	*jssdk.Client
+	room string
+}
+
+// send implements party.
+func (p *jsParty) send(ctx context.Context, text string) error {
+	_, err := p.Send(ctx, p.room, text)
+	return err
+}
+
+// receipt implements party.
+func (p *jsParty) receipt(ctx context.Context, eventID string) error {
+	return p.Receipt(ctx, p.room, eventID)
+}
+
+// typing implements party.
+func (p *jsParty) typing(ctx context.Context, on bool) error { return p.Typing(ctx, p.room, on) }
+
+// stats is what was on the link so far, up and down.
+func (w *way) stats(t *testing.T) pair.LinkStats {
+	t.Helper()
+	time.Sleep(statsInterval) // it says so this often
+	stats, err := w.relay.Stats()
+	require.NoError(t, err)
+	return stats
+}
+
+// idle returns the bytes on the link in a minute in which the clients want nothing and
+// the homeserver has much to do for others.
+func (w *way) idle(ctx context.Context, t *testing.T) (bytesPerMinute float64) {
+	t.Helper()
+	others := register(ctx, t, "others")
+	room, err := others.CreateRoom(ctx, &mautrix.ReqCreateRoom{Preset: "private_chat"})
+	require.NoError(t, err)
+	before, begin := w.stats(t), time.Now()
+	for n := 0; time.Since(begin) < bed.idle; n++ {
+		_, err := others.SendText(ctx, room.RoomID, fmt.Sprintf("none of your business, %d", n))
+		require.NoError(t, err)
+		time.Sleep(busyPause)
+	}
+	after := w.stats(t)
+	bytes := after.Up.Bytes + after.Down.Bytes - before.Up.Bytes - before.Down.Bytes
+	return float64(bytes) / (after.Seconds - before.Seconds) * 60
+}
