@@ -21,6 +21,8 @@ type serverSession struct {
 	remote  net.Conn
 	carrier lasting
 	memory  keeper
+	// number is that of Status.
+	number uint64
 
 	// link is what the session goes by.
 	link atomic.Pointer[serverLink]
@@ -225,6 +227,7 @@ func (s *serverSession) serve(ctx context.Context, r *endpoint.Request, a admiss
 	if a.refuse != nil {
 		return a.sign(a.unread(a.refuse))
 	}
+	coded := codedSize(r.Options, r.Size)
 	defer s.gather(r, a.call != nil)()
 	if err := s.watchKeys(r, &a.audience); err != nil {
 		return a.sign(s.failure(unreadable(err), a.audience))
@@ -234,6 +237,9 @@ func (s *serverSession) serve(ctx context.Context, r *endpoint.Request, a admiss
 		return a.sign(s.notRead(err, a))
 	}
 	a.read()
+	r.SetLabel(label(req.Method, req.URL.EscapedPath()))
+	defer s.book.begin(RequestStatus{Session: s.number, RequestName: RequestName{Method: req.Method, Path: req.URL.EscapedPath()}})()
+	s.book.carried(content(plainSize(req), coded), Content{})
 	r.Priority, r.Flow = priorityOf(req.Method, req.URL), endpoint.Flow(a.slot)
 	if a.token != "" && validFieldValue(a.token) {
 		req.Header.Set("Authorization", "Bearer "+a.token)
