@@ -16,6 +16,7 @@
 # make links  how long things take on each link, over coapgw and over HTTPS, into
 #             testdata and docs/links.md (some minutes), and the plots
 # make plots  docs/img from the tables in testdata
+# make page   the screenshots of the status page in docs/img
 # make soak   the tests over and over under the race detector, a session over every
 #             link with SEEDS seeds, one in real time over each of SLOW, then long
 #             fuzzing
@@ -34,7 +35,7 @@ MODULES := $(filter-out ./tools ./conformance/dendrite,$(patsubst %/go.mod,%,$(s
 # mautrix finds its cryptography in Go, not in C, by this tag.
 TAGS := -tags goolm
 
-.PHONY: test check fmt vet staticcheck unit architectures tables model sizes conformance nested fuzz bench budgets links plots soak clean
+.PHONY: test check fmt vet staticcheck unit architectures tables model sizes conformance nested fuzz bench budgets links plots page soak clean
 
 test: check unit architectures conformance nested fuzz
 
@@ -107,6 +108,9 @@ links:
 
 plots:
 	$(GO) -C conformance/plots run .
+
+page:
+	$(GO) -C conformance/page test -count 1 -run TestLooks . -update
 
 soak:
 	for i in $$(seq $(SOAK)); do $(GO) test -race -count 1 -timeout 0 ./... || exit 1; done
