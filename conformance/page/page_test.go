@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -98,13 +99,13 @@ func eval[T any](t *testing.T, ctx context.Context, expression string) T {
 	return v
 }
 
-// shoot keeps a screenshot of the whole page, in docs/img with -update.
-func shoot(t *testing.T, ctx context.Context, name string) {
+// shoot takes a screenshot of the whole page, and keeps it in docs/img with -update.
+func shoot(t *testing.T, ctx context.Context, name string, keep bool) {
 	t.Helper()
 	png, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
 	require.NoError(t, err)
 	require.Greater(t, len(png), 10_000, "an empty page")
-	if *update {
+	if *update && keep {
 		require.NoError(t, os.WriteFile(filepath.Join("../../docs/img", "status-"+name+".png"), png, 0o644))
 	}
 }
@@ -114,7 +115,11 @@ func TestLooks(t *testing.T) {
 	for _, page := range []struct {
 		role   status.Role
 		status coap.Status
-	}{{status.Connect, busy()}, {status.Serve, served()}} {
+		kept   []string // for docs/img
+	}{
+		{status.Connect, busy(), []string{"desktop", "phone-dark"}},
+		{status.Serve, served(), []string{"desktop-dark", "phone"}},
+	} {
 		w := newWorld(t, page.role, page.status)
 		ctx := browser(t)
 		for _, d := range devices {
@@ -123,7 +128,7 @@ func TestLooks(t *testing.T) {
 			assert.LessOrEqual(t, eval[int](t, ctx, "document.documentElement.scrollWidth"), eval[int](t, ctx, "window.innerWidth"), "%s: wider than the screen", d.name)
 			background := eval[string](t, ctx, "getComputedStyle(document.body).backgroundColor")
 			assert.Equal(t, map[bool]string{true: "rgb(13, 20, 24)", false: "rgb(244, 246, 247)"}[d.dark], background, d.name)
-			shoot(t, ctx, string(page.role)+"-"+d.name)
+			shoot(t, ctx, string(page.role)+"-"+d.name, slices.Contains(page.kept, d.name))
 		}
 	}
 }
