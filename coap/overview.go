@@ -1,6 +1,7 @@
 package coap
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"sync"
@@ -155,8 +156,11 @@ type book struct {
 
 // liveSession is a session that is open.
 type liveSession struct {
-	SessionStatus
-	conn *endpoint.Conn
+	number   uint64
+	identity string
+	began    time.Time
+	lives    uint32
+	conn     *endpoint.Conn
 	// describe adds what the session knows of itself.
 	describe func(*SessionStatus)
 }
@@ -176,13 +180,13 @@ func (b *book) open(s *liveSession) {
 	if b.live == nil {
 		b.live = make(map[uint64]*liveSession)
 	}
-	b.live[s.Number] = s
-	s.Began = time.Now()
+	b.live[s.number] = s
+	s.began = time.Now()
 	if b.status.Since.IsZero() {
-		b.status.Since = s.Began
+		b.status.Since = s.began
 	}
 	b.status.Opened++
-	if s.Lives > 0 {
+	if s.lives > 0 {
 		b.status.Resumed++
 	}
 }
@@ -264,10 +268,9 @@ func (b *book) snapshot() Status {
 	}
 	b.mu.Unlock()
 
-	slices.SortFunc(live, func(a, b *liveSession) int { return int(int64(a.Number) - int64(b.Number)) })
+	slices.SortFunc(live, func(a, b *liveSession) int { return cmp.Compare(a.number, b.number) })
 	for _, l := range live {
-		one := l.SessionStatus
-		one.Stats = l.conn.Stats()
+		one := SessionStatus{Number: l.number, Identity: l.identity, Began: l.began, Lives: l.lives, Stats: l.conn.Stats()}
 		s.Total.add(one.Stats)
 		for _, t := range one.Stats.Transfers {
 			named := TransferStatus{labelled(t.Label), t}
@@ -275,9 +278,7 @@ func (b *book) snapshot() Status {
 			one.Transfers = append(one.Transfers, named)
 		}
 		one.Stats.Transfers = nil
-		if l.describe != nil {
-			l.describe(&one)
-		}
+		l.describe(&one)
 		s.Sessions = append(s.Sessions, one)
 	}
 	return s

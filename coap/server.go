@@ -210,8 +210,8 @@ func (s *serving) start(conn net.Conn, ended *sync.WaitGroup) {
 		Session:       handler.number,
 	})
 	s.book.open(&liveSession{
-		SessionStatus: SessionStatus{Number: handler.number, Identity: peer.Identity, Lives: handler.carrier.Incarnation()},
-		conn:          c, describe: handler.describe,
+		number: handler.number, identity: peer.Identity, lives: handler.carrier.Incarnation(),
+		conn: c, describe: handler.describe,
 	})
 	s.sessions[c] = handler
 }

@@ -201,8 +201,7 @@ func (t *Transport) dial(s *slotted) {
 		t.Log.Warn("the peer is asked anew who it is", "err", err)
 	}
 	t.book.open(&liveSession{
-		SessionStatus: SessionStatus{Number: number, Lives: carrier.Incarnation()},
-		conn:          c, describe: s.describe,
+		number: number, lives: carrier.Incarnation(), conn: c, describe: s.describe,
 	})
 	stop = context.AfterFunc(t.life, func() { _ = c.Close() })
 }

@@ -38,7 +38,8 @@ type Stats struct {
 type Traffic struct {
 	Datagrams uint64
 	// Bytes are those of CoAP messages, LinkBytes with all layers below: the record of
-	// the layer that secures the session, and what Profile.Overhead says.
+	// the layer that secures the session, taken to be as long on what comes as on what goes,
+	// and what Profile.Overhead says.
 	Bytes, LinkBytes uint64
 	// Airtime is how long the link was busy with them by its profile; 0 where that does
 	// not tell rates.

@@ -122,9 +122,9 @@ func (t *transfer) snapshot(now time.Time) Transfer {
 }
 
 // speed is the rate in bytes per second over the later half of the transfer, but no less
-// than two turns, where the profile counts for the time of one turn: before anything came
-// it is all that is known. When nothing has come for longer than a turn it sinks. It is 0
-// while nothing tells.
+// than two turns. The profile counts for the time of one turn, for before anything came it
+// is all that is known, and for a fifth of all that: a run of losses is over some time. When
+// nothing has come for longer than a turn the rate sinks. It is 0 while nothing tells.
 func (t *transfer) speed(now time.Time) float64 {
 	until := now.Add(-t.turn)
 	if last := t.past.last; last.After(until) {
@@ -133,8 +133,9 @@ func (t *transfer) speed(now time.Time) float64 {
 	from := t.past.at(t.began.Add(min(until.Sub(t.began)/2, until.Sub(t.began)-2*t.turn)))
 	bytes, seconds := float64(t.done-from.done), max(until.Sub(from.when), 0).Seconds()
 	if t.rate > 0 {
-		bytes += t.rate * t.turn.Seconds()
-		seconds += t.turn.Seconds()
+		prior := max(t.turn.Seconds(), seconds/4)
+		bytes += t.rate * prior
+		seconds += prior
 	}
 	if seconds <= 0 {
 		return 0
