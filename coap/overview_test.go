@@ -140,3 +140,23 @@ func TestStatusOfFailure(t *testing.T) {
 	assert.Empty(t, s.Requests)
 	assert.Empty(t, s.Sessions)
 }
+
+// TestStatusOfVersion2: what both ends have agreed on, and what it saves.
+func TestStatusOfVersion2(t *testing.T) {
+	server := &coap.Server{Handler: say, Version2: newVersion2(t, shippedModel)}
+	p := newPairOf(t, server, &coap.Transport{Version2: newVersion2(t, shippedModel)})
+	const path = "/_matrix/client/v3/rooms/%21a%3Ab/send/m.room.message/1"
+	p.do(t, "PUT", path, "tok", "application/json", `{"body":"hello"}`)
+	before := p.Status().Total.Requests
+	p.do(t, "PUT", path, "tok", "application/json", `{"body":"hello again"}`)
+	for _, s := range []coap.Status{p.Status(), server.Status()} {
+		require.Len(t, s.Sessions, 1)
+		assert.Equal(t, 2, s.Sessions[0].Version)
+		assert.Equal(t, newVersion2(t, shippedModel).Format.ID().String(), s.Sessions[0].Format)
+	}
+	after := p.Status().Total.Requests
+	plain, coded := after.Plain-before.Plain, after.Coded-before.Coded
+	assert.EqualValues(t, len(path)+len(`{"body":"hello again"}`), plain)
+	assert.Less(t, coded, plain/2)
+	assert.Equal(t, after.Plain, server.Status().Total.Requests.Plain)
+}

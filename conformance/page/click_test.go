@@ -54,7 +54,7 @@ func TestClickThrough(t *testing.T) {
 // says when they are old.
 func TestLive(t *testing.T) {
 	w := newWorld(t, status.Connect, busy())
-	ctx := browser(t)
+	ctx := browser(t, "ERR_CONNECTION")
 	require.NoError(t, chromedp.Do(ctx, chromedp.Navigate(w.URL), chromedp.WaitVisible(visible), chromedp.Focus(chromedp.CSS("button"))))
 	assert.Equal(t, 15, eval[int](t, ctx, `document.querySelector("progress").value`))
 	w.set(func(s *coap.Status) {
@@ -68,6 +68,10 @@ func TestLive(t *testing.T) {
 	w.set(func(s *coap.Status) { s.Sessions[0].Stats.Down = true })
 	_, err = chromedp.Run(ctx, chromedp.Poll[bool](`document.title.startsWith("The link is down")`))
 	require.NoError(t, err)
+	w.Close()
+	_, err = chromedp.Run(ctx, chromedp.Poll[bool](`document.body.classList.contains("stale")`))
+	require.NoError(t, err)
+	assert.Contains(t, eval[string](t, ctx, `document.getElementById("fresh").innerText`), "These numbers are old")
 }
 
 // TestWithoutScript: the numbers and the buttons need none.

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -22,8 +23,9 @@ import (
 
 var update = flag.Bool("update", false, "write the screenshots of docs/img")
 
-// browser starts a Chromium of its own, which ends with the test.
-func browser(t *testing.T) context.Context {
+// browser starts a Chromium of its own, which ends with the test. The page must not
+// complain, but for complaints with a text of those that are expected.
+func browser(t *testing.T, expected ...string) context.Context {
 	t.Helper()
 	path := ""
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
@@ -52,7 +54,8 @@ func browser(t *testing.T) context.Context {
 				return
 			}
 			// What a policy forbids is in the log of the browser.
-			if m.IsException() || m.Type == "error" {
+			known := slices.ContainsFunc(expected, func(e string) bool { return strings.Contains(m.Text, e) })
+			if (m.IsException() || m.Type == "error") && !known {
 				t.Errorf("the page complains: %v", m)
 			}
 		}
