@@ -109,7 +109,7 @@ func TestStatusOfTransfers(t *testing.T) {
 		assert.Equal(t, "/_matrix/client/v1/media/download/{serverName}/{mediaId}", tr.Route)
 		assert.Equal(t, "/_matrix/client/v1/media/download/hs/id", tr.Path)
 		assert.EqualValues(t, 200_000, tr.Total)
-		assert.GreaterOrEqual(t, tr.Done, int64(50_000))
+		assert.Greater(t, tr.Done, int64(48_000), "but for the block that was sent last")
 		assert.Less(t, tr.Done, int64(200_000))
 		assert.Greater(t, tr.Left, time.Duration(0))
 		assert.Empty(t, tr.Label)
