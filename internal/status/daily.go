@@ -50,9 +50,11 @@ func (d *daily) take(now reading) (begin reading) {
 		d.minutes = d.minutes[max(len(d.minutes)-keptMinutes, 0):]
 	}
 	latest := &d.minutes[len(d.minutes)-1]
-	latest.up += sent(now.totals) - sent(d.last.totals)
-	latest.down += received(now.totals) - received(d.last.totals)
-	d.last = now
+	latest.up += since(sent(now.totals), sent(d.last.totals))
+	latest.down += since(received(now.totals), received(d.last.totals))
+	if sent(now.totals) >= sent(d.last.totals) && received(now.totals) >= received(d.last.totals) {
+		d.last = now
+	}
 	return d.begin
 }
 
@@ -62,6 +64,9 @@ func (d *daily) history() []minute {
 	defer d.mu.Unlock()
 	return append([]minute(nil), d.minutes...)
 }
+
+// since is how much a counter has grown. Two looks at a time may come in either order.
+func since[T uint64 | time.Duration](now, then T) T { return max(now, then) - then }
 
 func sent(t coap.Totals) uint64     { return t.Sent.LinkBytes }
 func received(t coap.Totals) uint64 { return t.Received.LinkBytes }

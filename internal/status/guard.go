@@ -57,11 +57,22 @@ func (g *guard) admits(w http.ResponseWriter, r *http.Request) bool {
 		w.Header().Set("WWW-Authenticate", `Basic realm="coapgw", charset="UTF-8"`) // RFC 7617
 		answer(w, http.StatusUnauthorized, "The token of this page is wanted: as the password, with any user name.")
 		return false
-	case g.origin.Check(r) != nil:
+	case g.origin.Check(r) != nil, embedded(r):
 		answer(w, http.StatusForbidden, "Another page must not do that.")
 		return false
 	}
 	return true
+}
+
+// embedded reports whether a page elsewhere asks for this one in its own name, rather than a
+// person who follows a link (https://www.w3.org/TR/fetch-metadata/). It could not read the
+// answer, but have it made again and again.
+func embedded(r *http.Request) bool {
+	switch r.Header.Get("Sec-Fetch-Site") {
+	case "cross-site", "same-site":
+		return r.Header.Get("Sec-Fetch-Mode") != "navigate"
+	}
+	return false
 }
 
 // endsOn returns the address that the connection of a request ends on, and whether only

@@ -91,6 +91,9 @@ func TestGuard(t *testing.T) {
 		{"another scheme", locked, ask{header: map[string]string{"Authorization": "Digest " + token}}, 401},
 		{"from another page", open, ask{method: "POST", target: "/actions/flush", header: map[string]string{"Sec-Fetch-Site": "cross-site"}}, 403},
 		{"from another origin", open, ask{method: "POST", target: "/actions/flush", header: map[string]string{"Origin": "http://evil.example"}}, 403},
+		{"a link from elsewhere", open, ask{header: map[string]string{"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}}, 200},
+		{"as a picture elsewhere", open, ask{header: map[string]string{"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors"}}, 403},
+		{"renewed by itself", open, ask{header: map[string]string{"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "cors"}}, 200},
 		{"no such page", open, ask{target: "/elsewhere"}, 404},
 		{"wrong method", open, ask{method: "DELETE"}, 405},
 	} {

@@ -210,3 +210,21 @@ func TestState(t *testing.T) {
 	h := New(Options{Role: Serve, Status: nothing, Ready: func(context.Context) error { return errors.New("the homeserver is gone") }})
 	assert.Equal(t, State{"down", "Not ready", "the homeserver is gone"}, h.view(t.Context()).State)
 }
+
+// TestLooksCross: two people look at a time, and the older look comes later.
+func TestLooksCross(t *testing.T) {
+	var d daily
+	noon := time.Date(2026, 3, 14, 12, 0, 0, 0, time.UTC)
+	look := func(bytes uint64, at time.Time) reading {
+		r := reading{at: at}
+		r.totals.Sent.LinkBytes = bytes
+		return r
+	}
+	d.take(look(100, noon))
+	d.take(look(300, noon.Add(2*time.Second)))
+	d.take(look(200, noon.Add(time.Second)))
+	d.take(look(350, noon.Add(3*time.Second)))
+	h := d.history()
+	assert.Equal(t, []minute{{up: 350}}, h)
+	assert.Equal(t, uint64(0), since(uint64(5), uint64(9)))
+}

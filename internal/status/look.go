@@ -88,19 +88,20 @@ func (h *Handler) today(now time.Time, s coap.Status) Today {
 	read := reading{now, s.Total, h.o.Meter.Counts()}
 	begin := h.daily.take(read)
 	t := Today{Since: begin.at}
+	was := begin.totals
 	t.Up = Way{
-		sent(s.Total) - sent(begin.totals), s.Total.Sent.Datagrams - begin.totals.Sent.Datagrams,
-		(s.Total.Sent.Airtime - begin.totals.Sent.Airtime).Seconds(),
+		since(sent(s.Total), sent(was)), since(s.Total.Sent.Datagrams, was.Sent.Datagrams),
+		since(s.Total.Sent.Airtime, was.Sent.Airtime).Seconds(),
 	}
 	t.Down = Way{
-		received(s.Total) - received(begin.totals), s.Total.Received.Datagrams - begin.totals.Received.Datagrams,
-		(s.Total.Received.Airtime - begin.totals.Received.Airtime).Seconds(),
+		since(received(s.Total), received(was)), since(s.Total.Received.Datagrams, was.Received.Datagrams),
+		since(s.Total.Received.Airtime, was.Received.Airtime).Seconds(),
 	}
 	if h.o.Role == Serve {
 		t.Up, t.Down = t.Down, t.Up
 	}
-	plain := s.Total.Requests.Plain + s.Total.Responses.Plain - begin.totals.Requests.Plain - begin.totals.Responses.Plain
-	coded := s.Total.Requests.Coded + s.Total.Responses.Coded - begin.totals.Requests.Coded - begin.totals.Responses.Coded
+	plain := since(s.Total.Requests.Plain+s.Total.Responses.Plain, was.Requests.Plain+was.Responses.Plain)
+	coded := since(s.Total.Requests.Coded+s.Total.Responses.Coded, was.Requests.Coded+was.Responses.Coded)
 	if plain > 0 {
 		t.Ratio = float64(coded) / float64(plain)
 	}

@@ -38,8 +38,8 @@ func (c *Counts) Count(request, response int) {
 
 func (c Counts) minus(d Counts) Counts {
 	return Counts{
-		Requests: c.Requests - d.Requests, WithBody: c.WithBody - d.WithBody, BodyBytes: c.BodyBytes - d.BodyBytes,
-		FirstBytes: c.FirstBytes - d.FirstBytes, RestBytes: c.RestBytes - d.RestBytes,
+		Requests: since(c.Requests, d.Requests), WithBody: since(c.WithBody, d.WithBody), BodyBytes: since(c.BodyBytes, d.BodyBytes),
+		FirstBytes: since(c.FirstBytes, d.FirstBytes), RestBytes: since(c.RestBytes, d.RestBytes),
 	}
 }
 
