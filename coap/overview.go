@@ -151,7 +151,7 @@ type book struct {
 	last    uint64 // the number of the latest session
 	live    map[uint64]*liveSession
 	started uint64 // the number of the latest request
-	under   map[uint64]RequestStatus
+	under   map[uint64]*RequestStatus
 }
 
 // liveSession is a session that is open.
@@ -219,11 +219,11 @@ func (b *book) begin(r RequestStatus) (end func()) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.under == nil {
-		b.under = make(map[uint64]RequestStatus)
+		b.under = make(map[uint64]*RequestStatus)
 	}
 	b.started++
 	n := b.started
-	b.under[n] = r
+	b.under[n] = &r
 	return func() {
 		b.mu.Lock()
 		defer b.mu.Unlock()
@@ -262,7 +262,7 @@ func (b *book) snapshot() Status {
 	}
 	slices.Sort(numbers)
 	for _, n := range numbers[:min(len(numbers), maxListed)] {
-		r := b.under[n]
+		r := *b.under[n]
 		r.Route = Route(r.Method, r.Path)
 		s.Requests = append(s.Requests, r)
 	}
