@@ -17,6 +17,7 @@
 #             testdata and docs/links.md (some minutes), and the plots
 # make hour   what clients cost in an hour of virtual time, into docs/clients.md
 # make plots  docs/img from the tables in testdata
+# make page   the screenshots of the status page in docs/img
 # make soak   the tests over and over under the race detector, a session over every
 #             link with SEEDS seeds, one in real time over each of SLOW, two clients
 #             that talk for CHAT in real time, into docs/clients.md, then long fuzzing
@@ -36,7 +37,7 @@ MODULES := $(filter-out ./tools ./conformance/dendrite,$(patsubst %/go.mod,%,$(s
 # mautrix finds its cryptography in Go, not in C, by this tag.
 TAGS := -tags goolm
 
-.PHONY: test check fmt vet staticcheck unit architectures tables model sizes conformance nested fuzz bench budgets links hour plots soak clean
+.PHONY: test check fmt vet staticcheck unit architectures tables model sizes conformance nested fuzz bench budgets links hour plots page soak clean
 
 test: check unit architectures conformance nested fuzz
 
@@ -112,6 +113,9 @@ hour:
 
 plots:
 	$(GO) -C conformance/plots run .
+
+page:
+	$(GO) -C conformance/page test -count 1 -run TestLooks . -update
 
 soak:
 	for i in $$(seq $(SOAK)); do $(GO) test -race -count 1 -timeout 0 ./... || exit 1; done

@@ -28,11 +28,13 @@ func (s *serverSession) run(req *http.Request, to audience) *endpoint.Response {
 
 // respond makes the response of an answer.
 func (s *serverSession) respond(a answer, to audience) *endpoint.Response {
+	plain := a.size
 	resp, err := s.mapping().encodeResponse(a, to)
 	if err != nil {
 		_ = closeBody(a.body)
 		return s.failure(&Error{Status: http.StatusBadGateway, ErrCode: "M_UNKNOWN", Message: "the homeserver's answer could not be read", Err: err}, to)
 	}
+	s.book.carried(Content{}, content(plain, codedSize(resp.Options, resp.Size)))
 	return resp
 }
 

@@ -54,6 +54,8 @@ type Server struct {
 	Log *slog.Logger
 	// Recorder receives the events of all sessions; nil discards them.
 	Recorder trace.Recorder
+
+	book book
 }
 
 const (
@@ -172,6 +174,7 @@ func (s *serving) accept(l net.Listener, ended *sync.WaitGroup) error {
 			continue
 		}
 		if full {
+			s.book.refused()
 			s.log.Warn("too many sessions", "limit", limit)
 			_ = lastingOf(conn).Suspend() // one that is stored may come again
 			continue
@@ -184,6 +187,7 @@ func (s *serving) start(conn net.Conn, ended *sync.WaitGroup) {
 	peer := Peer{Identity: identity(conn), Addr: conn.RemoteAddr()}
 	handler := newServerSession(s, peer, conn)
 	handler.restore()
+	handler.number = s.book.number()
 	var c *endpoint.Conn
 	over := func() {
 		s.mu.Lock() // c is set once it is free
@@ -192,6 +196,7 @@ func (s *serving) start(conn net.Conn, ended *sync.WaitGroup) {
 		go func() {
 			defer ended.Done()
 			c.Wait()
+			s.book.over(handler.number)
 			s.log.Debug("session ends", "peer", peer.Identity)
 		}()
 	}
@@ -216,6 +221,11 @@ func (s *serving) start(conn net.Conn, ended *sync.WaitGroup) {
 		Paths:         pathsOf(conn),
 		Log:           s.log,
 		Recorder:      s.Recorder,
+		Session:       handler.number,
+	})
+	s.book.open(&liveSession{
+		number: handler.number, identity: peer.Identity, lives: handler.carrier.Incarnation(),
+		conn: c, describe: handler.describe,
 	})
 	s.sessions[c] = handler
 	s.mu.Unlock()

@@ -21,6 +21,8 @@ type serverSession struct {
 	remote  net.Conn
 	carrier lasting
 	memory  keeper
+	// number is that of Status.
+	number uint64
 
 	// link is what the session goes by.
 	link atomic.Pointer[serverLink]
@@ -236,6 +238,7 @@ func (s *serverSession) serve(ctx context.Context, r *endpoint.Request, a admiss
 	if r.Observe == endpoint.ObserveDeregister && a.audience.gateway && r.Code == endpoint.FETCH && r.Size == 0 {
 		return a.sign(&endpoint.Response{Code: endpoint.Content}) // the token says it all
 	}
+	coded := codedSize(r.Options, r.Size)
 	defer s.gather(r, a.call != nil)()
 	if err := s.watchKeys(r, &a.audience); err != nil {
 		return a.sign(s.failure(unreadable(err), a.audience))
@@ -245,6 +248,9 @@ func (s *serverSession) serve(ctx context.Context, r *endpoint.Request, a admiss
 		return a.sign(s.notRead(err, a))
 	}
 	a.read()
+	r.SetLabel(label(req.Method, req.URL.EscapedPath()))
+	defer s.book.begin(RequestStatus{Session: s.number, RequestName: RequestName{Method: req.Method, Path: req.URL.EscapedPath()}})()
+	s.book.carried(content(plainSize(req), coded), Content{})
 	r.Priority, r.Flow = priorityOf(req.Method, req.URL), endpoint.Flow(a.slot)
 	if a.token != "" && validFieldValue(a.token) {
 		req.Header.Set("Authorization", "Bearer "+a.token)

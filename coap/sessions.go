@@ -153,6 +153,7 @@ func (t *Transport) dial(s *slotted) {
 	defer close(s.ready)
 	conn, err := t.Dial(t.life)
 	if err != nil {
+		t.book.failed()
 		t.Log.Warn("no session with the peer", "err", err)
 		s.err = err
 		return
@@ -165,12 +166,14 @@ func (t *Transport) dial(s *slotted) {
 	// Close ends and awaits every session, one that was given up and is still in use
 	// too.
 	var stop func() bool
+	number := t.book.number()
 	t.wg.Add(1)
 	over := func() {
 		go func() {
 			defer t.wg.Done()
 			<-s.ready
 			s.conn.Wait()
+			t.book.over(number)
 			stop()
 		}()
 	}
@@ -190,12 +193,16 @@ func (t *Transport) dial(s *slotted) {
 		KnownCritical: criticalInResponse,
 		Log:           t.Log,
 		Recorder:      t.Recorder,
+		Session:       number,
 	})
 	s.session = newSession(c, carrier, t.Profile, t.Log)
 	s.noTokens, s.version2 = t.NoTokens, t.Version2
 	if err := s.restore(kept); err != nil {
 		t.Log.Warn("the peer is asked anew who it is", "err", err)
 	}
+	t.book.open(&liveSession{
+		number: number, lives: carrier.Incarnation(), conn: c, describe: s.describe,
+	})
 	stop = context.AfterFunc(t.life, func() { _ = c.Close() })
 }
 

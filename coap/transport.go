@@ -49,6 +49,7 @@ type Transport struct {
 	Recorder trace.Recorder
 
 	once    sync.Once
+	book    book
 	mapping *Mapping
 	// life ends when Close is called; dials run under it, because several
 	// requests wait for one dial and none of them owns it.
@@ -102,13 +103,16 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, exchangeError(err)
 	}
 	token, _ := bearer(r.Header.Get("Authorization"))
+	ended := t.book.begin(RequestStatus{RequestName: RequestName{Method: out.method, Path: out.target.path}})
 	resp, err := t.exchange(r, out, token)
 	for again := 0; again < maxAgain && worthAgain(err, again) && (idempotent(r.Method) || errors.Is(err, endpoint.ErrChallenged)) && r.Context().Err() == nil && out.payload.replayable(); again++ {
 		resp, err = t.exchange(r, out, token)
 	}
 	if err != nil {
+		ended()
 		return nil, exchangeError(err)
 	}
+	resp.Body.(*sessionBody).ended = ended
 	return resp, nil
 }
 
@@ -181,11 +185,13 @@ func (t *Transport) send(r *http.Request, s *session, kind PeerKind, out *outgoi
 	if err != nil {
 		return nil, deliver, err
 	}
+	coded := codedSize(req.Options, req.Size)
 	sig, err := s.sign(req, kind, token)
 	if err != nil {
 		x.refused()
 		return nil, deliver, err
 	}
+	req.Label = label(out.method, out.target.path)
 	req.Patience = patience(r)
 	req.Priority, req.Flow = priorityOf(r.Method, r.URL), endpoint.Flow(sig.slot)
 	resp, err := s.conn.Do(r.Context(), req)
@@ -217,6 +223,10 @@ func (t *Transport) send(r *http.Request, s *session, kind PeerKind, out *outgoi
 		_ = closeBody(resp.Body)
 		return nil, deliver, err
 	}
+	t.book.carried(
+		content(out.size(), coded),
+		content(answered.ContentLength, codedSize(resp.Options, resp.Size)),
+	)
 	answered.Body = &sessionBody{ReadCloser: answered.Body, session: s}
 	return answered, deliver, nil
 }
@@ -254,11 +264,15 @@ func (s *session) peer() PeerKind {
 type sessionBody struct {
 	io.ReadCloser
 	session *session
+	ended   func()
 	once    sync.Once
 }
 
 func (b *sessionBody) Close() error {
 	err := b.ReadCloser.Close()
-	b.once.Do(b.session.leave)
+	b.once.Do(func() {
+		b.session.leave()
+		b.ended()
+	})
 	return err
 }

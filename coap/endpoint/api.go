@@ -33,6 +33,8 @@ type Request struct {
 	// those of its response and its notifications.
 	Priority Priority
 	Flow     Flow
+	// Label names the request in Stats. It never leaves this end. See SetLabel.
+	Label string
 	// Arrived, on a request of ours, is called at most once, when it is known that the peer
 	// has admitted the request with its whole body, and will take what is still under way of
 	// it for copies: it has acknowledged a request that fits one message (RFC 7252 §5.2.2),
@@ -63,6 +65,14 @@ type Request struct {
 	szx      uint8  // the largest block that the peer asked for
 	observer *Observer
 	head     []byte
+	arriving *transfer // of Body, nil where it came as a whole
+}
+
+// SetLabel sets Label on a request that arrived: a Handler calls it when it knows what the
+// request is, maybe only after it has read the body.
+func (r *Request) SetLabel(label string) {
+	r.Label = label
+	r.arriving.name(label)
 }
 
 // Head is the payload of the message that carried a request which arrived, or of the
@@ -159,6 +169,9 @@ type Config struct {
 	Paths Paths
 	// Log receives what an operator should know; nil discards it.
 	Log *slog.Logger
-	// Recorder receives every event of the session; nil discards them.
+	// Recorder receives every event of the session; nil discards them. It must not call
+	// the session.
 	Recorder trace.Recorder
+	// Session is the number that events of the session have.
+	Session uint64
 }

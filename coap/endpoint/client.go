@@ -52,13 +52,13 @@ func (c *Conn) do(ctx context.Context, r *Request) (*Response, error) {
 		}
 		return nil, err
 	}
-	return c.response(ctx, x, x.class, r.Code, opts, m)
+	return c.response(ctx, x, x.class, r.Label, r.Code, opts, m)
 }
 
 // send sends a request with its body and returns the response, of which the
 // payload may be only the first block.
 func (x *exchange) send(ctx context.Context, r *Request, opts Options) (Message, error) {
-	x.arrived = r.Arrived
+	x.arrived, x.label = r.Arrived, r.Label
 	var answer reply
 	answer.m, answer.err = x.sendBody(ctx, r, opts)
 	x.hasArrived(answer.fromPeer())
@@ -105,6 +105,8 @@ func (x *exchange) upload(ctx context.Context, r *Request, first Message, szx ui
 	if x.c.terms().peerKnown {
 		return x.uploadInBulk(ctx, r, first, szx, &src, buf[:n])
 	}
+	progress := x.c.beginTransfer(r.Label, true, r.Size, minBlockSize<<szx, false)
+	defer progress.end()
 	var offset int64
 	for {
 		b, ok := blockAt(offset, szx, more)
@@ -134,6 +136,7 @@ func (x *exchange) upload(ctx context.Context, r *Request, first Message, szx ui
 			return Message{}, &BlockError{Offset: offset, Code: rm.Code, Reason: "answer does not match the block sent"}
 		default:
 			offset += int64(n)
+			progress.advance(offset)
 			szx = min(szx, echo.szx) // RFC 7959 §2.3
 		}
 		buf = buf[:minBlockSize<<szx]
@@ -156,7 +159,7 @@ func blockBuffer(bodySize int64, szx uint8) int64 {
 // response makes the Response of a first message. Further blocks are fetched on
 // exchange x, or, if that is nil, on one of their own of class cl; x has ended if there are
 // none.
-func (c *Conn) response(ctx context.Context, x *exchange, cl class, code Code, opts Options, m Message) (*Response, error) {
+func (c *Conn) response(ctx context.Context, x *exchange, cl class, label string, code Code, opts Options, m Message) (*Response, error) {
 	switch isBulk := m.Options.Has(QBlock2); {
 	case isBulk && x == nil: // the token is that of an observation
 		return nil, &BlockError{Code: m.Code, Reason: "notification in Q-Block2 blocks"}
@@ -185,11 +188,13 @@ func (c *Conn) response(ctx context.Context, x *exchange, cl class, code Code, o
 		r.Size = int64(size)
 	}
 	etag, _ := m.Options.Get(ETag)
-	r.Body = &clientDownload{
+	d := &clientDownload{
 		ctx: ctx, x: x, code: code, opts: opts,
 		unread: m.Payload, offset: int64(len(m.Payload)), szx: b.szx, more: true,
-		responseCode: m.Code, etag: etag,
+		responseCode: m.Code, etag: etag, progress: c.beginTransfer(label, false, r.Size, b.size(), false),
 	}
+	d.progress.advance(d.offset)
+	r.Body = d
 	return r, nil
 }
 
@@ -209,6 +214,7 @@ type clientDownload struct {
 
 	responseCode Code
 	etag         []byte
+	progress     *transfer
 }
 
 // Read implements io.Reader.
@@ -239,6 +245,7 @@ func (d *clientDownload) Close() error {
 
 func (d *clientDownload) finish(err error) {
 	d.err = err
+	d.progress.end()
 	d.x.end()
 }
 
@@ -269,6 +276,7 @@ func (d *clientDownload) take(m *Message) error {
 		return &BlockError{Offset: d.offset, Reason: "block does not continue the body"}
 	}
 	d.offset += int64(len(m.Payload))
+	d.progress.advance(d.offset)
 	if d.offset > d.x.c.cfg.MaxBody {
 		return &BlockError{Offset: d.offset, Reason: fmt.Sprintf("body is larger than %d bytes", d.x.c.cfg.MaxBody)}
 	}

@@ -33,6 +33,8 @@ type Conn struct {
 	cfg  *Config
 	log  *slog.Logger
 	gate gate
+	// tally is what Stats tells.
+	tally tally
 	// current is what the session goes by, see terms. It is replaced with mu held.
 	current atomic.Pointer[terms]
 
@@ -222,10 +224,11 @@ func (c *Conn) pause(d time.Duration) bool {
 
 // record hands an event to the recorder.
 func (c *Conn) record(kind trace.Kind, data []byte) {
+	c.tally.event(kind, len(data), c.terms())
 	if c.cfg.Recorder == nil {
 		return
 	}
-	e := trace.Event{Kind: kind, At: time.Now(), Bytes: len(data)}
+	e := trace.Event{Session: c.cfg.Session, Kind: kind, At: time.Now(), Bytes: len(data)}
 	if len(data) >= headerLen {
 		e.Type, e.Code = data[0]>>4&3, data[1]
 		e.MessageID = uint16(data[2])<<8 | uint16(data[3])

@@ -14,6 +14,7 @@ type exchange struct {
 	c     *Conn
 	token token
 	class class
+	label string // Request.Label of the request being made
 	// waiting receives the reply to the request being made; nil between requests.
 	// It is guarded by c.mu.
 	waiting chan reply

@@ -68,6 +68,13 @@ func (g *gate) intrude() {
 	g.inside++
 }
 
+// waits is how many wait for a place.
+func (g *gate) waits() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.waiting.count
+}
+
 // leave gives the place up.
 func (g *gate) leave() {
 	g.mu.Lock()

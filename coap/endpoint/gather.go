@@ -101,6 +101,13 @@ func (g *gathering) hole(num uint32) (i int, ok bool) {
 	return slices.BinarySearchFunc(g.holes, num, func(h hole, n uint32) int { return int(int64(h.num) - int64(n)) })
 }
 
+// missed reports whether a block was seen to be missing before a time: it was lost, not
+// just overtaken.
+func (g *gathering) missed(num uint32, before time.Time) bool {
+	i, ok := g.hole(num)
+	return ok && g.holes[i].at.Before(before)
+}
+
 func (g *gathering) fail(reason string) error {
 	return &BlockError{Offset: block{num: g.next, szx: g.szx}.offset(), Reason: reason}
 }

@@ -149,3 +149,11 @@ func (in *incoming) examine() *Message {
 	}
 	return nil
 }
+
+// size1 is how long the body is by the peer's word (RFC 7959 §4), -1 for unknown.
+func (in *incoming) size1() int64 {
+	if size, ok := in.m.Options.GetUint(Size1); ok {
+		return int64(size)
+	}
+	return -1
+}

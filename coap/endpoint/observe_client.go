@@ -14,6 +14,7 @@ type Observation struct {
 	cancel  context.CancelFunc
 	// asking admits one registration or deregistration at a time.
 	asking chan struct{}
+	label  string // Request.Label of the registration
 
 	// Guarded by c.mu:
 	code        Code
@@ -47,7 +48,7 @@ func (c *Conn) Observe(ctx context.Context, r *Request, deliver func(*Response) 
 	if err != nil {
 		return nil, err
 	}
-	o := &Observation{c: c, x: x, deliver: deliver, asking: make(chan struct{}, 1), delivering: true}
+	o := &Observation{c: c, x: x, deliver: deliver, asking: make(chan struct{}, 1), label: r.Label, delivering: true}
 	o.ctx, o.cancel = context.WithCancel(c.ctx)
 	c.mu.Lock()
 	x.observation = o
@@ -85,7 +86,7 @@ func (o *Observation) refused(ctx context.Context, m Message) error {
 	o.x.observation = nil
 	code, opts := o.code, o.opts
 	c.mu.Unlock()
-	resp, err := c.response(ctx, o.x, o.x.class, code, opts, m)
+	resp, err := c.response(ctx, o.x, o.x.class, o.label, code, opts, m)
 	if err != nil {
 		return err
 	}

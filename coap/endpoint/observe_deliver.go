@@ -94,7 +94,7 @@ func (o *Observation) pass(ctx context.Context, n *notification) error {
 	o.c.mu.Lock()
 	code, opts := o.code, o.opts
 	o.c.mu.Unlock()
-	resp, err := o.c.response(ctx, nil, o.x.class, code, opts, n.m)
+	resp, err := o.c.response(ctx, nil, o.x.class, o.label, code, opts, n.m)
 	if err == nil {
 		err = o.deliver(resp)
 		closeBody(resp.Body)

@@ -15,6 +15,7 @@ type Observer struct {
 	key   uint64 // of the registration, by which further blocks are asked for
 	szx   uint8  // the largest block that the peer asked for
 	class class
+	label string // Request.Label
 	ctx   context.Context
 	end   context.CancelFunc
 	// turn holds one token while no message of the observation is on its way.
@@ -37,7 +38,7 @@ func (r *Request) StartObservation() (*Observer, error) {
 		return r.observer, nil
 	}
 	c, tok := r.Conn, tokenOf(r.token)
-	o := &Observer{c: c, token: r.token, key: r.key, szx: r.szx, class: r.class(), turn: make(chan struct{}, 1)}
+	o := &Observer{c: c, token: r.token, key: r.key, szx: r.szx, class: r.class(), label: r.Label, turn: make(chan struct{}, 1)}
 	o.ctx, o.end = context.WithCancel(c.ctx)
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -170,7 +171,7 @@ func (o *Observer) Notify(ctx context.Context, resp *Response) error {
 	}
 	begun := o.c.beginBody(resp, opts, len(o.token), o.szx)
 	o.c.reach(sending, begun.datagram(opts, len(o.token)), begun.more)
-	m, d := o.c.firstBlock(resp, opts, begun, false)
+	m, d := o.c.firstBlock(o.label, resp, opts, begun, false)
 	if d != nil {
 		d.key, d.token, d.roaming, d.class = o.key, tokenOf(o.token), true, o.class
 		o.c.addDownload(d)

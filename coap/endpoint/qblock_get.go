@@ -30,6 +30,7 @@ type bulkGet struct {
 	err      error
 	expires  time.Time
 	gap      *time.Timer // the report on what came last
+	progress *transfer   // what Stats tells
 }
 
 // maxGets bounds the bodies that arrive at a time, those included that were answered
@@ -69,6 +70,8 @@ func (c *Conn) beganGet(in *incoming) *bulkGet {
 	defer c.mu.Unlock()
 	g := c.getFor(in)
 	g.opened = in
+	g.progress = c.beginTransfer("", false, in.size1(), in.qBlock1.size(), true)
+	g.progress.add(g.g.ahead)
 	return g
 }
 
@@ -116,6 +119,7 @@ func (c *Conn) endGet(g *bulkGet, reason string) {
 	if g.err == nil {
 		g.err = &BlockError{Offset: g.offset(), Reason: reason}
 	}
+	g.progress.end()
 	if !g.over {
 		g.cancel()
 	}
@@ -150,7 +154,9 @@ func (g *bulkGet) add(in *incoming) {
 		}
 	}
 	g.g.limit = min(g.path.gathered(in.qBlock1.size()), max(left, leastShare))
-	fresh, err := g.g.add(in.qBlock1, in.m.Payload, time.Now())
+	now := time.Now()
+	missed := g.g.missed(in.qBlock1.num, now.Add(-g.path.jitter))
+	fresh, err := g.g.add(in.qBlock1, in.m.Payload, now)
 	if err == nil && g.offset() > g.c.cfg.MaxBody+int64(g.g.size()) {
 		err = &BlockError{Offset: g.c.cfg.MaxBody, Reason: "body is too large"}
 	}
@@ -160,6 +166,11 @@ func (g *bulkGet) add(in *incoming) {
 	}
 	if fresh {
 		g.fresh++
+		g.progress.add(len(in.m.Payload))
+		g.c.tally.arrived(missed)
+	}
+	if g.g.complete() {
+		g.progress.end()
 	}
 	signal(g.wake)
 }
@@ -288,6 +299,8 @@ func (g *bulkGet) Read(p []byte) (int, error) {
 
 func (g *bulkGet) handling() context.Context { return g.ctx }
 
+func (g *bulkGet) tracked() *transfer { return g.progress }
+
 func (g *bulkGet) start(in *incoming) {
 	g.c.mu.Lock()
 	reply := g.take(in)
@@ -299,6 +312,7 @@ func (g *bulkGet) refused() {
 	g.c.mu.Lock()
 	defer g.c.mu.Unlock()
 	g.rejected, g.over = true, true
+	g.progress.end()
 	g.cancel()
 }
 
@@ -307,6 +321,7 @@ func (g *bulkGet) answerable(context.Context) *incoming {
 	g.c.mu.Lock()
 	defer g.c.mu.Unlock()
 	g.over = true
+	g.progress.end()
 	if g.gap != nil {
 		g.gap.Stop()
 	}

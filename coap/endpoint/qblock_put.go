@@ -35,6 +35,8 @@ type bulkPut struct {
 	heard   time.Time
 	news    time.Time     // the last report, or the beginning
 	down    time.Duration // for how long the link had been down then
+	// progress is what Stats tells.
+	progress *transfer
 }
 
 // uploadInBulk sends a body of which buf is the first block, and returns the
@@ -49,6 +51,7 @@ func (x *exchange) uploadInBulk(ctx context.Context, r *Request, first Message, 
 		return Message{}, err
 	}
 	s.key = key
+	defer s.track(r).end()
 	// What follows must not be taken for the rest of what the token was used for before.
 	s.alone = x.observation != nil && x.observation.established
 	x.c.putting.Add(1)
@@ -60,6 +63,16 @@ func (x *exchange) uploadInBulk(ctx context.Context, r *Request, first Message, 
 	defer feeding.Wait() // the body is the caller's again
 	defer stop()
 	return s.run(sending, blocks, s.answer)
+}
+
+// track lists the transfer, which may go on from an earlier one.
+func (s *bulkPut) track(r *Request) *transfer {
+	size := block{szx: s.szx}.size()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.progress = s.x.c.beginTransfer(r.Label, true, r.Size, size, true)
+	s.progress.resumed(s.window.under(s.szx))
+	return s.progress
 }
 
 // putKey is the key under which an upload may be resumed: of the request, and the length
@@ -267,6 +280,7 @@ func (s *bulkPut) transmit(ctx context.Context, num uint32, poll bool) {
 	defer s.mu.Unlock()
 	s.heard = time.Now()
 	s.window.left(num, s.heard)
+	s.progress.advance(s.window.under(s.szx))
 }
 
 // poll sends a block in a confirmable message.
@@ -332,6 +346,7 @@ func (s *bulkPut) report(p progress) {
 	}
 	h := s.window.report(p, now, trip, silence)
 	s.trip.sample(h.roundTrip)
+	s.x.c.tally.fate(true, h.lost, h.arrived)
 	s.rate.report(now, h, s.trip.smoothed, s.trip.queued(h.roundTrip))
 	s.heard, s.news, s.down, s.polls, s.unheard = now, now, s.x.c.downtimeLocked(), 0, 0
 	signal(s.kick)

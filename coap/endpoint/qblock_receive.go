@@ -39,8 +39,9 @@ type bulkBody struct {
 	fresh        int       // blocks since the last report
 	arrived      time.Time // the last block
 	reported     time.Time
-	polls        int   // in a row, without a block in between
-	size         int64 // announced, -1 if not
+	polls        int       // in a row, without a block in between
+	size         int64     // announced, -1 if not
+	progress     *transfer // what Stats tells
 	// On a half-duplex link, what the peer sends in its turn: so many blocks, and the
 	// last of them.
 	turn     int
@@ -90,6 +91,8 @@ func (c *Conn) bulkResponse(ctx context.Context, x *exchange, code Code, key uin
 		d.g.szx = b.szx
 	}
 	d.expect(progress{})
+	d.progress = c.beginTransfer(x.label, false, r.Size, b.size(), true)
+	d.progress.add(d.g.ahead)
 	d.mu.Unlock()
 	d.begun = true
 	c.mu.Unlock()
@@ -135,8 +138,11 @@ func (d *bulkBody) take(m *Message) {
 		err = d.g.fail("block of no legal size")
 	default:
 		var fresh bool
+		missed := d.g.missed(b.num, now.Add(-d.path.jitter))
 		if fresh, err = d.g.add(b, m.Payload, now); fresh {
 			d.fresh++
+			d.progress.add(len(m.Payload))
+			d.x.c.tally.arrived(missed)
 		}
 		d.arrived, d.polls = now, 0
 	}
@@ -190,6 +196,7 @@ func (d *bulkBody) finish() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.finished = true
+	d.progress.end()
 	signal(d.unread)
 }
 

@@ -54,14 +54,16 @@ type bulkSend struct {
 	turn   int       // blocks that may still be sent in this turn, where there are turns
 	poll   *incoming // a confirmable report, to be answered by the next block
 	failed bool      // the body did
+	// progress is what Stats tells.
+	progress *transfer
 }
 
 // newBulkSend makes the transfer of which first is the first block.
-func (c *Conn) newBulkSend(cl class, code Code, tok token, szx uint8, first []byte) *bulkSend {
+func (c *Conn) newBulkSend(cl class, progress *transfer, code Code, tok token, szx uint8, first []byte) *bulkSend {
 	t := c.terms()
 	p := t.path(t.side == SideConstrained, block{szx: szx}.size())
 	s := &bulkSend{
-		c: c, class: cl, token: tok, code: code, szx: szx, path: p, turn: p.burst - 1,
+		c: c, class: cl, progress: progress, token: tok, code: code, szx: szx, path: p, turn: p.burst - 1,
 		kick: make(chan struct{}, 1), rate: newCongestion(p, t.profile.Loss),
 		trip:   tripTime{least: p.roundTrip + p.interval, smoothed: t.profile.AckTimeout},
 		turned: make(chan struct{}),
@@ -205,6 +207,9 @@ func (s *bulkSend) transmit(num uint32) bool {
 		Options: Options{}.AddUint(QBlock2, block{num: num, more: b.more, szx: s.szx}.value()),
 	}
 	if poll != nil && poll.piggyback(m) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.advance()
 		return true
 	}
 	data, _ := AppendMessage(nil, m) // one option is in order
@@ -214,7 +219,17 @@ func (s *bulkSend) transmit(num uint32) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.window.left(num, time.Now())
+	s.advance()
 	return true
+}
+
+// advance tells how far the transfer is. When all of it has left that is its end for
+// Stats: on a slow link the peer need not say that it has come. s.mu is held.
+func (s *bulkSend) advance() {
+	s.progress.advance(s.window.under(s.szx))
+	if s.window.ended && s.window.lost == 0 {
+		s.progress.end()
+	}
 }
 
 // report takes what the peer reports.
@@ -237,6 +252,7 @@ func (s *bulkSend) report(p progress, in *incoming) {
 	}
 	h := s.window.report(p, now, trip, silence)
 	s.trip.sample(h.roundTrip)
+	s.c.tally.fate(true, h.lost, h.arrived)
 	s.rate.report(now, h, s.trip.smoothed, s.trip.queued(h.roundTrip))
 	if in.m.Type == Confirmable && !s.window.complete() {
 		s.poll = in
@@ -264,6 +280,7 @@ func (s *bulkSend) forget() {
 	if s.c.sending[s.token] == s {
 		delete(s.c.sending, s.token)
 	}
+	s.progress.end()
 	s.end()
 }
 
@@ -299,8 +316,9 @@ func (s *bulkSend) broken() bool {
 
 // respondInBulk sends a response that does not fit one message, and returns when the
 // peer has its first block or was given up.
-func (c *Conn) respondInBulk(in *incoming, resp *Response, opts Options, b begunBody, release func()) {
-	s := c.newBulkSend(in.class, resp.Code, tokenOf(in.m.Token), b.szx, b.first)
+func (c *Conn) respondInBulk(in *incoming, label string, resp *Response, opts Options, b begunBody, release func()) {
+	progress := c.beginTransfer(label, true, resp.Size, block{szx: b.szx}.size(), true)
+	s := c.newBulkSend(in.class, progress, resp.Code, tokenOf(in.m.Token), b.szx, b.first)
 	c.addBulk(s)
 	m := &Message{Code: resp.Code, Payload: b.first}
 	m.Options = withSize2(opts.AddUint(QBlock2, block{more: true, szx: b.szx}.value()), resp.Size)

@@ -220,7 +220,9 @@ func (c *Conn) retransmit(t *transmission) {
 // c.mu is held.
 func (c *Conn) measure(t *transmission, m *Message, bytes int) {
 	if t.repeated == 0 && !t.resent && (m.Type == Reset || m.Code != Empty || !t.held) {
-		c.estimator.sample(time.Since(t.begins), len(t.data), bytes)
+		rtt := time.Since(t.begins)
+		c.estimator.sample(rtt, len(t.data), bytes)
+		c.measured(rtt, t)
 	}
 }
 
@@ -234,6 +236,13 @@ func (c *Conn) settle(t *transmission, err error) {
 		t.timer.Stop()
 	}
 	c.gate.leave()
+	if err == nil || t.repeated > 0 {
+		arrived := 0
+		if err == nil {
+			arrived = 1
+		}
+		c.tally.fate(true, t.repeated, arrived)
+	}
 	t.ended(err)
 }
 
@@ -265,4 +274,15 @@ func (c *Conn) Ping(ctx context.Context) error {
 		return nil
 	}
 	return err
+}
+
+// measured tells of the round trip of t. c.mu is held.
+func (c *Conn) measured(rtt time.Duration, t *transmission) {
+	c.tally.measured(rtt)
+	if c.cfg.Recorder != nil {
+		c.cfg.Recorder.Record(trace.Event{
+			Session: c.cfg.Session, Kind: trace.Measured, At: time.Now(), RoundTrip: rtt,
+			MessageID: t.mid, Type: t.data[0] >> 4 & 3, Code: t.data[1], Bytes: len(t.data),
+		})
+	}
 }

@@ -118,6 +118,9 @@ func (c *Conn) resume(ctx context.Context, key uint64) (*Response, error) {
 	old.g = gathering{limit: old.g.limit}
 	old.mu.Unlock()
 	d.g.rewind()
+	size := int64(d.g.size())
+	d.progress = c.beginTransfer(old.x.label, false, d.size, int(size), true)
+	d.progress.resumed(int64(d.g.next)*size + int64(d.g.ahead))
 	d.begun, d.x.bulk = true, d
 	p := d.g.progress(time.Now(), c.terms().missingFit())
 	d.expect(p)
@@ -134,6 +137,7 @@ func (c *Conn) resume(ctx context.Context, key uint64) (*Response, error) {
 	var forgotten *BlockError
 	switch {
 	case errors.As(err, &forgotten):
+		d.progress.end()
 		c.mu.Lock()
 		d.discard()
 		c.mu.Unlock()

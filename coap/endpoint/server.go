@@ -59,7 +59,7 @@ func (c *Conn) serve(in *incoming) {
 	u := c.arrivingBody(in)
 	if u != nil {
 		ctx = u.handling()
-		r.Body, r.Size = u, -1
+		r.Body, r.Size, r.arriving = u, -1, u.tracked()
 		if size, ok := in.m.Options.GetUint(Size1); ok {
 			r.Size = int64(size)
 		}
@@ -111,6 +111,8 @@ type arrivingBody interface {
 	io.Reader
 	// handling is the context of the handler.
 	handling() context.Context
+	// tracked is what Stats tells of it.
+	tracked() *transfer
 	// start takes the first block.
 	start(in *incoming)
 	// refused ends the transfer instead of start: there will be no handler.
@@ -164,10 +166,10 @@ func (c *Conn) respond(in *incoming, r *Request, resp *Response, release func())
 	begun := c.beginBody(resp, opts, len(in.m.Token), in.maxSZX())
 	c.reach(c.ctx, begun.datagram(opts, len(in.m.Token)), begun.more)
 	if begun.more && o == nil && c.terms().peerKnown {
-		c.respondInBulk(in, resp, opts, begun, release)
+		c.respondInBulk(in, r.Label, resp, opts, begun, release)
 		return
 	}
-	m, d := c.firstBlock(resp, opts, begun, in.hasBlock2)
+	m, d := c.firstBlock(r.Label, resp, opts, begun, in.hasBlock2)
 	if d != nil {
 		d.key, d.token, d.payload, d.class = in.transferKey(), tokenOf(in.m.Token), in.payloadHash(), in.class
 		if o != nil { // the observation keeps its token for itself
@@ -242,7 +244,7 @@ func (c *Conn) beginBody(resp *Response, opts Options, tokenLen int, asked uint8
 
 // firstBlock makes the message for a response: whole if all of its body was read,
 // else its first block and the download for the rest.
-func (c *Conn) firstBlock(resp *Response, opts Options, b begunBody, explicit bool) (*Message, *download) {
+func (c *Conn) firstBlock(label string, resp *Response, opts Options, b begunBody, explicit bool) (*Message, *download) {
 	m := &Message{Code: resp.Code, Options: opts, Payload: b.first}
 	switch {
 	case b.err != nil:
@@ -260,6 +262,7 @@ func (c *Conn) firstBlock(resp *Response, opts Options, b begunBody, explicit bo
 	}
 	m.Options = withSize2(m.Options.AddUint(Block2, block{more: true, szx: b.szx}.value()), resp.Size)
 	d := &download{c: c, code: resp.Code, options: repeatedOptions(opts), body: resp.Body, src: b.src, block: m.Payload, more: true, done: make(chan struct{})}
+	d.progress = c.beginTransfer(label, true, resp.Size, block{szx: b.szx}.size(), false)
 	if d.random, _ = resp.Body.(io.ReaderAt); d.random != nil {
 		d.held = max(resp.Size, 0)
 	}

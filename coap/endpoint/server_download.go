@@ -47,6 +47,8 @@ type download struct {
 	offset  int64  // where it starts
 	more    bool   // whether bytes follow it
 	whole   bool   // the last block was made
+	// progress is what Stats tells.
+	progress *transfer
 }
 
 // addDownload keeps a transfer that was just begun. It replaces an earlier one of
@@ -55,6 +57,7 @@ func (c *Conn) addDownload(d *download) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed() {
+		d.progress.end()
 		d.closeLocked() // nobody else knows it yet
 		return
 	}
@@ -108,6 +111,7 @@ func (d *download) end() {
 	if !d.ended {
 		d.ended = true
 		close(d.done)
+		d.progress.end()
 	}
 }
 
@@ -194,6 +198,7 @@ func (c *Conn) serveBlock(in *incoming) {
 func (d *download) make(b block) (m *Message, last bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.progress.advance(b.offset()) // who asks for it has what is before
 	payload, more, ok := d.read(b.offset(), b.size())
 	if !ok {
 		return &Message{Code: RequestEntityIncomplete}, false

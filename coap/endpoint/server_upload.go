@@ -34,6 +34,8 @@ type upload struct {
 	// one for which there is no room.
 	current *incoming
 	expires time.Time
+
+	progress *transfer // what Stats tells
 }
 
 // newUpload makes the transfer of which in is the first block. A client whose
@@ -41,6 +43,7 @@ type upload struct {
 func (c *Conn) newUpload(in *incoming) *upload {
 	u := &upload{c: c, key: in.transferKey(), token: tokenOf(in.m.Token), wake: make(chan struct{}, 1)}
 	u.ctx, u.cancel = context.WithCancel(c.ctx)
+	u.progress = c.beginTransfer("", false, in.size1(), in.block1.size(), false)
 	c.mu.Lock()
 	for _, old := range slices.Clone(c.uploads) {
 		if old.key == u.key && (old.token == u.token || !c.terms().peerKnown) {
@@ -53,6 +56,7 @@ func (c *Conn) newUpload(in *incoming) *upload {
 }
 
 func (u *upload) handling() context.Context { return u.ctx }
+func (u *upload) tracked() *transfer        { return u.progress }
 func (u *upload) start(in *incoming)        { u.c.receiveBlock(in) }
 func (u *upload) release()                  { u.cancel() }
 
@@ -85,6 +89,7 @@ func (c *Conn) forgetUpload(u *upload, err error) {
 	if u.err == nil && !u.complete {
 		u.err = err
 	}
+	u.progress.end()
 	if in := u.current; in != nil && !u.complete {
 		u.current = nil
 		if in.takeAnswer() {
@@ -182,8 +187,10 @@ func (u *upload) takeCurrent() bool {
 	}
 	u.unread = append(u.unread, in.m.Payload...)
 	u.next += int64(len(in.m.Payload))
+	u.progress.advance(u.next)
 	if !in.block1.more {
 		u.complete = true
+		u.progress.end()
 		return false
 	}
 	u.current = nil

@@ -31,6 +31,12 @@ type sendWindow struct {
 // next is the number of the block that was never sent.
 func (w *sendWindow) next() uint32 { return w.base + uint32(len(w.blocks)) }
 
+// under is how many bytes of the body have left in blocks of that size and are not known
+// to be lost, but that the last block may be shorter.
+func (w *sendWindow) under(szx uint8) int64 {
+	return block{num: w.next() - uint32(w.lost), szx: szx}.offset()
+}
+
 // complete reports whether the peer has everything.
 func (w *sendWindow) complete() bool { return w.ended && len(w.blocks) == 0 }
 

@@ -21,11 +21,16 @@ const (
 	Malformed
 	// GaveUp: retransmission was exhausted (RFC 7252 §4.2).
 	GaveUp
+	// Measured: a confirmable message that was sent once was answered after RoundTrip;
+	// what describes the message is that of the one sent.
+	Measured
 )
 
 // Event is one thing that happened on a session.
 type Event struct {
-	Kind Kind
+	// Session is the number of the session, 0 where it has none.
+	Session uint64
+	Kind    Kind
 	// At is the time of the event by the clock of the recording side.
 	At time.Time
 	// MessageID, Type and Code are those of the message (RFC 7252 §3).
@@ -33,6 +38,8 @@ type Event struct {
 	Type, Code uint8
 	// Bytes is the length of the CoAP message.
 	Bytes int
+	// RoundTrip is what Measured says, 0 for other kinds.
+	RoundTrip time.Duration
 }
 
 // Recorder receives events. Record is called on the path of every message, from
