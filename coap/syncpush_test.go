@@ -1,0 +1,123 @@
+package coap_test
+
+import (
+	"context"
+	"encoding/base64"
+	"math/rand/v2"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/coapgw/coapgw/coap"
+	"github.com/coapgw/coapgw/coap/observe"
+)
+
+// TestPushedTooLong: an update that does not fit one datagram is called for, and the
+// observation ends with that; the homeserver is not asked past it.
+func TestPushedTooLong(t *testing.T) {
+	text := make([]byte, 3000) // that no coder makes short
+	_, _ = rand.NewChaCha8([32]byte{}).Read(text)
+	script := &syncScript{answers: map[string][]syncAnswer{
+		"s0": {{0, 200, nothing("s1", "50")}},
+		"s1": {{time.Second, 200, oneMessage("s2", base64.StdEncoding.EncodeToString(text))}},
+	}}
+	inPush(t, script, func(t *testing.T, tr *coap.Transport) {
+		var p pushed
+		o, err := tr.Observe(syncFrom(t, "s1"), p.deliver)
+		require.NoError(t, err)
+		<-o.Done()
+		require.NoError(t, o.Err())
+		assert.Equal(t, []string{"fetch"}, p.got())
+		assert.NotContains(t, strings.Join(script.questions(), "\n"), "s2 ")
+	})
+}
+
+// TestPushedTooMuch: so is an answer that the gateway does not read.
+func TestPushedTooMuch(t *testing.T) {
+	script := &syncScript{answers: map[string][]syncAnswer{
+		"s0": {{0, 200, nothing("s1", "50")}},
+		"s1": {{time.Second, 200, `{"rooms":{}}`}},
+	}}
+	inPush(t, script, func(t *testing.T, tr *coap.Transport) {
+		var p pushed
+		o, err := tr.Observe(syncFrom(t, "s1"), p.deliver)
+		require.NoError(t, err)
+		<-o.Done()
+		assert.Equal(t, []string{"fetch"}, p.got(), "no next_batch in it")
+	})
+}
+
+// TestPushedCancel: nothing is pushed, and the homeserver not asked, once the client has
+// cancelled.
+func TestPushedCancel(t *testing.T) {
+	script := &syncScript{answers: map[string][]syncAnswer{
+		"s0": {{0, 200, nothing("s1", "50")}},
+		"s1": {{time.Minute, 200, oneMessage("s2", "one")}},
+	}}
+	inPush(t, script, func(t *testing.T, tr *coap.Transport) {
+		var p pushed
+		o, err := tr.Observe(syncFrom(t, "s1"), p.deliver)
+		require.NoError(t, err)
+		require.NoError(t, o.Cancel(t.Context()))
+		<-o.Done()
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		assert.Empty(t, p.got())
+		assert.Len(t, script.questions(), 2)
+		assert.Equal(t, 15*time.Minute, o.Renew(), "a server without a store forgets")
+	})
+}
+
+// TestPushedPresence: a client that has not been heard of for half an hour is not kept online
+// by the polls in its name.
+func TestPushedPresence(t *testing.T) {
+	var asked []string
+	script := &syncScript{answers: map[string][]syncAnswer{"s0": {{0, 200, nothing("s1", "50")}}}}
+	for range 200 {
+		script.answers["s1"] = append(script.answers["s1"], syncAnswer{30 * time.Second, 200, nothing("s1", "50")})
+	}
+	h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		script.mu.Lock()
+		asked = append(asked, r.URL.Query().Get("set_presence"))
+		script.mu.Unlock()
+		script.ServeHTTP(w, r)
+	})
+	inPush(t, h, func(t *testing.T, tr *coap.Transport) {
+		var p pushed
+		r := syncFrom(t, "s1")
+		r.URL.RawQuery += "&set_presence=unavailable"
+		_, err := tr.Observe(r, p.deliver)
+		require.NoError(t, err)
+		time.Sleep(time.Hour)
+		script.mu.Lock()
+		defer script.mu.Unlock()
+		assert.Equal(t, "unavailable", asked[20], "ten minutes later")
+		assert.Equal(t, "offline", asked[len(asked)-1])
+		assert.Empty(t, p.got())
+	})
+}
+
+// TestPushedRejected: what the client does not keep is told again to its next observation.
+func TestPushedRejected(t *testing.T) {
+	script := &syncScript{answers: map[string][]syncAnswer{
+		"s0": {{0, 200, nothing("s1", "50")}},
+		"s1": {{time.Second, 200, oneMessage("s2", "one")}, {0, 200, oneMessage("s2", "one")}},
+	}}
+	inPush(t, script, func(t *testing.T, tr *coap.Transport) {
+		var p pushed
+		refused := context.Canceled
+		o, err := tr.Observe(syncFrom(t, "s1"), func(observe.Pushed) error { return refused })
+		require.NoError(t, err)
+		<-o.Done()
+		require.ErrorIs(t, o.Err(), refused)
+		_, err = tr.Observe(syncFrom(t, "s1"), p.deliver)
+		require.NoError(t, err)
+		time.Sleep(time.Minute)
+		assert.Equal(t, []string{oneMessage("s2", "one")}, p.got())
+	})
+}
