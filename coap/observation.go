@@ -28,10 +28,10 @@ type observation struct {
 
 // Observe implements observe.Source, towards a coapgw with which the session has agreed on
 // wire version 2; its first request sees to that.
-func (t *Transport) Observe(r *http.Request, deliver func(observe.Pushed) error) (observe.Observation, error) {
+func (t *Transport) Observe(r *http.Request, instead observe.Observation, deliver func(observe.Pushed) error) (observe.Observation, error) {
 	t.init()
 	for range maxRegistrations {
-		o, anew, err := t.observe(r, deliver)
+		o, anew, err := t.observe(r, instead, deliver)
 		switch {
 		case err != nil:
 			return nil, err
@@ -46,7 +46,7 @@ func (t *Transport) Observe(r *http.Request, deliver func(observe.Pushed) error)
 // slot, or the tables of the session.
 const maxRegistrations = 4
 
-func (t *Transport) observe(r *http.Request, deliver func(observe.Pushed) error) (_ observe.Observation, anew bool, err error) {
+func (t *Transport) observe(r *http.Request, instead observe.Observation, deliver func(observe.Pushed) error) (_ observe.Observation, anew bool, err error) {
 	token, _ := bearer(r.Header.Get("Authorization"))
 	s, kind, err := t.session(r.Context(), token)
 	if err != nil {
@@ -56,6 +56,9 @@ func (t *Transport) observe(r *http.Request, deliver func(observe.Pushed) error)
 	req, sig, x, err := t.register(s, kind, r, token)
 	if err != nil {
 		return nil, false, err
+	}
+	if left, ok := instead.(*observation); ok && left.session == s {
+		req.Options = req.Options.Add(OptionInstead, left.o.Token())
 	}
 	o := &observation{t: t, session: s, deliver: deliver, r: r, x: x}
 	var v verdict
@@ -154,6 +157,7 @@ func calledUp(resp *endpoint.Response) (observe.Pushed, bool) {
 type ended struct{}
 
 func (ended) Cancel(context.Context) error { return nil }
+func (ended) Leave()                       {}
 func (ended) Renew() time.Duration         { return 0 }
 func (ended) Silence() time.Duration       { return 0 }
 func (ended) Err() error                   { return nil }
@@ -197,6 +201,9 @@ func (o *observation) notified(resp *endpoint.Response) error {
 
 // Cancel implements observe.Observation.
 func (o *observation) Cancel(ctx context.Context) error { return o.o.Cancel(ctx) }
+
+// Leave implements observe.Observation.
+func (o *observation) Leave() { o.o.Leave() }
 
 // Renew implements observe.Observation.
 func (o *observation) Renew() time.Duration { return o.renew }

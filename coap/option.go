@@ -49,6 +49,9 @@ const (
 	// OptionOffer says which formats of wire version 2 a client knows, and in the answer
 	// which of them both ends go by from then on.
 	OptionOffer endpoint.OptionNumber = 272
+	// OptionInstead, in a registration, is the token of an earlier one that the client has
+	// left, and that the server should end.
+	OptionInstead endpoint.OptionNumber = 274
 )
 
 // wireVersion is the value of OptionVersion that this code sends.

@@ -88,7 +88,7 @@ func TestPushedSync(t *testing.T) {
 	}}
 	inPush(t, script, func(t *testing.T, tr *coap.Transport) {
 		var p pushed
-		o, err := tr.Observe(syncFrom(t, "s1_0_0_1"), p.deliver)
+		o, err := tr.Observe(syncFrom(t, "s1_0_0_1"), nil, p.deliver)
 		require.NoError(t, err)
 		<-o.Done()
 		require.NoError(t, o.Err())

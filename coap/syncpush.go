@@ -32,7 +32,8 @@ func pushes(r *endpoint.Request, req *http.Request, a *admission) bool {
 // push registers the peer for what follows the since of a /sync.
 func (s *serverSession) push(r *endpoint.Request, req *http.Request, a admission) *endpoint.Response {
 	registered := &endpoint.Response{Code: endpoint.Valid}
-	s.endObservers(func(tok []byte) bool { return lifeOf(tok) != r.Life() })
+	left, _ := r.Options.Get(OptionInstead)
+	s.endObservers(func(tok []byte) bool { return lifeOf(tok) != r.Life() || string(tok) == string(left) })
 	if !s.begin() {
 		return s.failure(errBusy(), a.audience)
 	}

@@ -28,7 +28,7 @@ func TestPushedTooLong(t *testing.T) {
 	}}
 	inPush(t, script, func(t *testing.T, tr *coap.Transport) {
 		var p pushed
-		o, err := tr.Observe(syncFrom(t, "s1"), p.deliver)
+		o, err := tr.Observe(syncFrom(t, "s1"), nil, p.deliver)
 		require.NoError(t, err)
 		<-o.Done()
 		require.NoError(t, o.Err())
@@ -45,7 +45,7 @@ func TestPushedTooMuch(t *testing.T) {
 	}}
 	inPush(t, script, func(t *testing.T, tr *coap.Transport) {
 		var p pushed
-		o, err := tr.Observe(syncFrom(t, "s1"), p.deliver)
+		o, err := tr.Observe(syncFrom(t, "s1"), nil, p.deliver)
 		require.NoError(t, err)
 		<-o.Done()
 		assert.Equal(t, []string{"fetch"}, p.got(), "no next_batch in it")
@@ -61,7 +61,7 @@ func TestPushedCancel(t *testing.T) {
 	}}
 	inPush(t, script, func(t *testing.T, tr *coap.Transport) {
 		var p pushed
-		o, err := tr.Observe(syncFrom(t, "s1"), p.deliver)
+		o, err := tr.Observe(syncFrom(t, "s1"), nil, p.deliver)
 		require.NoError(t, err)
 		require.NoError(t, o.Cancel(t.Context()))
 		<-o.Done()
@@ -91,7 +91,7 @@ func TestPushedPresence(t *testing.T) {
 		var p pushed
 		r := syncFrom(t, "s1")
 		r.URL.RawQuery += "&set_presence=unavailable"
-		_, err := tr.Observe(r, p.deliver)
+		_, err := tr.Observe(r, nil, p.deliver)
 		require.NoError(t, err)
 		time.Sleep(time.Hour)
 		script.mu.Lock()
@@ -111,13 +111,34 @@ func TestPushedRejected(t *testing.T) {
 	inPush(t, script, func(t *testing.T, tr *coap.Transport) {
 		var p pushed
 		refused := context.Canceled
-		o, err := tr.Observe(syncFrom(t, "s1"), func(observe.Pushed) error { return refused })
+		o, err := tr.Observe(syncFrom(t, "s1"), nil, func(observe.Pushed) error { return refused })
 		require.NoError(t, err)
 		<-o.Done()
 		require.ErrorIs(t, o.Err(), refused)
-		_, err = tr.Observe(syncFrom(t, "s1"), p.deliver)
+		_, err = tr.Observe(syncFrom(t, "s1"), nil, p.deliver)
 		require.NoError(t, err)
 		time.Sleep(time.Minute)
+		assert.Equal(t, []string{oneMessage("s2", "one")}, p.got())
+	})
+}
+
+// TestPushedInstead: an observation that the client has left is ended by the next one, and
+// the homeserver is not asked for both.
+func TestPushedInstead(t *testing.T) {
+	script := &syncScript{answers: map[string][]syncAnswer{
+		"s0": {{0, 200, nothing("s1", "50")}},
+		"s1": {{time.Hour, 200, oneMessage("s2", "left")}, {time.Minute, 200, oneMessage("s2", "one")}},
+	}}
+	inPush(t, script, func(t *testing.T, tr *coap.Transport) {
+		var left, p pushed
+		o, err := tr.Observe(syncFrom(t, "s1"), nil, left.deliver)
+		require.NoError(t, err)
+		o.Leave()
+		<-o.Done()
+		_, err = tr.Observe(syncFrom(t, "s1"), o, p.deliver)
+		require.NoError(t, err)
+		time.Sleep(2 * time.Hour)
+		assert.Empty(t, left.got())
 		assert.Equal(t, []string{oneMessage("s2", "one")}, p.got())
 	})
 }

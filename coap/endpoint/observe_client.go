@@ -161,6 +161,12 @@ func (o *Observation) Cancel(ctx context.Context) error {
 	return err
 }
 
+// Leave ends the observation without a word to the peer: its next notification is rejected.
+func (o *Observation) Leave() { o.end(nil) }
+
+// Token is the token of the observation, by which the peer knows it.
+func (o *Observation) Token() []byte { return o.x.token.bytes() }
+
 // Done is closed when the observation is over.
 func (o *Observation) Done() <-chan struct{} { return o.ctx.Done() }
 

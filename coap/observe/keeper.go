@@ -30,13 +30,14 @@ func (s *Syncer) keep(st *stream) {
 // keeper registers, again where the observation ends, and looks after it.
 func (s *Syncer) keeper(st *stream) {
 	pause := firstRetry
+	var left Observation
 	for {
 		ask, number, ok := s.ready(st)
 		if !ok {
 			return
 		}
 		begun := time.Now()
-		o, err := s.Source.Observe(ask, func(p Pushed) error { return s.deliver(st, number, p) })
+		o, err := s.Source.Observe(ask, left, func(p Pushed) error { return s.deliver(st, number, p) })
 		s.mu.Lock()
 		if err != nil {
 			if st.unpushed = errors.Is(err, ErrNotPushed); !st.unpushed {
@@ -50,16 +51,20 @@ func (s *Syncer) keeper(st *stream) {
 		st.live = true
 		st.tell()
 		s.mu.Unlock()
-		s.attend(st, o)
+		left = s.attend(st, o)
 		s.mu.Lock()
 		st.live = false
 		fetch, called := st.fetch, st.fetch || st.register
 		st.fetch, st.register = false, false
 		s.mu.Unlock()
-		if fetch && !s.fetch(st) {
-			return
+		if fetch {
+			done, wanted := s.fetch(st)
+			if !wanted {
+				return
+			}
+			called = done
 		}
-		if called {
+		if called || left != nil {
 			continue
 		}
 		if time.Since(begun) > lastRetry {
@@ -121,8 +126,9 @@ func (s *Syncer) pause(st *stream, o Observation, d time.Duration) {
 	}
 }
 
-// attend looks after an observation until it is over.
-func (s *Syncer) attend(st *stream, o Observation) {
+// attend looks after an observation until it is over. It returns the observation if it was
+// left without a word to the server.
+func (s *Syncer) attend(st *stream, o Observation) (left Observation) {
 	s.mu.Lock()
 	presence := st.presence
 	s.mu.Unlock()
@@ -130,9 +136,9 @@ func (s *Syncer) attend(st *stream, o Observation) {
 		s.pause(st, o, grace/10)
 		select {
 		case <-o.Done():
-			return
+			return nil
 		case <-s.life.Done():
-			return
+			return nil
 		default:
 		}
 		s.mu.Lock()
@@ -141,25 +147,25 @@ func (s *Syncer) attend(st *stream, o Observation) {
 		// nothing: it goes on from elsewhere.
 		anew := st.from != st.tail() || st.presence != presence || o.Renew() > 0 && o.Silence() >= o.Renew()
 		s.mu.Unlock()
-		if wanted && !anew {
-			continue
+		switch {
+		case !wanted:
+			ctx, cancel := context.WithTimeout(s.life, s.Profile.MaxTransmitWait())
+			defer cancel()
+			_ = o.Cancel(ctx)
+			return nil
+		case anew:
+			o.Leave()
+			return o
 		}
-		ctx, cancel := context.WithTimeout(s.life, s.Profile.MaxTransmitWait())
-		if anew {
-			cancel() // on this side alone: the next notification is rejected
-		}
-		_ = o.Cancel(ctx)
-		cancel()
-		return
 	}
 }
 
-// fetch makes a request for what is too long for a notification. It reports whether the
-// observation may be made again.
-func (s *Syncer) fetch(st *stream) bool {
+// fetch makes a request for what is too long for a notification. It reports whether there was
+// an answer, and whether anybody wants more.
+func (s *Syncer) fetch(st *stream) (done, wanted bool) {
 	ask, _, ok := s.ready(st)
 	if !ok {
-		return false
+		return false, false
 	}
 	resp, err := s.Base.RoundTrip(ask)
 	var body []byte
@@ -168,7 +174,7 @@ func (s *Syncer) fetch(st *stream) bool {
 		_ = resp.Body.Close()
 	}
 	if err != nil || resp.StatusCode >= 500 || resp.StatusCode == http.StatusTooManyRequests {
-		return true // the server will call for it again
+		return false, true // the server will call for it again
 	}
 	g, ok := gistOf(body)
 	s.mu.Lock()
@@ -186,7 +192,7 @@ func (s *Syncer) fetch(st *stream) bool {
 	default:
 		s.append(st, update{next: g.next, counts: g.counts, body: body})
 	}
-	return true
+	return true, true
 }
 
 // append adds an update, to the store too. s.mu is held, so that its place in the chain is

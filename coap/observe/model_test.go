@@ -184,7 +184,7 @@ type observation struct {
 }
 
 // Observe implements observe.Source.
-func (f *far) Observe(r *http.Request, deliver func(observe.Pushed) error) (observe.Observation, error) {
+func (f *far) Observe(r *http.Request, instead observe.Observation, deliver func(observe.Pushed) error) (observe.Observation, error) {
 	f.mu.Lock()
 	f.asked++
 	unpushed := f.unpushed
@@ -275,6 +275,7 @@ func (o *observation) push(polled string, deliver func(observe.Pushed) error) {
 	}
 }
 
+func (o *observation) Leave()                       { o.cancel() }
 func (o *observation) Cancel(context.Context) error { o.cancel(); return nil }
 func (o *observation) Renew() time.Duration         { return 0 }
 func (o *observation) Silence() time.Duration       { return 0 }

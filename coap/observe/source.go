@@ -20,9 +20,12 @@ type Source interface {
 	// kept gets it again. deliver must not call methods of the Observation. As long as it
 	// does not return, the link may be held up.
 	//
+	// instead is an earlier observation that was left without a word and that the server
+	// should end, nil for none.
+	//
 	// The error is ErrNotPushed where r has to be made as any other request, or as of
 	// RoundTrip. The context of r bounds the registration.
-	Observe(r *http.Request, deliver func(Pushed) error) (Observation, error)
+	Observe(r *http.Request, instead Observation, deliver func(Pushed) error) (Observation, error)
 }
 
 // Pushed is what came of an Observation.
@@ -40,6 +43,8 @@ type Pushed struct {
 
 // Observation is a /sync that the server polls in our place (RFC 7641).
 type Observation interface {
+	// Leave ends the observation on this side alone: what still comes of it is rejected.
+	Leave()
 	// Cancel ends the observation and tells the server (RFC 7641 §3.6), for which ctx bounds
 	// the wait. Where that fails, the next notification is rejected.
 	Cancel(ctx context.Context) error
@@ -48,8 +53,8 @@ type Observation interface {
 	Renew() time.Duration
 	// Silence is for how long nothing has come from the server.
 	Silence() time.Duration
-	// Done is closed when the observation is over, and Err says why: nil after Cancel and
-	// after a last answer.
+	// Done is closed when the observation is over, and Err says why: nil after Cancel, Leave
+	// and a last answer.
 	Done() <-chan struct{}
 	Err() error
 }

@@ -57,6 +57,7 @@ var optionRows = [...]optionRow{
 	{coap.OptionControl, "Control", control},
 	{coap.OptionReset, "Reset", nil}, // who knows it can end the session
 	{coap.OptionOffer, "Offer", offer},
+	{coap.OptionInstead, "Instead", opaque},
 }
 
 // optionInquiry is an option of the message layer (docs/wire-v1.md, "Requests that wait").
@@ -152,7 +153,7 @@ func gateway(b []byte) string {
 // controls are what a gateway says itself.
 var controls = [...]string{
 	1: "unknown slot", 2: "slot taken", 3: "another link", 4: "the server restarts",
-	5: "no format of version 2", 6: "not read",
+	5: "no format of version 2", 6: "not read", 7: "ask for what is too long", 8: "register anew",
 }
 
 func control(b []byte) string {
