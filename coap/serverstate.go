@@ -12,8 +12,8 @@ import (
 // what the server knows of it, the slots, and which requests were begun.
 //
 //	version, flags, link, sticky token, what was agreed of version 2,
-//	number of slots, slots: number, token; number of observations, their tokens;
-//	requests begun: fingerprint
+//	number of slots, slots: number, token; number of digests of key counts, these: slot,
+//	digest; number of observations, their tokens; requests begun: fingerprint
 const serverStateVersion = 4
 
 // encodeState returns what to keep.

@@ -3,6 +3,7 @@ package coap
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -141,10 +142,13 @@ type syncState struct {
 	nextBatch string
 	// empty: there is nothing but next_batch and key counts.
 	empty bool
-	// counts are the key counts, which stand in every answer, as they are; empty where there
+	// counts are a digest of the key counts, which stand in every answer; empty where there
 	// are none.
 	counts string
 }
+
+// countsDigest is the length of a digest of key counts, in bytes.
+const countsDigest = 8
 
 func inspectSync(body []byte) (syncState, error) {
 	var keys map[string]json.RawMessage
@@ -156,11 +160,16 @@ func inspectSync(body []byte) (syncState, error) {
 		return s, errNoNextBatch
 	}
 	delete(keys, "next_batch")
+	counts := ""
 	for _, key := range observe.CountKeys() {
 		if count, ok := keys[key]; ok {
-			s.counts += key + string(count) + "\n"
+			counts += key + string(count) + "\n"
 			delete(keys, key)
 		}
+	}
+	if counts != "" {
+		digest := sha256.Sum256([]byte(counts))
+		s.counts = string(digest[:countsDigest])
 	}
 	for _, value := range keys {
 		s.empty = s.empty && hollow(value)

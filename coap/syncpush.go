@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"io"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/coapgw/coapgw/coap/endpoint"
@@ -19,10 +18,6 @@ import (
 // other response (RFC 9177). Neither has the answer to the registration any content, for
 // nothing acknowledges it: it is 2.03, and what is new by then is the first notification.
 // The since of a registration says what the client holds.
-
-// presenceLasts is how long a client may be silent before the polls in its name leave its
-// presence alone: the link may be down.
-const presenceLasts = 30 * time.Minute
 
 // pushes reports whether a request registers for the pushed form of /sync.
 func pushes(r *endpoint.Request, req *http.Request, a *admission) bool {
@@ -58,12 +53,7 @@ func (s *serverSession) push(r *endpoint.Request, req *http.Request, a admission
 		r.Conn.ProvePath(req.Context())
 		s.keepWay()
 		err := observe.Push(req.Context(), o, held, s.maxTransmitWait(), func(ctx context.Context, since string) (observe.Update, error) {
-			poll := continued(ctx, req, since)
-			if r.Conn.Silence() > presenceLasts {
-				poll.URL.RawQuery = withPresence(poll.URL.RawQuery, "offline")
-				poll.RequestURI = poll.URL.RequestURI()
-			}
-			return s.poll(poll, &a)
+			return s.poll(continued(ctx, req, since), &a)
 		})
 		s.log.Debug("a pushed sync ends", "peer", s.peer.Identity, "err", err)
 		s.dropObserver(o)
@@ -158,17 +148,6 @@ func callUp(code controlCode) *endpoint.Response {
 	return &endpoint.Response{Code: endpoint.ServiceUnavailable, Options: endpoint.Options(nil).AddUint(OptionControl, uint32(code))}
 }
 
-// withPresence sets set_presence in a query.
-func withPresence(query, presence string) string {
-	var args []string
-	for arg := range strings.SplitSeq(query, "&") {
-		if key, _, _ := strings.Cut(arg, "="); key != "set_presence" {
-			args = append(args, arg)
-		}
-	}
-	return strings.Join(append(args, "set_presence="+presence), "&")
-}
-
 // lifeOf is the life of the client that has made a token, as endpoint.Request.Life has it.
 func lifeOf(tok []byte) uint8 {
 	if len(tok) < 2 {
@@ -184,8 +163,8 @@ type observers struct {
 	kept [][]byte
 	// way is the address of the peer when it was last stored.
 	way string
-	// counts are what every answer to a /sync repeats, by the slot of its user: as last
-	// sent.
+	// counts are digests of what every answer to a /sync repeats, by the slot of its user: as
+	// last sent.
 	counts map[uint32]string
 }
 
@@ -254,6 +233,10 @@ func (s *serverSession) learnCounts(slot uint32, counts string) {
 
 // appendTo appends what the next life needs. The session's mu is held.
 func (o *observers) appendTo(b []byte) []byte {
+	b = binary.AppendUvarint(b, uint64(len(o.counts)))
+	for slot, digest := range o.counts {
+		b = appendText(binary.AppendUvarint(b, uint64(slot)), digest)
+	}
 	b = binary.AppendUvarint(b, uint64(len(o.byToken)+len(o.kept)))
 	for tok := range o.byToken {
 		b = appendText(b, tok)
@@ -268,6 +251,13 @@ func (o *observers) appendTo(b []byte) []byte {
 const maxKeptObservers = 256
 
 func (o *observers) read(in *state) {
+	if n := in.number(maxServerSlots); n > 0 {
+		o.counts = make(map[uint32]string)
+		for range n {
+			slot := uint32(in.number(maxSlot))
+			o.counts[slot] = string(in.bytes())
+		}
+	}
 	for range in.number(maxKeptObservers) {
 		o.kept = append(o.kept, in.bytes())
 	}
