@@ -2,6 +2,7 @@ package coap_test
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -96,6 +97,81 @@ func TestPushedSync(t *testing.T) {
 		assert.Equal(t, []string{
 			oneMessage("s2_0_0_1", "one"), oneMessage("s4_0_0_1", "two"), nothing("s5_0_0_1", "49"),
 			oneMessage("s6_0_0_1", "three"), `{"errcode":"M_UNKNOWN_TOKEN","error":"gone"}`,
+		}, p.got())
+	})
+}
+
+// nobodyTypes is what Dendrite answers to each poll once a typing notification has expired.
+func nobodyTypes(next string, unread int) string {
+	return fmt.Sprintf(`{"next_batch":%q,"rooms":{"join":{"!r:h":{"ephemeral":{"events":[{"content":{"user_ids":[]},"type":"m.typing"}]},"unread_notifications":{"highlight_count":0,"notification_count":%d}}}}}`, next, unread)
+}
+
+// TestPushedRepetitions: what says only what the client was told is not pushed, and nothing
+// is missing of what follows.
+func TestPushedRepetitions(t *testing.T) {
+	script := &syncScript{answers: map[string][]syncAnswer{
+		"s0":       {{0, 200, nothing("s1_0_0_1", "50")}},
+		"s1_0_0_1": {{0, 200, nobodyTypes("s2_0_0_1", 1)}},
+		"s2_0_0_1": {{0, 200, nobodyTypes("s3_0_0_1", 1)}},
+		"s3_0_0_1": {{0, 200, nobodyTypes("s4_0_0_1", 1)}},
+		"s4_0_0_1": {{0, 200, nobodyTypes("s5_0_0_1", 2)}},
+		"s5_0_0_1": {{0, 200, oneMessage("s6_0_0_1", "one")}},
+		"s6_0_0_1": {{0, 200, nobodyTypes("s7_0_0_1", 2)}},
+		"s7_0_0_1": {{time.Second, 401, `{"errcode":"M_UNKNOWN_TOKEN","error":"gone"}`}},
+	}}
+	inPush(t, script, func(t *testing.T, tr *coap.Transport) {
+		var p pushed
+		o, err := tr.Observe(syncFrom(t, "s1_0_0_1"), p.deliver)
+		require.NoError(t, err)
+		<-o.Done()
+		require.NoError(t, o.Err())
+		assert.Equal(t, []string{
+			nobodyTypes("s2_0_0_1", 1), nobodyTypes("s5_0_0_1", 2), oneMessage("s6_0_0_1", "one"),
+			`{"errcode":"M_UNKNOWN_TOKEN","error":"gone"}`,
+		}, p.got())
+	})
+}
+
+// TestPushedEcho: a client that was silent for so long that its polls do not keep its user
+// online any more is not told so, nor that they do again; of others and of all else it is.
+func TestPushedEcho(t *testing.T) {
+	presence := func(next, user, state, more string) string {
+		return fmt.Sprintf(`{"next_batch":%q,"presence":{"events":[{"content":{"currently_active":false,"presence":%q%s},"sender":%q,"type":"m.presence"}]}}`, next, state, more, user)
+	}
+	const me, other = "@me:h", "@other:h"
+	idle := func(next string) syncAnswer { return syncAnswer{20 * time.Minute, 200, nothing(next, "50")} }
+	at := func(body string) syncAnswer { return syncAnswer{time.Second, 200, body} }
+	script := &syncScript{answers: map[string][]syncAnswer{
+		"s0":        {{0, 200, nothing("s1_0_0_1", "50")}},
+		"s1_0_0_1":  {at(presence("s2_0_0_1", me, "online", ""))}, // not by us
+		"s2_0_0_1":  {idle("s3_0_0_1")},
+		"s3_0_0_1":  {idle("s4_0_0_1")},
+		"s4_0_0_1":  {at(presence("s5_0_0_1", me, "offline", ""))}, // by us
+		"s5_0_0_1":  {at(presence("s6_0_0_1", other, "offline", ""))},
+		"s6_0_0_1":  {at(presence("s7_0_0_1", me, "online", ""))}, // by us: it has just been heard
+		"s7_0_0_1":  {at(presence("s8_0_0_1", me, "online", ""))}, // not by us
+		"s8_0_0_1":  {idle("s9_0_0_1")},
+		"s9_0_0_1":  {idle("s10_0_0_1")},
+		"s10_0_0_1": {at(presence("s11_0_0_1", me, "offline", `,"status_msg":"at sea"`))}, // the user's own words
+		"s11_0_0_1": {{time.Second, 401, `{"errcode":"M_UNKNOWN_TOKEN","error":"gone"}`}},
+	}}
+	homeserver := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/_matrix/client/v3/account/whoami" {
+			assert.Equal(t, "Bearer tok", r.Header.Get("Authorization"))
+			_, _ = io.WriteString(w, `{"user_id":"`+me+`"}`)
+			return
+		}
+		script.ServeHTTP(w, r)
+	})
+	inPush(t, homeserver, func(t *testing.T, tr *coap.Transport) {
+		var p pushed
+		o, err := tr.Observe(syncFrom(t, "s1_0_0_1"), p.deliver)
+		require.NoError(t, err)
+		<-o.Done()
+		require.NoError(t, o.Err())
+		assert.Equal(t, []string{
+			presence("s2_0_0_1", me, "online", ""), presence("s6_0_0_1", other, "offline", ""), presence("s8_0_0_1", me, "online", ""),
+			presence("s11_0_0_1", me, "offline", `,"status_msg":"at sea"`), `{"errcode":"M_UNKNOWN_TOKEN","error":"gone"}`,
 		}, p.got())
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"encoding/json"
 	"io"
 	"net/http"
 	"strings"
@@ -56,13 +57,13 @@ func (s *serverSession) push(r *endpoint.Request, req *http.Request, a admission
 		defer s.running.Done()
 		r.Conn.ProvePath(req.Context())
 		s.keepWay()
+		told, echo := &observe.Told{}, &presenceEcho{}
 		err := observe.Push(req.Context(), o, held, s.maxTransmitWait(), func(ctx context.Context, since string) (observe.Update, error) {
 			poll := continued(ctx, req, since)
-			if r.Conn.Silence() > presenceLasts {
-				poll.URL.RawQuery = withPresence(poll.URL.RawQuery, "offline")
-				poll.RequestURI = poll.URL.RequestURI()
-			}
-			return s.poll(poll, &a)
+			echo.poll(poll, r.Conn.Silence() > presenceLasts)
+			return s.poll(poll, &a, told, func(event json.RawMessage) bool {
+				return echo.heard(event, wantedPresence(req), func() string { return s.whoami(ctx, poll) })
+			})
 		})
 		s.log.Debug("a pushed sync ends", "peer", s.peer.Identity, "err", err)
 		s.dropObserver(o)
@@ -93,8 +94,9 @@ func (s *serverSession) maxTransmitWait() time.Duration {
 	return s.link.Load().profile.MaxTransmitWait()
 }
 
-// poll asks the homeserver once.
-func (s *serverSession) poll(req *http.Request, a *admission) (observe.Update, error) {
+// poll asks the homeserver once, for an observer that was told what told says; own is as of
+// Told.Repeats.
+func (s *serverSession) poll(req *http.Request, a *admission, told *observe.Told, own func(json.RawMessage) bool) (observe.Update, error) {
 	got, problem := s.call(req)
 	switch {
 	case problem != nil:
@@ -103,7 +105,7 @@ func (s *serverSession) poll(req *http.Request, a *admission) (observe.Update, e
 		_ = closeBody(got.body)
 		return observe.Update{}, &Error{Status: got.status, ErrCode: "M_UNKNOWN", Message: "the homeserver does not answer a /sync at the moment"}
 	}
-	u, err := s.update(&got, nil)
+	u, said, err := s.update(&got, told, own)
 	if err != nil { // too large to be read here, or no answer to a /sync at all
 		_ = closeBody(got.body)
 		u.Empty = false
@@ -115,7 +117,15 @@ func (s *serverSession) poll(req *http.Request, a *admission) (observe.Update, e
 		if got.status == http.StatusOK {
 			s.learnCounts(a.slot, u.Counts)
 		}
-		return s.word(got, a, since)
+		w := s.word(got, a, since)
+		done := w.Done
+		w.Done = func(acknowledged bool) {
+			if acknowledged {
+				told.Learn(said)
+			}
+			done(acknowledged)
+		}
+		return w
 	}
 	return u, nil
 }
