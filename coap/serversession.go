@@ -286,7 +286,7 @@ func (s *serverSession) runSync(req *http.Request, a *admission) *endpoint.Respo
 		return s.failure(problem, a.audience)
 	}
 	if got.status == http.StatusOK {
-		if state, err := s.readSync(&got); err == nil {
+		if _, state, err := s.readSync(&got); err == nil {
 			s.learnCounts(a.slot, state.counts)
 		}
 	}

@@ -38,7 +38,9 @@ func (s *serverSession) observe(r *endpoint.Request, req *http.Request, asked ad
 	if problem != nil {
 		return s.failure(problem, to)
 	}
-	first, err := s.update(&a, nil)
+	told := &observe.Told{}
+	first, said, err := s.update(&a, told)
+	told.Learn(said) // by this answer
 	resp := s.tagged(s.respond(a, to))
 	if err != nil || first.Final {
 		return resp // an answer like any other, and no observation
@@ -66,10 +68,16 @@ func (s *serverSession) observe(r *endpoint.Request, req *http.Request, asked ad
 				_ = closeBody(a.body)
 				return observe.Update{}, errors.New("the homeserver answered " + strconv.Itoa(a.status))
 			}
-			u, err := s.update(&a, func() (*endpoint.Response, func(bool)) {
+			u, said, err := s.update(&a, told)
+			u.Respond = func() (*endpoint.Response, func(bool)) {
 				to, done := asked.notification(since, s.link.Load().profile.BlockSize)
-				return s.tagged(s.respond(a, to)), done
-			})
+				return s.tagged(s.respond(a, to)), func(acknowledged bool) {
+					if acknowledged {
+						told.Learn(said)
+					}
+					done(acknowledged)
+				}
+			}
 			if err != nil {
 				_ = closeBody(a.body)
 			}
@@ -80,20 +88,18 @@ func (s *serverSession) observe(r *endpoint.Request, req *http.Request, asked ad
 	return resp
 }
 
-// update reads from an answer to /sync how the observation goes on; respond makes the
-// notification of it, if it is worth one. An error means that the observation cannot go on
-// from this answer.
-func (s *serverSession) update(a *answer, respond func() (*endpoint.Response, func(bool))) (observe.Update, error) {
+// update reads from an answer to /sync how the observation goes on, of which the observer was
+// told what told says. What the observer has learnt once it has the answer is said. An error means that the observation cannot go on from this answer.
+func (s *serverSession) update(a *answer, told *observe.Told) (u observe.Update, said observe.Facts, err error) {
 	if a.status != http.StatusOK {
-		return observe.Update{Respond: respond, Final: true}, nil
+		return observe.Update{Final: true}, nil, nil
 	}
-	state, err := s.readSync(a)
-	return observe.Update{
-		Respond:   respond,
-		NextBatch: state.nextBatch,
-		Counts:    state.counts,
-		Empty:     state.empty,
-	}, err
+	body, state, err := s.readSync(a)
+	if err != nil {
+		return observe.Update{}, nil, err
+	}
+	said, repeats := told.Repeats(body)
+	return observe.Update{NextBatch: state.nextBatch, Counts: state.counts, Empty: repeats}, said, nil
 }
 
 // tagged gives a response that takes several blocks an entity-tag: those of a
@@ -106,22 +112,23 @@ func (s *serverSession) tagged(resp *endpoint.Response) *endpoint.Response {
 	return resp
 }
 
-// readSync reads the state in an answer to /sync, whose body stays readable.
-func (s *serverSession) readSync(a *answer) (syncState, error) {
+// readSync reads an answer to /sync, whose body stays readable.
+func (s *serverSession) readSync(a *answer) (body []byte, state syncState, err error) {
 	if a.body == nil {
-		return syncState{}, errNoNextBatch
+		return nil, state, errNoNextBatch
 	}
 	body, rest, err := readUpTo(a.body, a.size, s.mapping().maxJSON)
 	switch {
 	case err != nil:
-		return syncState{}, err
+		return nil, state, err
 	case rest != nil:
 		a.body = rest
-		return syncState{}, errors.New("the /sync answer is larger than the gateway converts")
+		return nil, state, errors.New("the /sync answer is larger than the gateway converts")
 	}
 	_ = closeBody(a.body)
 	a.body, a.size = bytes.NewReader(body), int64(len(body))
-	return inspectSync(body)
+	state, err = inspectSync(body)
+	return body, state, err
 }
 
 var errNoNextBatch = errors.New("a /sync answer without next_batch")
@@ -140,8 +147,6 @@ const maxTag = 255
 // syncState is what the gateway reads in an answer to /sync.
 type syncState struct {
 	nextBatch string
-	// empty: there is nothing but next_batch and key counts.
-	empty bool
 	// counts are a digest of the key counts, which stand in every answer; empty where there
 	// are none.
 	counts string
@@ -155,11 +160,10 @@ func inspectSync(body []byte) (syncState, error) {
 	if err := json.Unmarshal(body, &keys); err != nil {
 		return syncState{}, err
 	}
-	s := syncState{empty: true}
+	var s syncState
 	if err := json.Unmarshal(keys["next_batch"], &s.nextBatch); err != nil || s.nextBatch == "" {
 		return s, errNoNextBatch
 	}
-	delete(keys, "next_batch")
 	counts := ""
 	for _, key := range observe.CountKeys() {
 		if count, ok := keys[key]; ok {
@@ -171,25 +175,7 @@ func inspectSync(body []byte) (syncState, error) {
 		digest := sha256.Sum256([]byte(counts))
 		s.counts = string(digest[:countsDigest])
 	}
-	for _, value := range keys {
-		s.empty = s.empty && hollow(value)
-	}
 	return s, nil
-}
-
-// hollow reports whether a JSON value holds only empty objects and arrays.
-func hollow(value json.RawMessage) bool {
-	var object map[string]json.RawMessage
-	if json.Unmarshal(value, &object) == nil {
-		for _, v := range object {
-			if !hollow(v) {
-				return false
-			}
-		}
-		return true
-	}
-	var array []json.RawMessage
-	return json.Unmarshal(value, &array) == nil && len(array) == 0
 }
 
 // continued is the /sync that follows up to since: the same request with since and

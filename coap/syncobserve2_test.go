@@ -2,6 +2,7 @@ package coap_test
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -96,6 +97,37 @@ func TestPushedSync(t *testing.T) {
 		assert.Equal(t, []string{
 			oneMessage("s2_0_0_1", "one"), oneMessage("s4_0_0_1", "two"), nothing("s5_0_0_1", "49"),
 			oneMessage("s6_0_0_1", "three"), `{"errcode":"M_UNKNOWN_TOKEN","error":"gone"}`,
+		}, p.got())
+	})
+}
+
+// nobodyTypes is what Dendrite answers to each poll once a typing notification has expired.
+func nobodyTypes(next string, unread int) string {
+	return fmt.Sprintf(`{"next_batch":%q,"rooms":{"join":{"!r:h":{"ephemeral":{"events":[{"content":{"user_ids":[]},"type":"m.typing"}]},"unread_notifications":{"highlight_count":0,"notification_count":%d}}}}}`, next, unread)
+}
+
+// TestPushedRepetitions: what says only what the client was told is not pushed, and nothing
+// is missing of what follows.
+func TestPushedRepetitions(t *testing.T) {
+	script := &syncScript{answers: map[string][]syncAnswer{
+		"s0":       {{0, 200, nothing("s1_0_0_1", "50")}},
+		"s1_0_0_1": {{0, 200, nobodyTypes("s2_0_0_1", 1)}},
+		"s2_0_0_1": {{0, 200, nobodyTypes("s3_0_0_1", 1)}},
+		"s3_0_0_1": {{0, 200, nobodyTypes("s4_0_0_1", 1)}},
+		"s4_0_0_1": {{0, 200, nobodyTypes("s5_0_0_1", 2)}},
+		"s5_0_0_1": {{0, 200, oneMessage("s6_0_0_1", "one")}},
+		"s6_0_0_1": {{0, 200, nobodyTypes("s7_0_0_1", 2)}},
+		"s7_0_0_1": {{time.Second, 401, `{"errcode":"M_UNKNOWN_TOKEN","error":"gone"}`}},
+	}}
+	inPush(t, script, func(t *testing.T, tr *coap.Transport) {
+		var p pushed
+		o, err := tr.Observe(syncFrom(t, "s1_0_0_1"), nil, p.deliver)
+		require.NoError(t, err)
+		<-o.Done()
+		require.NoError(t, o.Err())
+		assert.Equal(t, []string{
+			nobodyTypes("s2_0_0_1", 1), nobodyTypes("s5_0_0_1", 2), oneMessage("s6_0_0_1", "one"),
+			`{"errcode":"M_UNKNOWN_TOKEN","error":"gone"}`,
 		}, p.got())
 	})
 }

@@ -52,8 +52,9 @@ func (s *serverSession) push(r *endpoint.Request, req *http.Request, a admission
 		defer s.running.Done()
 		r.Conn.ProvePath(req.Context())
 		s.keepWay()
+		told := &observe.Told{}
 		err := observe.Push(req.Context(), o, held, s.maxTransmitWait(), func(ctx context.Context, since string) (observe.Update, error) {
-			return s.poll(continued(ctx, req, since), &a)
+			return s.poll(continued(ctx, req, since), &a, told)
 		})
 		s.log.Debug("a pushed sync ends", "peer", s.peer.Identity, "err", err)
 		s.dropObserver(o)
@@ -84,8 +85,8 @@ func (s *serverSession) maxTransmitWait() time.Duration {
 	return s.link.Load().profile.MaxTransmitWait()
 }
 
-// poll asks the homeserver once.
-func (s *serverSession) poll(req *http.Request, a *admission) (observe.Update, error) {
+// poll asks the homeserver once, for an observer that was told what told says.
+func (s *serverSession) poll(req *http.Request, a *admission, told *observe.Told) (observe.Update, error) {
 	got, problem := s.call(req)
 	switch {
 	case problem != nil:
@@ -94,7 +95,7 @@ func (s *serverSession) poll(req *http.Request, a *admission) (observe.Update, e
 		_ = closeBody(got.body)
 		return observe.Update{}, &Error{Status: got.status, ErrCode: "M_UNKNOWN", Message: "the homeserver does not answer a /sync at the moment"}
 	}
-	u, err := s.update(&got, nil)
+	u, said, err := s.update(&got, told)
 	if err != nil { // too large to be read here, or no answer to a /sync at all
 		_ = closeBody(got.body)
 		u.Empty = false
@@ -106,7 +107,15 @@ func (s *serverSession) poll(req *http.Request, a *admission) (observe.Update, e
 		if got.status == http.StatusOK {
 			s.learnCounts(a.slot, u.Counts)
 		}
-		return s.word(got, a, since)
+		w := s.word(got, a, since)
+		done := w.Done
+		w.Done = func(acknowledged bool) {
+			if acknowledged {
+				told.Learn(said)
+			}
+			done(acknowledged)
+		}
+		return w
 	}
 	return u, nil
 }

@@ -180,8 +180,12 @@ func (l *ledger) exchangeOf(up bool, m *endpoint.Message) *exchange {
 	return x
 }
 
-// continues reports whether a request brings or asks for another block.
+// continues reports whether a request brings or asks for another block, or asks whether the
+// other end still works on the answer.
 func continues(m *endpoint.Message) bool {
+	if m.Options.Has(endpoint.Inquiry) {
+		return true
+	}
 	for _, n := range []endpoint.OptionNumber{endpoint.Block1, endpoint.Block2, endpoint.QBlock1, endpoint.QBlock2} {
 		if value, ok := m.Options.GetUint(n); ok && value>>4 > 0 {
 			return true

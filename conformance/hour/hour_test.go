@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"flag"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -22,6 +23,8 @@ import (
 	"github.com/coapgw/coapgw/coap"
 	"github.com/coapgw/coapgw/coap/join"
 	"github.com/coapgw/coapgw/coap/link"
+	"github.com/coapgw/coapgw/coap/observe"
+	"github.com/coapgw/coapgw/coap/policy"
 	"github.com/coapgw/coapgw/conformance/virtual"
 	"github.com/coapgw/coapgw/dtls"
 	"github.com/coapgw/coapgw/internal/fakehs"
@@ -39,17 +42,37 @@ const (
 // profiles are the links: a fast one with a long way, a narrow one, a slow one.
 func profiles() []string { return []string{"geo-vsat", "certus100", "iridium-2400"} }
 
+// A variant is what stands between the client and the link.
+type variant struct {
+	name string
+	// push answers /sync out of what the far end pushes, policy keeps chatter off the link.
+	push, policy bool
+}
+
+// variants are the ways to carry an hour, the plainest first.
+func variants() []variant {
+	return []variant{
+		{name: "polled"},
+		{name: "pushed", push: true},
+		{name: "pushed, with the policy of the link", push: true, policy: true},
+	}
+}
+
 var model = sync.OnceValues(coder.Shipped)
 
-// TestHour lives the hour with each kind over each link.
+// cell is a place in the tables.
+type cell struct{ profile, variant, kind string }
+
+// TestHour lives the hour with each kind over each link, in each variant.
 func TestHour(t *testing.T) {
-	measured := make(map[string]map[string]result)
+	measured := make(map[cell]result)
 	for _, profile := range profiles() {
-		measured[profile] = make(map[string]result)
-		for _, k := range kinds() {
-			t.Run(profile+"/"+k.name, func(t *testing.T) {
-				measured[profile][k.name] = live(t, profile, k)
-			})
+		for _, v := range variants() {
+			for _, k := range kinds() {
+				t.Run(profile+"/"+v.name+"/"+k.name, func(t *testing.T) {
+					measured[cell{profile, v.name, k.name}] = live(t, profile, v, k)
+				})
+			}
 		}
 	}
 	if !t.Failed() {
@@ -67,7 +90,7 @@ type result struct {
 }
 
 // live lives an hour.
-func live(t *testing.T, profile string, k kind) (out result) {
+func live(t *testing.T, profile string, v variant, k kind) (out result) {
 	p, ok := link.ByName(profile)
 	require.True(t, ok)
 	m, err := model()
@@ -89,15 +112,15 @@ func live(t *testing.T, profile string, k kind) (out result) {
 			}
 			return book.tap(c.(*dtls.Conn)), nil
 		}
-		joined := &join.Transport{Base: pair.Transport, Profile: p}
-		connect := gateway.NewConnect(gateway.ConnectOptions{Transport: joined})
+		carrier, closeAll := v.over(pair.Transport, p)
+		connect := gateway.NewConnect(gateway.ConnectOptions{Transport: carrier})
 
 		alice := newClient(t, k, direct{connect}, "alice", 1)
 		bob := newClient(t, k, hs, "bob", 2)
 		alice.peer, bob.peer = bob, alice
 		out.messages = talk(t, alice, bob)
 		out.up, out.down = alice.wait(), bob.wait()
-		require.NoError(t, joined.Close())
+		closeAll(t)
 		assert.EqualValues(t, 1, pair.Dials.Load(), "the session goes on")
 		stats := pair.Link.Stats()
 		assert.Zero(t, stats.Up.Dropped+stats.Down.Dropped, "into a full queue")
@@ -105,6 +128,26 @@ func live(t *testing.T, profile string, k kind) (out result) {
 		out.causes = book.bytesByCause(t, stats, int64(p.Overhead))
 	})
 	return out
+}
+
+// over puts the variant in front of a link, in the order of coapgw connect. What it returns
+// must be closed, by the function.
+func (v variant) over(link *coap.Transport, p link.Profile) (http.RoundTripper, func(*testing.T)) {
+	joined := &join.Transport{Base: link, Profile: p}
+	carrier, closers := http.RoundTripper(joined), []io.Closer{joined}
+	if v.push {
+		syncer := &observe.Syncer{Base: joined, Source: link, Profile: p}
+		carrier, closers = syncer, append(closers, syncer)
+	}
+	if v.policy {
+		chatter := &policy.Transport{Base: carrier, Profile: p}
+		carrier, closers = chatter, append(closers, chatter)
+	}
+	return carrier, func(t *testing.T) {
+		for _, c := range slices.Backward(closers) {
+			require.NoError(t, c.Close())
+		}
+	}
 }
 
 // late is a homeserver that is there once virtual time is.

@@ -44,6 +44,9 @@ type world struct {
 	// linkAway and homeAway: nothing gets through.
 	linkAway, homeAway atomic.Bool
 
+	// behind is what stands between the client's sockets and the link; nil for nothing.
+	behind func(net.PacketConn) net.PacketConn
+
 	server *server
 	client *client
 	port   int
@@ -66,6 +69,7 @@ type options struct {
 	profile         link.Profile
 	link            linkemu.Config
 	stored, durable bool
+	behind          func(net.PacketConn) net.PacketConn
 }
 
 // inWorld runs f in virtual time.
@@ -77,7 +81,7 @@ func inWorld(t *testing.T, o options, f func(w *world)) {
 		w := &world{
 			t: t, profile: o.profile, link: linkemu.New(o.link), port: 40_000,
 			hs:     fakehs.New(fakehs.Config{ServerName: "ship.example", Seed: o.link.Seed + 1}),
-			stored: o.stored, durable: o.durable,
+			stored: o.stored, durable: o.durable, behind: o.behind,
 		}
 		w.startServer()
 		w.startClient()
@@ -131,7 +135,11 @@ func (w *world) startClient() {
 		Routes: func(context.Context) ([]gateway.Route, error) {
 			return []gateway.Route{{Peer: linkemu.FarAddr(), Open: func() (net.PacketConn, error) {
 				w.port++
-				return socket{w.link.Dial(ship(w.port)), c.life, &w.linkAway}, nil
+				pc := net.PacketConn(socket{w.link.Dial(ship(w.port)), c.life, &w.linkAway})
+				if w.behind != nil {
+					pc = w.behind(pc)
+				}
+				return pc, nil
 			}}}, nil
 		},
 	}
