@@ -99,7 +99,9 @@ func (s *serverSession) update(a *answer, told *observe.Told) (u observe.Update,
 		return observe.Update{}, nil, err
 	}
 	said, repeats := told.Repeats(body)
-	return observe.Update{NextBatch: state.nextBatch, Counts: state.counts, Empty: repeats}, said, nil
+	return observe.Update{
+		NextBatch: state.nextBatch, Counts: state.counts, Empty: repeats, Own: !repeats && observe.OwnOnly(body),
+	}, said, nil
 }
 
 // tagged gives a response that takes several blocks an entity-tag: those of a

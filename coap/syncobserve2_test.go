@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/coapgw/coapgw/coap"
+	"github.com/coapgw/coapgw/coap/link"
 	"github.com/coapgw/coapgw/coap/observe"
 )
 
@@ -58,13 +59,18 @@ func syncFrom(t *testing.T, since string) *http.Request {
 // inPush runs f with a Transport that has agreed on version 2 with a Server in front of the
 // handler.
 func inPush(t *testing.T, h http.Handler, f func(t *testing.T, tr *coap.Transport)) {
+	inPushOver(t, link.Default(), h, f)
+}
+
+// inPushOver is inPush with a client whose link is of that profile.
+func inPushOver(t *testing.T, p link.Profile, h http.Handler, f func(t *testing.T, tr *coap.Transport)) {
 	synctest.Test(t, func(t *testing.T) {
 		v := newVersion2(t, shippedModel)
 		l := newPipeListener(nil)
 		ctx, stop := context.WithCancel(context.Background())
 		served := make(chan error)
 		go func() { served <- (&coap.Server{Handler: h, Version2: v}).Serve(ctx, l) }()
-		tr := &coap.Transport{Dial: func(ctx context.Context) (net.Conn, error) { return l.Dial(ctx) }, Version2: v}
+		tr := &coap.Transport{Dial: func(ctx context.Context) (net.Conn, error) { return l.Dial(ctx) }, Version2: v, Profile: p}
 		resp, err := tr.RoundTrip(syncFrom(t, "s0"))
 		require.NoError(t, err)
 		_ = resp.Body.Close()

@@ -53,7 +53,8 @@ func (s *serverSession) push(r *endpoint.Request, req *http.Request, a admission
 		r.Conn.ProvePath(req.Context())
 		s.keepWay()
 		told := &observe.Told{}
-		err := observe.Push(req.Context(), o, held, s.maxTransmitWait(), func(ctx context.Context, since string) (observe.Update, error) {
+		patience := observe.Patience{Retry: s.maxTransmitWait(), Own: ownWait(s.link.Load().profile)}
+		err := observe.Push(req.Context(), o, held, patience, func(ctx context.Context, since string) (observe.Update, error) {
 			return s.poll(continued(ctx, req, since), &a, told)
 		})
 		s.log.Debug("a pushed sync ends", "peer", s.peer.Identity, "err", err)

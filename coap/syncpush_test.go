@@ -3,8 +3,11 @@ package coap_test
 import (
 	"context"
 	"encoding/base64"
+	"fmt"
+	"io"
 	"math/rand/v2"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -14,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/coapgw/coapgw/coap"
+	"github.com/coapgw/coapgw/coap/link"
 	"github.com/coapgw/coapgw/coap/observe"
 )
 
@@ -140,4 +144,73 @@ func TestPushedInstead(t *testing.T) {
 		assert.Empty(t, left.got())
 		assert.Equal(t, []string{oneMessage("s2", "one")}, p.got())
 	})
+}
+
+// ownMessage is what the device that asks has sent itself.
+func ownMessage(next, text string) string {
+	return fmt.Sprintf(`{"next_batch":%q,"rooms":{"join":{"!r:h":{"timeline":{"events":[{"type":"m.room.message","content":{"body":%q},"unsigned":{"transaction_id":"m1"}}],"prev_batch":"p"},"unread_notifications":{"highlight_count":0,"notification_count":0}}}}}`, next, text)
+}
+
+// TestPushedEcho: on a slow link what the client has sent itself waits for what others say, and
+// for a while.
+func TestPushedEcho(t *testing.T) {
+	both := strings.Replace(ownMessage("s3", "mine"), `}]`, `},{"type":"m.room.message","content":{"body":"theirs"}}]`, 1)
+	for _, tt := range []struct {
+		link     string
+		answered time.Duration // after which somebody answers
+		want     []string
+		after    time.Duration
+	}{
+		{"default", 10 * time.Second, []string{ownMessage("s2", "mine"), oneMessage("s3", "theirs")}, 10 * time.Second},
+		{"hf-vara500", 10 * time.Second, []string{both}, 10 * time.Second},
+		{"hf-vara500", time.Hour, []string{ownMessage("s2", "mine"), oneMessage("s3", "theirs")}, time.Hour},
+	} {
+		profile, ok := link.ByName(tt.link)
+		require.True(t, ok)
+		begun := time.Now()
+		homeserver := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			since, wait := r.URL.Query().Get("since"), time.Duration(0)
+			if ms, err := strconv.Atoi(r.URL.Query().Get("timeout")); err == nil {
+				wait = time.Duration(ms) * time.Millisecond
+			}
+			left := tt.answered - time.Since(begun)
+			body := nothing("s1", "50")
+			switch {
+			case since == "s1" && left > 0:
+				body = ownMessage("s2", "mine")
+			case since == "s1":
+				body = both
+			case since == "s2" && left <= wait:
+				if left > 0 && !pause(r, left) {
+					return
+				}
+				body = oneMessage("s3", "theirs")
+			case since == "s2" || since == "s3":
+				if !pause(r, wait) {
+					return
+				}
+				body = nothing(since, "50")
+			}
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = io.WriteString(w, body)
+		})
+		inPushOver(t, profile, homeserver, func(t *testing.T, tr *coap.Transport) {
+			begun = time.Now()
+			var p pushed
+			_, err := tr.Observe(syncFrom(t, "s1"), nil, p.deliver)
+			require.NoError(t, err)
+			time.Sleep(tt.after + 2*time.Minute)
+			assert.Equal(t, tt.want, p.got(), "%s, answered after %v", tt.link, tt.answered)
+		})
+	}
+}
+
+// pause waits; it reports false when the request was given up meanwhile.
+func pause(r *http.Request, d time.Duration) bool {
+	select {
+	case <-time.After(d):
+		return true
+	case <-r.Context().Done():
+		return false
+	}
 }

@@ -24,6 +24,8 @@ type Update struct {
 	// Empty says that nothing but NextBatch, and maybe Counts, is new: that is not
 	// worth a datagram.
 	Empty bool
+	// Own says that there is nothing but what the peer itself has sent, which it knows.
+	Own bool
 	// Final says that there is nothing to poll any more, such as after a 401.
 	Final bool
 }
