@@ -2,6 +2,7 @@ package dtls
 
 import (
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -36,6 +37,7 @@ func TestRouse(t *testing.T) {
 			size, err := client.Read(buf)
 			require.NoError(t, err)
 			assert.Equal(t, "unasked", string(buf[:size]))
+			synctest.Wait()
 			assert.ElementsMatch(t, []string{"expects something", "nothing"}, asked)
 			assert.Equal(t, 1, w.listener.Stats().Stored, "the other one rests")
 			carries(t, client, s, "after")

@@ -74,9 +74,9 @@ func history(t *testing.T, seed uint64) {
 			}
 			close(over)
 		})
+		sender := *bob
 		running.Go(func() { // bob answers: each send is repeated until it is answered
 			r := rand.New(rand.NewPCG(seed, 10))
-			sender := *bob
 			for n := range 6 {
 				time.Sleep(time.Duration(r.Int64N(int64(20 * time.Minute))))
 				text := fmt.Sprintf("b%d", n)

@@ -2,6 +2,7 @@ package push
 
 import (
 	"net/http"
+	"sync"
 	"testing"
 	"time"
 
@@ -18,25 +19,42 @@ const ipHead = 28
 // bill counts what crosses a link, in whole packets.
 type bill struct{ bytes, datagrams int }
 
+// meter adds up a bill.
+type meter struct {
+	mu    sync.Mutex
+	total bill
+}
+
+func (m *meter) take(p linkemu.Packet) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.total.bytes += len(p.Payload) + ipHead
+	m.total.datagrams++
+}
+
+func (m *meter) read() bill {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.total
+}
+
 // TestCosts: what each step of an observation takes, up and down together, at most.
 func TestCosts(t *testing.T) {
 	p := link.Default()
 	cfg := linkemu.FromProfile(p, 3)
 	cfg.Up.Loss, cfg.Down.Loss = 0, 0
 	inWorld(t, options{profile: p, link: cfg, stored: true, durable: true}, func(w *world) {
-		var total bill
-		w.link.Tap(func(packet linkemu.Packet) {
-			total.bytes += len(packet.Payload) + ipHead
-			total.datagrams++
-		})
+		var m meter
+		w.link.Tap(m.take)
 		alice, bob := w.newUser("alice", w.near()), w.newUser("bob", w)
 		room := w.room(alice, bob)
 		step := func(name string, most bill, f func()) {
 			time.Sleep(time.Minute)
-			before := total
+			before := m.read()
 			f()
 			time.Sleep(time.Minute)
-			got := bill{total.bytes - before.bytes, total.datagrams - before.datagrams}
+			got := m.read()
+			got.bytes, got.datagrams = got.bytes-before.bytes, got.datagrams-before.datagrams
 			t.Logf("%s: %d bytes in %d datagrams", name, got.bytes, got.datagrams)
 			assert.LessOrEqual(t, got.bytes, most.bytes, name)
 			assert.LessOrEqual(t, got.datagrams, most.datagrams, name)

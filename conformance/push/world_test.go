@@ -47,6 +47,7 @@ type world struct {
 	// behind is what stands between the client's sockets and the link; nil for nothing.
 	behind func(net.PacketConn) net.PacketConn
 
+	mu     sync.Mutex
 	server *server
 	client *client
 	port   int
@@ -134,6 +135,8 @@ func (w *world) startClient() {
 		Security: security, Profile: w.profile,
 		Routes: func(context.Context) ([]gateway.Route, error) {
 			return []gateway.Route{{Peer: linkemu.FarAddr(), Open: func() (net.PacketConn, error) {
+				w.mu.Lock()
+				defer w.mu.Unlock()
 				w.port++
 				pc := net.PacketConn(socket{w.link.Dial(ship(w.port)), c.life, &w.linkAway})
 				if w.behind != nil {
@@ -149,6 +152,8 @@ func (w *world) startClient() {
 	if w.stored {
 		c.syncer.Store = disk{&w.afloat, c.life}
 	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	w.client = c
 }
 
@@ -176,7 +181,10 @@ func (w *world) restartClient(crash bool) {
 
 // RoundTrip is a request of the Matrix client to what runs beside it.
 func (w *world) RoundTrip(r *http.Request) (*http.Response, error) {
-	return w.client.syncer.RoundTrip(r)
+	w.mu.Lock()
+	c := w.client
+	w.mu.Unlock()
+	return c.syncer.RoundTrip(r)
 }
 
 // near is the homeserver for those who need no link.
