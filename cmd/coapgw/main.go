@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"os/signal"
 	"reflect"
@@ -58,7 +57,7 @@ func run(ctx context.Context, args []string, std streams) int {
 	defaults := config.Default()
 	cli := commands{
 		Serve:   serveCmd{Serve: defaults.Serve, Link: defaults.Link, Wire: defaults.Wire, Limits: defaults.Limits, Log: defaults.Log},
-		Connect: connectCmd{Connect: defaults.Connect, Link: defaults.Link, Wire: defaults.Wire, Limits: defaults.Limits, Log: defaults.Log},
+		Connect: connectCmd{Connect: defaults.Connect, Policy: defaults.Policy, Page: defaults.Page, Link: defaults.Link, Wire: defaults.Wire, Limits: defaults.Limits, Log: defaults.Log},
 		Demo:    demoCmd{Demo: defaults.Demo},
 		Link:    linkCmd{Relay: defaults.Relay},
 		Request: requestCmd{Link: defaults.Link, Request: defaults.Request, MaxBody: defaults.Limits.MaxBody},
@@ -117,17 +116,4 @@ func initialValuesAreDefaults(k *kong.Kong) error {
 		}
 		return next(nil)
 	})
-}
-
-// newLog returns the log that cfg asks for; it goes to standard error.
-func newLog(cfg config.Log, std streams) (*slog.Logger, error) {
-	level, err := cfg.Threshold()
-	if err != nil {
-		return nil, err
-	}
-	options := &slog.HandlerOptions{Level: level}
-	if cfg.Format == "json" {
-		return slog.New(slog.NewJSONHandler(std.err, options)), nil
-	}
-	return slog.New(slog.NewTextHandler(std.err, options)), nil
 }
