@@ -17,6 +17,7 @@ import (
 )
 
 type connectCmd struct {
+	configFile
 	config.Connect
 	config.Policy
 	config.Outbox

@@ -20,6 +20,7 @@ import (
 )
 
 type serveCmd struct {
+	configFile
 	config.Serve
 	config.State
 	config.Link
