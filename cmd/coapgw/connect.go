@@ -9,19 +9,23 @@ import (
 	"strings"
 
 	"github.com/coapgw/coapgw/coap"
-	"github.com/coapgw/coapgw/coap/join"
-	"github.com/coapgw/coapgw/coap/observe"
+	"github.com/coapgw/coapgw/coap/outbox"
 	"github.com/coapgw/coapgw/dtls"
 	"github.com/coapgw/coapgw/internal/config"
 	"github.com/coapgw/coapgw/internal/gateway"
+	"github.com/coapgw/coapgw/internal/status"
 )
 
 type connectCmd struct {
+	configFile
 	config.Connect
+	config.Policy
+	config.Outbox
 	config.State
 	config.Link
 	config.Wire
 	config.Limits
+	config.Page
 	config.Log
 }
 
@@ -46,10 +50,8 @@ Amateur radio, where encryption is forbidden: log in with the password that keyg
 
 // Run serves until ctx ends.
 func (c *connectCmd) Run(ctx context.Context, std streams) (err error) {
-	for _, check := range []func() error{c.Connect.Check, c.Wire.Check, c.Limits.Check} {
-		if err := check(); err != nil {
-			return err
-		}
+	if err := c.check(); err != nil {
+		return err
 	}
 	log, err := newLog(c.Log, std)
 	if err != nil {
@@ -77,7 +79,7 @@ func (c *connectCmd) Run(ctx context.Context, std streams) (err error) {
 	if !isFile {
 		pairingFile = ""
 	}
-	warnExposed(log, pairingFile, c.PSKKeyFile, c.StationKeyFile, c.Peer.Key, c.TLSKey)
+	warnExposed(log.Logger, pairingFile, c.PSKKeyFile, c.StationKeyFile, c.Peer.Key, c.TLSKey, c.Page.TokenFile, c.Page.Key)
 	state, err := gateway.OpenState(c.State)
 	if err != nil {
 		return err
@@ -95,44 +97,69 @@ func (c *connectCmd) Run(ctx context.Context, std streams) (err error) {
 	if err != nil {
 		return err
 	}
-	dialer := &gateway.Dialer{Routes: gateway.UDPRoutes(addresses...), Security: security, Station: station, Profile: profile, Log: log}
-	transport := &coap.Transport{Dial: dialer.Dial, Profile: profile, NoTokens: station != nil, Version2: version2, FoldV3: c.FoldV3, MaxBody: c.MaxBody, Log: log}
-	defer func() { err = errors.Join(err, transport.Close()) }()
+	dialer := &gateway.Dialer{Routes: gateway.UDPRoutes(addresses...), Security: security, Station: station, Profile: profile, Log: log.Logger}
+	transport := &coap.Transport{Dial: dialer.Dial, Profile: profile, NoTokens: station != nil, Version2: version2, FoldV3: c.FoldV3, MaxBody: c.MaxBody, Log: log.Logger}
+	var box *outbox.Transport
+	if c.Outbox.Enabled {
+		box = &outbox.Transport{}
+	}
+	view := newView(status.Connect, c.Page, profile, transport.Status, box, log)
+	transport.Recorder = view.recorder()
+	carrier, err := c.newStack(transport, profile, box, state.Store(), log.Logger)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, carrier.Close()) }()
 	listeners, err := c.listen(ctx, std)
 	if err != nil {
 		return err
 	}
 	log.Info("the link to the server", "profile", profile.Name, "description", profile.Description)
-	carrier := http.RoundTripper(transport)
-	if c.KeepAnswers > 0 {
-		joined := &join.Transport{Base: transport, Profile: profile, MaxKept: c.KeepAnswers}
-		defer func() { err = errors.Join(err, joined.Close()) }()
-		carrier = joined
+	view.options.Ready = sessionOpens(transport.Status)
+	view.options.Actions.Rehandshake = func(context.Context) error {
+		transport.Renew()
+		return nil
 	}
-	if c.Push {
-		syncer := &observe.Syncer{Base: carrier, Source: transport, Profile: profile, Store: state.Store(), Log: log}
-		defer func() { err = errors.Join(err, syncer.Close()) }()
-		carrier = syncer
+	stop, err := view.start(ctx, config.Default().Page.Listen)
+	if err != nil {
+		return errors.Join(err, closeAll(listeners))
 	}
-	options := gateway.ConnectOptions{Transport: carrier, Advertise: advertise, MaxBody: c.MaxBody, Log: log}
+	defer stop()
+	options := gateway.ConnectOptions{Transport: carrier, Advertise: advertise, MaxBody: c.MaxBody, Log: log.Logger}
 	handler := http.Handler(gateway.NewConnect(options))
 	if station != nil {
 		handler = gateway.NewClearConnect(options, station.Station.Key)
 	}
-	return gateway.RunWeb(ctx, handler, c.StopTimeout, log, listeners...)
+	return gateway.RunWeb(ctx, view.counted(handler), c.StopTimeout, log.Logger, listeners...)
+}
+
+// check reports the first thing wrong with the configuration.
+func (c *connectCmd) check() error {
+	for _, check := range []func() error{c.Connect.Check, c.Policy.Check, c.Wire.Check, c.Limits.Check, c.Page.Check} {
+		if err := check(); err != nil {
+			return err
+		}
+	}
+	return c.Outbox.Check(c.State)
+}
+
+func closeAll(listeners []net.Listener) error {
+	var err error
+	for _, l := range listeners {
+		err = errors.Join(err, l.Close())
+	}
+	return err
 }
 
 // listen opens what the configuration asks for and says so.
 func (c *connectCmd) listen(ctx context.Context, std streams) (listeners []net.Listener, err error) {
 	defer func() {
 		if err != nil {
-			for _, l := range listeners {
-				_ = l.Close()
-			}
+			_ = closeAll(listeners)
 		}
 	}()
-	if c.Listen != "" {
-		l, err := gateway.ListenWeb(ctx, c.Listen, c.ListenInsecure)
+	if c.Connect.Listen != "" {
+		l, err := gateway.ListenWeb(ctx, c.Connect.Listen, c.ListenInsecure)
 		if errors.Is(err, gateway.ErrNotLoopback) {
 			return nil, fmt.Errorf("--listen: %w; use --https-listen, or accept that with --listen-insecure", err)
 		}
@@ -154,7 +181,7 @@ func (c *connectCmd) listen(ctx context.Context, std streams) (listeners []net.L
 	}
 	for i, l := range listeners {
 		scheme := "http"
-		if i > 0 || c.Listen == "" {
+		if i > 0 || c.Connect.Listen == "" {
 			scheme = "https"
 		}
 		fmt.Fprintf(std.out, "listening on %s://%s\n", scheme, l.Addr())

@@ -35,6 +35,6 @@ func (c *demoCmd) Run(ctx context.Context, std streams) error {
 	}
 	return demo.Run(ctx, demo.Options{
 		Link: profile, Homeserver: c.Homeserver, Listen: c.Listen, Stay: c.Stay,
-		Out: std.out, JSON: c.JSON, Log: log,
+		Out: std.out, JSON: c.JSON, Log: log.Logger,
 	})
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"os/signal"
 	"reflect"
@@ -30,6 +29,8 @@ type commands struct {
 	Inspect inspectCmd `cmd:"" help:"Show what a captured message says and what each part of it costs."`
 	CBOR    cborCmd    `cmd:"" name:"cbor" help:"Convert between JSON and the CBOR of the link."`
 	Version versionCmd `cmd:"" help:"Print the version."`
+
+	exited int // the code with which --help ended, -1 before
 }
 
 // streams are where a command reads and writes.
@@ -55,30 +56,13 @@ func main() {
 
 // run is the whole program but for the process around it.
 func run(ctx context.Context, args []string, std streams) int {
-	defaults := config.Default()
-	cli := commands{
-		Serve:   serveCmd{Serve: defaults.Serve, Link: defaults.Link, Wire: defaults.Wire, Limits: defaults.Limits, Log: defaults.Log},
-		Connect: connectCmd{Connect: defaults.Connect, Link: defaults.Link, Wire: defaults.Wire, Limits: defaults.Limits, Log: defaults.Log},
-		Demo:    demoCmd{Demo: defaults.Demo},
-		Link:    linkCmd{Relay: defaults.Relay},
-		Request: requestCmd{Link: defaults.Link, Request: defaults.Request, MaxBody: defaults.Limits.MaxBody},
-	}
-	exited := -1 // by --help
-	parser, err := kong.New(&cli,
-		kong.Name("coapgw"),
-		kong.Description("Matrix over links of a few hundred bits per second. Each option can also be set by the environment variable named after it. 'coapgw COMMAND --help' explains a command."),
-		kong.Writers(std.out, std.err),
-		kong.Exit(func(code int) { exited = code }),
-		kong.DefaultEnvars("COAPGW"),
-		kong.PostBuild(initialValuesAreDefaults),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}),
-	)
+	cli, parser, err := newCommandLine(std)
 	if err != nil {
-		panic(err) // the command line above is malformed, whatever the user typed
+		panic(err) // the command line is malformed, whatever the user typed
 	}
 	command, err := parser.Parse(args)
-	if exited >= 0 {
-		return exited
+	if cli.exited >= 0 {
+		return cli.exited
 	}
 	if err != nil {
 		return fail(std, err, exitUsage)
@@ -94,6 +78,28 @@ func run(ctx context.Context, args []string, std streams) int {
 		return fail(std, err, exitFailure)
 	}
 	return exitOK
+}
+
+// newCommandLine returns the command line with its defaults, and what parses it.
+func newCommandLine(std streams) (*commands, *kong.Kong, error) {
+	defaults := config.Default()
+	cli := &commands{exited: -1,
+		Serve:   serveCmd{Serve: defaults.Serve, Link: defaults.Link, Wire: defaults.Wire, Limits: defaults.Limits, Log: defaults.Log},
+		Connect: connectCmd{Connect: defaults.Connect, Policy: defaults.Policy, Page: defaults.Page, Link: defaults.Link, Wire: defaults.Wire, Limits: defaults.Limits, Log: defaults.Log},
+		Demo:    demoCmd{Demo: defaults.Demo},
+		Link:    linkCmd{Relay: defaults.Relay},
+		Request: requestCmd{Link: defaults.Link, Request: defaults.Request, MaxBody: defaults.Limits.MaxBody},
+	}
+	parser, err := kong.New(cli,
+		kong.Name("coapgw"),
+		kong.Description("Matrix over links of a few hundred bits per second. Each option can also be set by the environment variable named after it. 'coapgw COMMAND --help' explains a command."),
+		kong.Writers(std.out, std.err),
+		kong.Exit(func(code int) { cli.exited = code }),
+		kong.DefaultEnvars("COAPGW"),
+		kong.PostBuild(initialValuesAreDefaults),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}),
+	)
+	return cli, parser, err
 }
 
 // argumentError is an argument that cannot be meant.
@@ -117,17 +123,4 @@ func initialValuesAreDefaults(k *kong.Kong) error {
 		}
 		return next(nil)
 	})
-}
-
-// newLog returns the log that cfg asks for; it goes to standard error.
-func newLog(cfg config.Log, std streams) (*slog.Logger, error) {
-	level, err := cfg.Threshold()
-	if err != nil {
-		return nil, err
-	}
-	options := &slog.HandlerOptions{Level: level}
-	if cfg.Format == "json" {
-		return slog.New(slog.NewJSONHandler(std.err, options)), nil
-	}
-	return slog.New(slog.NewTextHandler(std.err, options)), nil
 }

@@ -9,18 +9,24 @@ import (
 	"net/http"
 	"net/url"
 	"sync"
+	"time"
 
+	"github.com/coapgw/coapgw/coap/answers"
+	"github.com/coapgw/coapgw/coap/session"
 	"github.com/coapgw/coapgw/internal/config"
 	"github.com/coapgw/coapgw/internal/gateway"
 	"github.com/coapgw/coapgw/internal/keys"
+	"github.com/coapgw/coapgw/internal/status"
 )
 
 type serveCmd struct {
+	configFile
 	config.Serve
 	config.State
 	config.Link
 	config.Wire
 	config.Limits
+	config.Page
 	config.Log
 }
 
@@ -43,7 +49,7 @@ Amateur radio, where encryption is forbidden: a station, whose access token stay
 
 // Run serves until ctx ends.
 func (c *serveCmd) Run(ctx context.Context, std streams) (err error) {
-	for _, check := range []func() error{c.Serve.Check, c.Wire.Check, c.Limits.Check} {
+	for _, check := range []func() error{c.Serve.Check, c.Wire.Check, c.Limits.Check, c.Page.Check} {
 		if err := check(); err != nil {
 			return err
 		}
@@ -76,7 +82,7 @@ func (c *serveCmd) Run(ctx context.Context, std streams) (err error) {
 	if err != nil {
 		return err
 	}
-	warnExposed(log, c.PSKFile, c.Serve.Key, c.Stations)
+	warnExposed(log.Logger, c.PSKFile, c.Serve.Key, c.Stations, c.Page.TokenFile, c.Page.Key)
 	state, err := gateway.OpenState(c.State)
 	if err != nil {
 		return err
@@ -86,12 +92,28 @@ func (c *serveCmd) Run(ctx context.Context, std streams) (err error) {
 		security.Store = state.Sessions()
 		security.MaxPerIdentity, security.IdleLifetime = c.MaxPerIdentity, c.IdleLifetime
 	}
+	station := &gateway.Station{
+		Security:    security,
+		Stations:    clear,
+		Profile:     profile,
+		Slowest:     slowest,
+		MaxBody:     c.MaxBody,
+		MaxSessions: c.MaxSessions,
+		Grace:       c.StopTimeout,
+		Log:         log.Logger,
+	}
+	view := newView(status.Serve, c.Page, profile, station.Status, nil, log)
+	station.Recorder = view.recorder()
 	options := gateway.ServeOptions{
 		Homeserver:      homeserver,
 		Advertise:       advertise,
 		ConnectTimeout:  c.ConnectTimeout,
 		ResponseTimeout: c.ResponseTimeout,
-		Log:             log,
+		Wrap:            view.metrics.Homeserver,
+		Log:             log.Logger,
+	}
+	if c.SlowLinks {
+		options.SlowLinks = &gateway.SlowLinks{Thumbnails: c.Thumbnails}
 	}
 	var handler serveHandler
 	if clear != nil {
@@ -101,19 +123,23 @@ func (c *serveCmd) Run(ctx context.Context, std streams) (err error) {
 		handler = gateway.NewServe(options)
 	}
 	defer handler.Close()
-	name := gateway.NewHomeName(c.ServerName)
-	version2, err := gateway.Version2(c.Wire, name.Name)
+	remembering, err := c.remember(handler, state.Store(), log.Logger)
 	if err != nil {
 		return err
 	}
-	if version2 != nil {
+	station.Handler = view.counted(remembering)
+	name := gateway.NewHomeName(c.ServerName)
+	if station.Version2, err = gateway.Version2(c.Wire, name.Name); err != nil {
+		return err
+	}
+	if station.Version2 != nil {
 		asking, stop := context.WithCancel(ctx)
 		var asked sync.WaitGroup
-		asked.Go(func() { name.Ask(asking, homeserver, log) })
+		asked.Go(func() { name.Ask(asking, homeserver, log.Logger) })
 		defer asked.Wait()
 		defer stop()
 	}
-	socket, err := (&net.ListenConfig{}).ListenPacket(ctx, "udp", c.Listen)
+	socket, err := (&net.ListenConfig{}).ListenPacket(ctx, "udp", c.Serve.Listen)
 	if err != nil {
 		return err
 	}
@@ -126,20 +152,77 @@ func (c *serveCmd) Run(ctx context.Context, std streams) (err error) {
 		log.Warn("serving WITHOUT encryption: anyone on the path reads and changes everything")
 	}
 	fmt.Fprintf(std.out, "listening on %s://%s\n", scheme, socket.LocalAddr())
-	station := &gateway.Station{
-		Handler:     handler,
-		Security:    security,
-		Stations:    clear,
-		Profile:     profile,
-		Slowest:     slowest,
-		Version2:    version2,
-		MaxBody:     c.MaxBody,
-		MaxSessions: c.MaxSessions,
-		Grace:       c.StopTimeout,
-		Log:         log,
+	view.options.Ready = homeserverAnswers(homeserver)
+	stop, err := view.start(ctx, "")
+	if err != nil {
+		return errors.Join(err, socket.Close())
 	}
+	defer stop()
 	return station.Run(ctx, socket)
 }
+
+// remember has a handler execute no transaction again whose answer is in the store; without
+// one it is the handler alone.
+func (c *serveCmd) remember(h http.Handler, store session.Store, log *slog.Logger) (http.Handler, error) {
+	if store == nil {
+		return h, nil
+	}
+	book := &answers.Book{Store: store, Prefix: answersPrefix}
+	if err := book.Open(); err != nil {
+		return nil, fmt.Errorf("--state: %w", err)
+	}
+	return &answers.Handler{Next: h, Book: book, Linger: min(c.StopTimeout, longestLinger), Log: log}, nil
+}
+
+const (
+	// answersPrefix is where in the state file answers are.
+	answersPrefix = "answers/"
+	// longestLinger is for how long the homeserver may go on with what nobody waits for. It
+	// is within the time that the program takes to stop.
+	longestLinger = 10 * time.Second
+)
+
+// homeserverAnswers says why serve is of no use: its homeserver does not answer. It asks
+// once in a while, however often it is asked: probes are for everyone.
+func homeserverAnswers(homeserver *url.URL) func(context.Context) error {
+	const holds = 5 * time.Second
+	var (
+		mu   sync.Mutex
+		last time.Time
+		err  error
+	)
+	return func(context.Context) error {
+		mu.Lock()
+		defer mu.Unlock()
+		if time.Since(last) > holds {
+			err = askHomeserver(homeserver)
+			last = time.Now()
+		}
+		return err
+	}
+}
+
+// askHomeserver asks a homeserver for its versions, and says why it is none.
+func askHomeserver(homeserver *url.URL) error {
+	ctx, cancel := context.WithTimeout(context.Background(), askTimeout)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, homeserver.JoinPath("/_matrix/client/versions").String(), nil)
+	if err != nil {
+		return err
+	}
+	res, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		return fmt.Errorf("the homeserver answers %s", res.Status)
+	}
+	return nil
+}
+
+// askTimeout bounds the wait for a homeserver that is asked whether it is there.
+const askTimeout = 3 * time.Second
 
 // serveHandler is a Serve or a ClearServe.
 type serveHandler interface {

@@ -51,6 +51,9 @@ func (s Serve) Check() error {
 	); err != nil {
 		return err
 	}
+	if s.Thumbnails && !s.SlowLinks {
+		return fail("thumbnails", "is of no use with --no-slow-links")
+	}
 	if clear, err := integrity(s.LinkSecurity, s.Stations != "", "stations"); clear || err != nil {
 		return first(err, s.checkClear())
 	}

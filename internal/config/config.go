@@ -13,6 +13,9 @@ import "time"
 type Config struct {
 	Serve   Serve
 	Connect Connect
+	Policy  Policy
+	Outbox  Outbox
+	Page    Page
 	State   State
 	Link    Link
 	Wire    Wire
@@ -63,6 +66,10 @@ type Serve struct {
 	// ResponseTimeout bounds the wait for the homeserver's response header. A
 	// long-poll or a first sync takes minutes.
 	ResponseTimeout time.Duration `help:"How long to wait for an answer of the homeserver; a first sync may take minutes."`
+	// SlowLinks shortens first syncs and bounds downloads by the link of each client, and
+	// Thumbnails sends small images in place of those that are too large.
+	SlowLinks  bool `negatable:"" help:"Send clients on slow links shorter first syncs, and no file that keeps their link busy for more than 15 minutes. With --no-slow-links they get all that they ask for."`
+	Thumbnails bool `help:"Answer the download of an image that is too large for a client's link with a thumbnail of it. Who looks at it takes it for the image."`
 }
 
 // Values of LinkSecurity.
@@ -244,6 +251,7 @@ func Default() Config {
 			IdleLifetime:    7 * 24 * time.Hour,
 			ConnectTimeout:  10 * time.Second,
 			ResponseTimeout: 10 * time.Minute,
+			SlowLinks:       true,
 		},
 		Connect: Connect{
 			LinkSecurity: DTLS,
@@ -251,8 +259,10 @@ func Default() Config {
 			Push:         true,
 			KeepAnswers:  16 << 20,
 		},
-		Link: Link{Name: "default"},
-		Wire: Wire{Version: 2, Entries: 1024, Device: ServerDevice},
+		Policy: Policy{Chatter: ByTable, MaxMedia: 32 << 20},
+		Page:   Page{Listen: "127.0.0.1:8009"},
+		Link:   Link{Name: "default"},
+		Wire:   Wire{Version: 2, Entries: 1024, Device: ServerDevice},
 		Relay: Relay{
 			Listen:     "127.0.0.1:5684",
 			Seed:       1,

@@ -67,6 +67,7 @@ func TestServeCheck(t *testing.T) {
 		{"no session for an identity", func(s *config.Serve) { s.MaxPerIdentity = 0 }, "max-sessions-per-identity"},
 		{"sessions end at once", func(s *config.Serve) { s.IdleLifetime = 0 }, "idle-lifetime"},
 		{"no connect timeout", func(s *config.Serve) { s.ConnectTimeout = 0 }, "connect-timeout"},
+		{"thumbnails of what is not refused", func(s *config.Serve) { s.SlowLinks, s.Thumbnails = false, true }, "thumbnails"},
 		{"negative response timeout", func(s *config.Serve) { s.ResponseTimeout = -1 }, "response-timeout"},
 	}
 	for _, tt := range tests {

@@ -34,6 +34,7 @@ func NewClearServe(o ServeOptions, stations []keys.Station) *ClearServe {
 		s.transport = newTransport(o)
 		o.Transport = s.transport
 	}
+	o.wrap()
 	o.Transport = &clearedTransport{base: o.Transport, log: s.log}
 	s.serve = NewServe(o)
 	return s

@@ -35,6 +35,9 @@ type ServeOptions struct {
 	// Transport carries the requests; nil means HTTP, with the bounds above. It is
 	// for homeservers that run in the same process.
 	Transport http.RoundTripper
+	// Wrap puts something in front of what carries requests to the homeserver, right at it;
+	// nil puts nothing there.
+	Wrap func(http.RoundTripper) http.RoundTripper
 	// SlowLinks is what is done for peers behind slow links; nil is nothing.
 	SlowLinks *SlowLinks
 	// Log receives what an operator should know; nil discards it.
@@ -49,6 +52,7 @@ func NewServe(o ServeOptions) *Serve {
 		s.transport = newTransport(o)
 		o.Transport = s.transport
 	}
+	o.wrap()
 	s.proxy = &httputil.ReverseProxy{
 		Transport:  &slowLinks{base: o.Transport, does: o.SlowLinks},
 		BufferPool: &bufferPool{},
@@ -73,6 +77,13 @@ func NewServe(o ServeOptions) *Serve {
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
 	return s
+}
+
+// wrap puts Wrap in front of Transport, once.
+func (o *ServeOptions) wrap() {
+	if o.Wrap != nil {
+		o.Transport, o.Wrap = o.Wrap(o.Transport), nil
+	}
 }
 
 func newTransport(o ServeOptions) *http.Transport {

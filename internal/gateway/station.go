@@ -6,6 +6,7 @@ import (
 	"math"
 	"net"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/coapgw/coapgw/coap"
@@ -44,6 +45,17 @@ type Station struct {
 	Log *slog.Logger
 	// Recorder receives the events of all sessions; nil discards them.
 	Recorder trace.Recorder
+
+	server atomic.Pointer[coap.Server]
+}
+
+// Status returns what is known of the sessions at the moment; nothing before Run.
+func (s *Station) Status() coap.Status {
+	server := s.server.Load()
+	if server == nil {
+		return coap.Status{}
+	}
+	return server.Status()
 }
 
 // Run serves on pc, which it takes over, until ctx ends or the socket fails. It
@@ -68,6 +80,7 @@ func (s *Station) Run(ctx context.Context, pc net.PacketConn) error {
 		Log:         s.Log,
 		Recorder:    s.Recorder,
 	}
+	s.server.Store(server)
 	return server.Serve(ctx, l)
 }
 

@@ -38,6 +38,7 @@ var importRules = []importRule{
 	{name: "nobody imports the suites", except: []string{"conformance"}, forbidden: []string{module + "/conformance"}},
 	{name: "only the program has a page", except: []string{"cmd", "conformance", "internal/status", "internal/metrics"}, forbidden: []string{module + "/internal/status", module + "/internal/metrics"}},
 	{name: "only the exporter knows Prometheus", except: []string{"internal/metrics"}, forbidden: []string{"github.com/prometheus"}},
+	{name: "one package merges the configuration", except: []string{"internal/config"}, forbidden: []string{"github.com/knadh", "go.yaml.in"}},
 	{name: "the program is wiring", forbidden: []string{module + "/cmd"}},
 	{name: "go-coap is a codec here", forbidden: []string{
 		goCoAP + "/message/pool", goCoAP + "/net", goCoAP + "/udp/client", goCoAP + "/udp/server", goCoAP + "/dtls",

@@ -1,0 +1,34 @@
+package main
+
+import (
+	"log/slog"
+
+	"github.com/coapgw/coapgw/internal/config"
+	"github.com/coapgw/coapgw/internal/status"
+)
+
+// operatorLog is the log of a program that runs: its latest warnings are kept for the
+// status page.
+type operatorLog struct {
+	*slog.Logger
+	// level is the least one that is written.
+	level    *slog.LevelVar
+	problems *status.Problems
+}
+
+// newLog returns the log that cfg asks for; it goes to standard error.
+func newLog(cfg config.Log, std streams) (*operatorLog, error) {
+	least, err := cfg.Threshold()
+	if err != nil {
+		return nil, err
+	}
+	l := &operatorLog{level: new(slog.LevelVar), problems: status.NewProblems()}
+	l.level.Set(least)
+	options := &slog.HandlerOptions{Level: l.level}
+	var written slog.Handler = slog.NewTextHandler(std.err, options)
+	if cfg.Format == "json" {
+		written = slog.NewJSONHandler(std.err, options)
+	}
+	l.Logger = slog.New(l.problems.Handler(written))
+	return l, nil
+}

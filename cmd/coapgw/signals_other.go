@@ -1,0 +1,8 @@
+//go:build !unix
+
+package main
+
+import "os"
+
+// traceSignals switch the trace of events: there are none here.
+var traceSignals []os.Signal

@@ -1,0 +1,81 @@
+package main
+
+import (
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"slices"
+
+	"github.com/coapgw/coapgw/coap"
+	"github.com/coapgw/coapgw/coap/join"
+	"github.com/coapgw/coapgw/coap/link"
+	"github.com/coapgw/coapgw/coap/observe"
+	"github.com/coapgw/coapgw/coap/outbox"
+	"github.com/coapgw/coapgw/coap/policy"
+	"github.com/coapgw/coapgw/coap/session"
+	"github.com/coapgw/coapgw/internal/config"
+)
+
+// stack carries the requests of clients over the link. From the link outwards:
+// coap.Transport sends them; join finishes what a client gave up on; outbox keeps messages
+// until they are sent; the syncer answers polls out of what is pushed; and the policy has
+// the least cross, so that what it answers itself reaches none of the others.
+type stack struct {
+	http.RoundTripper
+	// layers are those that end, the innermost first.
+	layers []io.Closer
+}
+
+// newStack puts what the configuration asks for on a transport, which it closes with the
+// rest. box becomes the outbox, unless it is nil.
+func (c *connectCmd) newStack(transport *coap.Transport, profile link.Profile, box *outbox.Transport, store session.Store, log *slog.Logger) (*stack, error) {
+	s := &stack{RoundTripper: transport, layers: []io.Closer{transport}}
+	if c.KeepAnswers > 0 {
+		add(s, &join.Transport{Base: s.RoundTripper, Profile: profile, MaxKept: c.KeepAnswers})
+	}
+	if box != nil {
+		box.Base, box.Store, box.Profile, box.MaxItems = s.RoundTripper, store, profile, maxWaiting
+		box.NoTokens, box.Hold, box.Log = transport.NoTokens, c.Hold, log
+		add(s, box)
+		if err := box.Start(); err != nil {
+			return nil, errors.Join(err, s.Close())
+		}
+	}
+	if c.Push {
+		add(s, &observe.Syncer{Base: s.RoundTripper, Source: transport, Profile: profile, Store: store, Log: log})
+	}
+	override, err := c.Override()
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	p := &policy.Transport{
+		Base: s.RoundTripper, Profile: profile, Override: override, Off: c.Chatter == config.Full,
+		Download: c.MaxDownload, Upload: c.MaxUpload, WholeSync: c.WholeSync, MaxMedia: c.MaxMedia, Log: log,
+	}
+	if p.MaxMedia == 0 {
+		p.MaxMedia = -1
+	}
+	add(s, p)
+	return s, nil
+}
+
+// maxWaiting bounds the requests in the outbox.
+const maxWaiting = 1000
+
+// add puts a layer in front of the others.
+func add[L interface {
+	http.RoundTripper
+	io.Closer
+}](s *stack, layer L) {
+	s.RoundTripper, s.layers = layer, append(s.layers, layer)
+}
+
+// Close ends the layers, each before the one that it needs.
+func (s *stack) Close() error {
+	var err error
+	for _, l := range slices.Backward(s.layers) {
+		err = errors.Join(err, l.Close())
+	}
+	return err
+}

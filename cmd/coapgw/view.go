@@ -1,0 +1,155 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/coapgw/coapgw/coap"
+	"github.com/coapgw/coapgw/coap/link"
+	"github.com/coapgw/coapgw/coap/outbox"
+	"github.com/coapgw/coapgw/coap/trace"
+	"github.com/coapgw/coapgw/internal/config"
+	"github.com/coapgw/coapgw/internal/gateway"
+	"github.com/coapgw/coapgw/internal/metrics"
+	"github.com/coapgw/coapgw/internal/status"
+)
+
+// view is what an operator sees of a running end: its metrics, the events of its sessions
+// and the status page.
+type view struct {
+	log     *slog.Logger
+	page    config.Page
+	options status.Options
+	meter   status.Meter
+	metrics *metrics.Metrics
+	events  *events
+}
+
+// newView returns the view of an end; sessions tells of its sessions, and waiting, which may
+// be nil, is its outbox.
+func newView(role status.Role, page config.Page, profile link.Profile, sessions func() coap.Status, waiting *outbox.Transport, log *operatorLog) *view {
+	v := &view{log: log.Logger, page: page, events: newEvents(page.TraceFile, log.Logger)}
+	measured := metrics.Options{Role: string(role), Version: version(), Status: sessions}
+	v.options = status.Options{
+		Role: role, Version: version(), Link: profile, Status: sessions, Meter: &v.meter,
+		Problems: log.problems, Hosts: page.Hosts,
+	}
+	if waiting != nil {
+		measured.Outbox = func() (int, int64) {
+			s := waiting.Snapshot()
+			return s.Queued, int64(s.Bytes)
+		}
+		v.options.Outbox = func() status.Outbox { return queue(waiting.Snapshot(), time.Now()) }
+		v.options.Actions.Flush = func(context.Context) error {
+			waiting.LinkWorks()
+			return nil
+		}
+	}
+	v.metrics = metrics.New(measured)
+	v.options.Metrics = v.metrics
+	return v
+}
+
+// queue is what the page shows of an outbox.
+func queue(s outbox.Snapshot, now time.Time) status.Outbox {
+	o := status.Outbox{Waiting: s.Queued, Bytes: int64(s.Bytes), Full: s.Queued >= maxWaiting}
+	if s.Queued > 0 {
+		o.Oldest = now.Add(-s.Oldest)
+	}
+	return o
+}
+
+// recorder receives the events of sessions.
+func (v *view) recorder() trace.Recorder { return trace.Tee(v.metrics, &v.events.log) }
+
+// counted counts what h is asked.
+func (v *view) counted(h http.Handler) http.Handler { return v.metrics.Middleware(v.meter.Handler(h)) }
+
+// start serves the page until stop is called, and until then heeds the signal that switches
+// the trace. An address that is taken by default, and by another program, is left to it.
+func (v *view) start(ctx context.Context, byDefault string) (stop func(), err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	var running sync.WaitGroup
+	running.Go(func() { v.events.heed(ctx) })
+	stop = func() {
+		cancel()
+		running.Wait()
+	}
+	if v.page.Listen == "" {
+		return stop, nil
+	}
+	l, scheme, err := v.listen(ctx)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE) && v.page.Listen == byDefault:
+		v.log.Warn("no status page: its address is in use; give another one with --status-listen", "addr", v.page.Listen)
+		return stop, nil
+	case err != nil:
+		stop()
+		return nil, err
+	}
+	handler := status.New(v.options)
+	running.Go(func() { handler.Run(ctx) })
+	running.Go(func() {
+		if err := gateway.RunWeb(ctx, handler, pageGrace, v.log, l); err != nil {
+			v.log.Error("the status page ended", "error", err)
+		}
+	})
+	v.log.Info("status page", "url", scheme+"://"+l.Addr().String()+"/")
+	return stop, nil
+}
+
+// pageGrace is how long answers of the page may take to finish at the end.
+const pageGrace = time.Second
+
+// listen opens the page's address and reads its token.
+func (v *view) listen(ctx context.Context) (l net.Listener, scheme string, err error) {
+	if v.page.TokenFile != "" {
+		if v.options.Token, err = pageToken(v.page.TokenFile); err != nil {
+			return nil, "", err
+		}
+	}
+	if v.page.Cert == "" {
+		l, err = gateway.ListenWeb(ctx, v.page.Listen, false)
+		return l, "http", err
+	}
+	cert, err := gateway.WebCertificate(v.page.Cert, v.page.Key)
+	if err != nil {
+		return nil, "", err
+	}
+	l, err = gateway.ListenWebTLS(ctx, v.page.Listen, cert)
+	return l, "https", err
+}
+
+// minPageToken is the least length of a token that is not guessed, in characters.
+const minPageToken = 16
+
+func pageToken(name string) (string, error) {
+	b, err := os.ReadFile(name)
+	if err != nil {
+		return "", err
+	}
+	token := strings.TrimSpace(string(b))
+	if len(token) < minPageToken {
+		return "", fmt.Errorf("%s: the token is shorter than %d characters", name, minPageToken)
+	}
+	return token, nil
+}
+
+// sessionOpens says why a client's side is of no use: no session could be opened.
+func sessionOpens(sessions func() coap.Status) func(context.Context) error {
+	return func(context.Context) error {
+		if s := sessions(); len(s.Sessions) == 0 && s.Failed > 0 {
+			return errors.New("no session could be opened")
+		}
+		return nil
+	}
+}
