@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/url"
 	"sync"
@@ -13,6 +12,7 @@ import (
 	"github.com/coapgw/coapgw/internal/config"
 	"github.com/coapgw/coapgw/internal/gateway"
 	"github.com/coapgw/coapgw/internal/keys"
+	"github.com/coapgw/coapgw/internal/upgrade"
 )
 
 type serveCmd struct {
@@ -26,7 +26,7 @@ type serveCmd struct {
 
 // Help is shown by serve --help.
 func (serveCmd) Help() string {
-	return `Runs until SIGTERM or SIGINT. Prints one line with its address when it is ready.
+	return `Runs until SIGTERM or SIGINT. Prints one line with its address when it is ready. On SIGUSR2 it has a new process of the same program take over.
 
 Example: a key for one client, the server, and the line that the client needs:
 
@@ -52,6 +52,11 @@ func (c *serveCmd) Run(ctx context.Context, std streams) (err error) {
 	if err != nil {
 		return err
 	}
+	process, err := upgrade.Begin(log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, process.Close()) }() // after all that is opened below
 	profile, err := c.Link.Profile()
 	if err != nil {
 		return err
@@ -77,6 +82,15 @@ func (c *serveCmd) Run(ctx context.Context, std streams) (err error) {
 		return err
 	}
 	warnExposed(log, c.PSKFile, c.Serve.Key, c.Stations)
+	name := gateway.NewHomeName(c.ServerName)
+	version2, err := gateway.Version2(c.Wire, name.Name)
+	if err != nil {
+		return err
+	}
+	// What only one process can have open comes after this.
+	if err := process.Inherit(); err != nil {
+		return err
+	}
 	state, err := gateway.OpenState(c.State)
 	if err != nil {
 		return err
@@ -101,11 +115,6 @@ func (c *serveCmd) Run(ctx context.Context, std streams) (err error) {
 		handler = gateway.NewServe(options)
 	}
 	defer handler.Close()
-	name := gateway.NewHomeName(c.ServerName)
-	version2, err := gateway.Version2(c.Wire, name.Name)
-	if err != nil {
-		return err
-	}
 	if version2 != nil {
 		asking, stop := context.WithCancel(ctx)
 		var asked sync.WaitGroup
@@ -113,7 +122,7 @@ func (c *serveCmd) Run(ctx context.Context, std streams) (err error) {
 		defer asked.Wait()
 		defer stop()
 	}
-	socket, err := (&net.ListenConfig{}).ListenPacket(ctx, "udp", c.Listen)
+	socket, err := process.Socket(ctx, c.Listen)
 	if err != nil {
 		return err
 	}
@@ -138,7 +147,7 @@ func (c *serveCmd) Run(ctx context.Context, std streams) (err error) {
 		Grace:       c.StopTimeout,
 		Log:         log,
 	}
-	return station.Run(ctx, socket)
+	return process.Run(ctx, func(ctx context.Context) error { return station.Run(ctx, socket) })
 }
 
 // serveHandler is a Serve or a ClearServe.
