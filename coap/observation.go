@@ -89,7 +89,7 @@ func (t *Transport) observe(r *http.Request, deliver func(observe.Pushed) error)
 		return o, false, nil
 	case over:
 		return ended{}, false, nil
-	case v == again:
+	case v == again, v == restarted:
 		return nil, true, nil
 	case errors.Is(err, endpoint.ErrNotObserved):
 		return nil, false, observe.ErrNotPushed

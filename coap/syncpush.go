@@ -34,6 +34,9 @@ func (s *serverSession) push(r *endpoint.Request, req *http.Request, a admission
 	registered := &endpoint.Response{Code: endpoint.Valid}
 	s.endObservers(func(tok []byte) bool { return lifeOf(tok) != r.Life() })
 	if !s.begin() {
+		if s.carrier.Durable() {
+			return refusal(controlRestart)
+		}
 		return s.failure(errBusy(), a.audience)
 	}
 	o, err := r.StartObservation()
