@@ -58,3 +58,23 @@ func (s *serving) leave() {
 		}
 	}
 }
+
+// beginAdmitted is begin for what answers a request. One that a session admitted before it
+// was to hear no new one is served, although it had to wait for a place or for the store:
+// its client takes it for received and would not repeat it.
+func (s *serverSession) beginAdmitted() bool {
+	s.serving.mu.Lock()
+	defer s.serving.mu.Unlock()
+	if s.refusing || s.stopping && !s.carrier.Durable() {
+		return false
+	}
+	s.running.Add(1)
+	return true
+}
+
+// refuse lets nothing at all begin any more.
+func (s *serving) refuse() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.refusing = true
+}

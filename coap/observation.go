@@ -92,7 +92,7 @@ func (t *Transport) observe(r *http.Request, instead observe.Observation, delive
 		return o, false, nil
 	case over:
 		return ended{}, false, nil
-	case v == again:
+	case v == again, v == restarted:
 		return nil, true, nil
 	case errors.Is(err, endpoint.ErrNotObserved):
 		return nil, false, observe.ErrNotPushed

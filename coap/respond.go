@@ -42,7 +42,7 @@ func (s *serverSession) respond(a answer, to audience) *endpoint.Response {
 // complete or, for content that is not converted, has begun; the rest is then read
 // from the handler as the link drains it.
 func (s *serverSession) call(req *http.Request) (answer, *Error) {
-	if !s.begin() {
+	if !s.beginAdmitted() {
 		return answer{}, errBusy()
 	}
 	ctx, cancel := context.WithCancel(req.Context())

@@ -98,14 +98,15 @@ type serving struct {
 	link   *serverLink
 	bounds link.Bounds
 	log    *slog.Logger
-	// running counts HTTP handlers and observations; none begins once stopping is
-	// set, and life ends then.
-	running  sync.WaitGroup
-	life     context.Context
-	end      context.CancelFunc
-	mu       sync.Mutex
-	stopping bool
-	sessions map[*endpoint.Conn]*serverSession
+	// running counts HTTP handlers and observations. Once stopping is set, and life
+	// ends, only what sessions that outlive this server had admitted before begins; once
+	// refusing is set, nothing does.
+	running            sync.WaitGroup
+	life               context.Context
+	end                context.CancelFunc
+	mu                 sync.Mutex
+	stopping, refusing bool
+	sessions           map[*endpoint.Conn]*serverSession
 }
 
 // Serve accepts sessions until ctx ends or the listener fails, then ends them. It
@@ -137,10 +138,12 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	select {
 	case err = <-accepted:
 		run.stop()
+		run.refuse()
 		_ = l.Close()
 	case <-ctx.Done():
 		run.stop()
 		run.drain(l)
+		run.refuse()
 		_ = l.Close() // not before: a listener may take its sessions with it
 		<-accepted
 	}
@@ -260,7 +263,8 @@ func (s *serving) begin() bool {
 	return true
 }
 
-// stop lets nothing begin any more, and ends observations and what gives way.
+// stop lets nothing begin any more that was not admitted, and ends observations and what
+// gives way.
 func (s *serving) stop() {
 	s.mu.Lock()
 	s.stopping = true
@@ -279,12 +283,17 @@ func (s *serving) drain(l net.Listener) {
 	grace, cancel := context.WithTimeout(context.Background(), s.Grace)
 	defer cancel()
 	idle := make(chan struct{})
-	go func() {
-		defer close(idle)
-		s.running.Wait()
+	drain := func() {
 		for _, c := range s.open() {
 			c.Drain(grace)
 		}
+	}
+	go func() {
+		defer close(idle)
+		drain()
+		s.refuse() // nobody can be about to begin
+		s.running.Wait()
+		drain()
 	}()
 	select {
 	case <-idle:

@@ -217,6 +217,8 @@ const (
 	deliver verdict = iota
 	// again: the request was not executed; encode and send it once more.
 	again
+	// restarted is again, after the server waited and then was restarted.
+	restarted
 )
 
 // learn takes from a response what it tells about the peer and the slots.
@@ -249,8 +251,10 @@ func (s *session) learn(resp *endpoint.Response, sig signature) verdict {
 		case code == controlVersion:
 			s.forget2()
 			return again
-		case code == controlLink, code == controlRestart:
+		case code == controlLink:
 			return again
+		case code == controlRestart:
+			return restarted
 		}
 		if sig.full && sig.slot != anonymousSlot {
 			s.slots.confirm(sig.token, sig.slot)

@@ -30,6 +30,9 @@ func (s *serverSession) push(r *endpoint.Request, req *http.Request, a admission
 	left, _ := r.Options.Get(OptionInstead)
 	s.endObservers(func(tok []byte) bool { return lifeOf(tok) != r.Life() || string(tok) == string(left) })
 	if !s.begin() {
+		if s.carrier.Durable() {
+			return refusal(controlRestart)
+		}
 		return s.failure(errBusy(), a.audience)
 	}
 	o, err := r.StartObservation()

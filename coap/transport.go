@@ -120,6 +120,10 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 // again before it answers.
 const maxAgain = 3
 
+// maxRestarts bounds the restarts of its server that a request waits through: a long-poll
+// lasts, and a server may be restarted often.
+const maxRestarts = 20
+
 // worthAgain reports whether to make a request again that failed, after that was done so
 // often: its server has forgotten it, which it has told itself; or, once, the other end may
 // have lost the session while nobody looked, the answer may have been given up while
@@ -147,7 +151,7 @@ func (t *Transport) exchange(r *http.Request, out *outgoing, token string) (*htt
 	// Version refused, slot forgotten, what the peer turned out to be, and tables and
 	// formats of version 2 that it no longer knows.
 	const tries = 6
-	for range tries {
+	for left, restarts := tries, 0; left > 0; left-- {
 		s, kind, err := t.session(ctx, token)
 		if err != nil {
 			return nil, err
@@ -171,6 +175,10 @@ func (t *Transport) exchange(r *http.Request, out *outgoing, token string) (*htt
 			return resp, nil // leave is up to the body
 		}
 		s.leave()
+		if verdict == restarted && restarts < maxRestarts {
+			restarts++
+			left = tries // what the next life has forgotten is to be told again
+		}
 		if sent && !out.payload.replayable() {
 			break
 		}
@@ -209,10 +217,10 @@ func (t *Transport) send(r *http.Request, s *session, kind PeerKind, out *outgoi
 	s.takeReset(resp)
 	s.lookBack()
 	_ = s.memory.keep() // a session that is not stored ends with the process
-	if verdict == again {
+	if verdict != deliver {
 		x.refused()
 		_ = closeBody(resp.Body)
-		return nil, again, nil
+		return nil, verdict, nil
 	}
 	answered, err := t.decode(s, resp, r, x)
 	if errors.Is(err, wire2.ErrUnknown) {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/url"
 	"sync"
@@ -17,6 +16,7 @@ import (
 	"github.com/coapgw/coapgw/internal/gateway"
 	"github.com/coapgw/coapgw/internal/keys"
 	"github.com/coapgw/coapgw/internal/status"
+	"github.com/coapgw/coapgw/internal/upgrade"
 )
 
 type serveCmd struct {
@@ -32,7 +32,7 @@ type serveCmd struct {
 
 // Help is shown by serve --help.
 func (serveCmd) Help() string {
-	return `Runs until SIGTERM or SIGINT. Prints one line with its address when it is ready.
+	return `Runs until SIGTERM or SIGINT. Prints one line with its address when it is ready. On SIGUSR2 it has a new process of the same program take over.
 
 Example: a key for one client, the server, and the line that the client needs:
 
@@ -58,6 +58,11 @@ func (c *serveCmd) Run(ctx context.Context, std streams) (err error) {
 	if err != nil {
 		return err
 	}
+	process, err := upgrade.Begin(log.Logger)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, process.Close()) }() // after all that is opened below
 	profile, err := c.Link.Profile()
 	if err != nil {
 		return err
@@ -83,6 +88,15 @@ func (c *serveCmd) Run(ctx context.Context, std streams) (err error) {
 		return err
 	}
 	warnExposed(log.Logger, c.PSKFile, c.Serve.Key, c.Stations, c.Page.TokenFile, c.Page.Key)
+	name := gateway.NewHomeName(c.ServerName)
+	version2, err := gateway.Version2(c.Wire, name.Name)
+	if err != nil {
+		return err
+	}
+	// What only one process can have open comes after this.
+	if err := process.Inherit(); err != nil {
+		return err
+	}
 	state, err := gateway.OpenState(c.State)
 	if err != nil {
 		return err
@@ -127,19 +141,15 @@ func (c *serveCmd) Run(ctx context.Context, std streams) (err error) {
 	if err != nil {
 		return err
 	}
-	station.Handler = view.counted(remembering)
-	name := gateway.NewHomeName(c.ServerName)
-	if station.Version2, err = gateway.Version2(c.Wire, name.Name); err != nil {
-		return err
-	}
-	if station.Version2 != nil {
+	station.Handler, station.Version2 = view.counted(remembering), version2
+	if version2 != nil {
 		asking, stop := context.WithCancel(ctx)
 		var asked sync.WaitGroup
 		asked.Go(func() { name.Ask(asking, homeserver, log.Logger) })
 		defer asked.Wait()
 		defer stop()
 	}
-	socket, err := (&net.ListenConfig{}).ListenPacket(ctx, "udp", c.Serve.Listen)
+	socket, err := process.Socket(ctx, c.Serve.Listen)
 	if err != nil {
 		return err
 	}
@@ -158,7 +168,7 @@ func (c *serveCmd) Run(ctx context.Context, std streams) (err error) {
 		return errors.Join(err, socket.Close())
 	}
 	defer stop()
-	return station.Run(ctx, socket)
+	return process.Run(ctx, func(ctx context.Context) error { return station.Run(ctx, socket) })
 }
 
 // remember has a handler execute no transaction again whose answer is in the store; without

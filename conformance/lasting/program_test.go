@@ -44,6 +44,18 @@ type program struct {
 
 // newPrograms builds coapgw and starts both sides.
 func newPrograms(t testing.TB, homeserver string) *programs {
+	p := prepare(t, homeserver)
+	p.startServe()
+	p.startConnect()
+	t.Cleanup(func() {
+		p.serve.kill()
+		p.connect.kill()
+	})
+	return p
+}
+
+// prepare builds coapgw, makes a key and starts the relay.
+func prepare(t testing.TB, homeserver string) *programs {
 	p := &programs{
 		t: t, dir: t.TempDir(), numbers: newNumbers(), homeserver: homeserver,
 		link:   "base=leo-broadband,ack-timeout=150ms,max-retransmit=6,empty-ack-delay=100ms",
@@ -58,12 +70,6 @@ func newPrograms(t testing.TB, homeserver string) *programs {
 	require.NoError(t, os.WriteFile(p.path("key"), []byte(key.Key.Hex()), 0o600))
 	require.NoError(t, os.WriteFile(p.path("identity"), []byte(key.Identity), 0o600))
 	p.startRelay()
-	p.startServe()
-	p.startConnect()
-	t.Cleanup(func() {
-		p.serve.kill()
-		p.connect.kill()
-	})
 	return p
 }
 
@@ -89,22 +95,28 @@ func (p *programs) startRelay() {
 	})
 }
 
-func (p *programs) startServe() {
-	p.serve = p.start("serve", "--listen", p.server, "--homeserver", p.homeserver, "--psk-file", p.path("keys"),
-		"--state", p.path("serve.state"), "--link", p.link)
+func (p *programs) startServe() { p.serve = p.start("serve", p.serveFlags()...) }
+
+func (p *programs) serveFlags() []string {
+	return []string{"--listen", p.server, "--homeserver", p.homeserver, "--psk-file", p.path("keys"),
+		"--state", p.path("serve.state"), "--link", p.link}
 }
 
 func (p *programs) startConnect() {
+	p.connect = p.start("connect", p.connectFlags(p.web, "connect.state")...)
+}
+
+func (p *programs) connectFlags(web, state string) []string {
 	identity, err := os.ReadFile(p.path("identity"))
 	require.NoError(p.t, err)
-	p.connect = p.start("connect", "--listen", p.web, "--server", "coaps://"+p.relay, "--psk-identity", string(identity),
-		"--psk-key-file", p.path("key"), "--state", p.path("connect.state"), "--link", p.link, "--keep-answers", "0")
+	return []string{"--listen", web, "--server", "coaps://" + p.relay, "--psk-identity", string(identity),
+		"--psk-key-file", p.path("key"), "--state", p.path(state), "--link", p.link, "--keep-answers", "0"}
 }
 
 // start runs a subcommand and returns when it says that it listens.
-func (p *programs) start(args ...string) *program {
-	cmd := exec.Command(p.binary, append(args, "--log-level", "error")...)
-	log, err := os.OpenFile(p.path(args[0]+".log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+func (p *programs) start(command string, flags ...string) *program {
+	cmd := exec.Command(p.binary, append([]string{command, "--log-level", "error"}, flags...)...)
+	log, err := os.OpenFile(p.path(command+".log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	require.NoError(p.t, err)
 	defer log.Close() // the child has its own
 	cmd.Stderr = log
@@ -115,7 +127,7 @@ func (p *programs) start(args ...string) *program {
 	if err != nil || !strings.HasPrefix(line, "listening on ") {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
-		text, _ := os.ReadFile(p.path(args[0] + ".log"))
+		text, _ := os.ReadFile(p.path(command + ".log"))
 		require.Fail(p.t, "not started", "%s %v %s", line, err, text)
 	}
 	r := &program{cmd: cmd, done: make(chan struct{})}

@@ -39,6 +39,8 @@ var importRules = []importRule{
 	{name: "only the program has a page", except: []string{"cmd", "conformance", "internal/status", "internal/metrics"}, forbidden: []string{module + "/internal/status", module + "/internal/metrics"}},
 	{name: "only the exporter knows Prometheus", except: []string{"internal/metrics"}, forbidden: []string{"github.com/prometheus"}},
 	{name: "one package merges the configuration", except: []string{"internal/config"}, forbidden: []string{"github.com/knadh", "go.yaml.in"}},
+	{name: "the program replaces itself", except: []string{"cmd", "conformance", "internal/upgrade"}, forbidden: []string{module + "/internal/upgrade", module + "/internal/activation"}},
+	{name: "an upgrade knows processes and sockets", packages: []string{"internal/activation", "internal/upgrade"}, forbidden: []string{module + "/coap", module + "/dtls", module + "/integrity", module + "/internal/config", module + "/internal/gateway"}, deep: true},
 	{name: "the program is wiring", forbidden: []string{module + "/cmd"}},
 	{name: "go-coap is a codec here", forbidden: []string{
 		goCoAP + "/message/pool", goCoAP + "/net", goCoAP + "/udp/client", goCoAP + "/udp/server", goCoAP + "/dtls",
