@@ -84,7 +84,7 @@ func talk(t *testing.T, activated bool, changes func(*service)) {
 	changes(s)
 	stop.Store(true)
 	writing.Wait()
-		assert.NoError(t, us[0].leave())
+	assert.NoError(t, us[0].leave())
 	reading.Wait()
 
 	var took []time.Duration
