@@ -28,10 +28,13 @@ type village struct {
 	mu sync.Mutex
 	// done counts what was sent and reported by path.
 	done map[string]int
+	// polls counts polls by how long they may take: whoever is pushed makes none, but the
+	// server does, by its own time.
+	polls map[string]int
 }
 
 func newVillage() *village {
-	return &village{Server: fakehs.New(fakehs.Config{ServerName: "village.example"}), done: map[string]int{}}
+	return &village{Server: fakehs.New(fakehs.Config{ServerName: "village.example"}), done: map[string]int{}, polls: map[string]int{}}
 }
 
 // ServeHTTP implements http.Handler.
@@ -39,6 +42,11 @@ func (v *village) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if strings.Contains(r.URL.Path, "/send/") || strings.Contains(r.URL.Path, "/report/") {
 		v.mu.Lock()
 		v.done[r.URL.Path]++
+		v.mu.Unlock()
+	}
+	if timeout := r.URL.Query().Get("timeout"); timeout != "" && timeout != "0" {
+		v.mu.Lock()
+		v.polls[timeout]++
 		v.mu.Unlock()
 	}
 	if strings.Contains(r.URL.Path, "/report/") { // no transaction ID keeps it from being done twice

@@ -84,7 +84,7 @@ func talk(t *testing.T, activated bool, changes func(*service)) {
 	changes(s)
 	stop.Store(true)
 	writing.Wait()
-		assert.NoError(t, us[0].leave())
+	assert.NoError(t, us[0].leave())
 	reading.Wait()
 
 	var took []time.Duration
@@ -107,6 +107,8 @@ func talk(t *testing.T, activated bool, changes func(*service)) {
 		t.Logf("%d sends: median %s, 99 of 100 within %s, longest %s", len(took), took[len(took)/2], took[len(took)*99/100], took[len(took)-1])
 	}
 	s.stop()
+	assert.NotZero(t, home.polls["20000"], "one user polls")
+	assert.NotZero(t, home.polls["30000"], "and the server polls for the other")
 	if t.Failed() {
 		t.Log(s.log())
 	}
