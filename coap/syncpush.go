@@ -61,7 +61,7 @@ func (s *serverSession) push(r *endpoint.Request, req *http.Request, a admission
 		err := observe.Push(req.Context(), o, held, s.maxTransmitWait(), func(ctx context.Context, since string) (observe.Update, error) {
 			poll := continued(ctx, req, since)
 			echo.poll(poll, r.Conn.Silence() > presenceLasts)
-			return s.poll(poll, &a, told, func(event json.RawMessage) bool {
+			return s.poll(poll, r.Conn.Whole(), &a, told, func(event json.RawMessage) bool {
 				return echo.heard(event, wantedPresence(req), func() string { return s.whoami(ctx, poll) })
 			})
 		})
@@ -94,9 +94,9 @@ func (s *serverSession) maxTransmitWait() time.Duration {
 	return s.link.Load().profile.MaxTransmitWait()
 }
 
-// poll asks the homeserver once, for an observer that was told what told says; own is as of
-// Told.Repeats.
-func (s *serverSession) poll(req *http.Request, a *admission, told *observe.Told, own func(json.RawMessage) bool) (observe.Update, error) {
+// poll asks the homeserver once, for an observer that was told what told says, and whose
+// notifications take so many bytes; own is as of Told.Repeats.
+func (s *serverSession) poll(req *http.Request, room int, a *admission, told *observe.Told, own func(json.RawMessage) bool) (observe.Update, error) {
 	got, problem := s.call(req)
 	switch {
 	case problem != nil:
@@ -117,7 +117,7 @@ func (s *serverSession) poll(req *http.Request, a *admission, told *observe.Told
 		if got.status == http.StatusOK {
 			s.learnCounts(a.slot, u.Counts)
 		}
-		w := s.word(got, a, since)
+		w := s.word(got, room, a, since)
 		done := w.Done
 		w.Done = func(acknowledged bool) {
 			if acknowledged {
@@ -130,9 +130,9 @@ func (s *serverSession) poll(req *http.Request, a *admission, told *observe.Told
 	return u, nil
 }
 
-// word makes the notification of an answer, for a peer that holds everything up to since.
-func (s *serverSession) word(got answer, a *admission, since string) observe.Word {
-	size := s.link.Load().profile.BlockSize
+// word makes the notification of an answer, for a peer that holds everything up to since, in
+// at most so many bytes.
+func (s *serverSession) word(got answer, size int, a *admission, since string) observe.Word {
 	to, done := a.notification(since, size)
 	resp := s.respond(got, to)
 	var payload []byte
@@ -148,7 +148,7 @@ func (s *serverSession) word(got answer, a *admission, since string) observe.Wor
 		return fetchWord()
 	}
 	return observe.Word{Done: done, Response: func() *endpoint.Response {
-		again := &endpoint.Response{Code: resp.Code, Options: resp.Options}
+		again := &endpoint.Response{Code: resp.Code, Options: resp.Options, Whole: true}
 		if len(payload) > 0 {
 			again.Body, again.Size = bytes.NewReader(payload), int64(len(payload))
 		}

@@ -96,6 +96,10 @@ func (u *user) listen(over <-chan struct{}) <-chan arrival {
 // again and again.
 const warm = 3
 
+// encrypted is as long as what clients encrypt, and says as little to who has no key. It is
+// longer than a block of many links, and not than two.
+const encrypted = "AwgAEpABCiB3e2N8bW5PnLIjfRYvKQ1eHGdcV0sPzT4XkMbU9aZ8yJ7rDhFwLqS5tNxOEuAg6vC2pB+mR/iW3lQHoKfYdXsEbjGaTUZnM0cVyqO1PpLwIhDx9uS8rJt7eFkNg4v6BzYmA5iCR2oXQKWlEd3ZHsGb0jVyTfPqUcMxLhNrDwaOv1IeStgJ8k9uBpXzF7n4YmQoC6iR5AlKdW2EZs3GHbVj0TyfPqUc"
+
 // TestLatency: on a link without loss and with empty queues, a message is at the client's
 // poll after what the link needs for its datagram, from the moment it is at the homeserver;
 // and after what both links need where the sender is behind another one.
@@ -165,11 +169,11 @@ func measureLatency(t *testing.T, w *world, p link.Profile, rest time.Duration) 
 	heard := bob.listen(over)
 
 	// say sends a message and returns how long it took to bob's poll.
-	say := func(from *user, n int) time.Duration {
+	say := func(from *user, n int, more string) time.Duration {
 		time.Sleep(rest)
 		down.forget()
 		up.forget()
-		text, begun := fmt.Sprintf("Anchored at %d m", n), time.Now()
+		text, begun := fmt.Sprintf("Anchored at %d m%s", n, more), time.Now()
 		require.True(t, from.send(room, text, n))
 		got := <-heard
 		require.Equal(t, text, got.text)
@@ -178,10 +182,10 @@ func measureLatency(t *testing.T, w *world, p link.Profile, rest time.Duration) 
 	n := 0
 	for _, from := range []*user{alice, carol} {
 		for range warm {
-			say(from, n)
+			say(from, n, "")
 			n++
 		}
-		took := say(from, n)
+		took := say(from, n, "")
 		n++
 		last := down.first(t, false)
 		needed := need(p, len(last.Payload), false)
@@ -191,6 +195,12 @@ func measureLatency(t *testing.T, w *world, p link.Profile, rest time.Duration) 
 		t.Logf("from %s: %v, of which the last link %v with %d B; the links need %v: %.2f", from.name, took,
 			last.Arrives.Sub(last.Sent), len(last.Payload), needed, float64(took)/float64(needed))
 		assert.LessOrEqual(t, float64(took), within*float64(needed), "from %s: %v, where the links need %v", from.name, took, needed)
+	}
+	if p.BlockSize >= 256 {
+		took := say(alice, n, encrypted)
+		needed := need(p, len(down.first(t, false).Payload), false)
+		t.Logf("as long as encrypted: %v, the link needs %v for %d B", took, needed, len(down.first(t, false).Payload))
+		assert.LessOrEqual(t, float64(took), within*float64(needed), "as long as encrypted: %v, where the link needs %v", took, needed)
 	}
 	close(over)
 	for range heard { // until it has listened to the end
