@@ -58,7 +58,7 @@ func (s *serverSession) push(r *endpoint.Request, req *http.Request, a admission
 		told := &observe.Told{}
 		patience := observe.Patience{Retry: s.maxTransmitWait(), Own: ownWait(s.link.Load().profile)}
 		err := observe.Push(req.Context(), o, held, patience, func(ctx context.Context, since string) (observe.Update, error) {
-			return s.poll(continued(ctx, req, since), &a, told)
+			return s.poll(continued(ctx, req, since), r.Conn.Whole(), &a, told)
 		})
 		s.log.Debug("a pushed sync ends", "peer", s.peer.Identity, "err", err)
 		s.dropObserver(o)
@@ -89,8 +89,9 @@ func (s *serverSession) maxTransmitWait() time.Duration {
 	return s.link.Load().profile.MaxTransmitWait()
 }
 
-// poll asks the homeserver once, for an observer that was told what told says.
-func (s *serverSession) poll(req *http.Request, a *admission, told *observe.Told) (observe.Update, error) {
+// poll asks the homeserver once, for an observer that was told what told says, and whose
+// notifications take so many bytes.
+func (s *serverSession) poll(req *http.Request, room int, a *admission, told *observe.Told) (observe.Update, error) {
 	got, problem := s.call(req)
 	switch {
 	case problem != nil:
@@ -111,7 +112,7 @@ func (s *serverSession) poll(req *http.Request, a *admission, told *observe.Told
 		if got.status == http.StatusOK {
 			s.learnCounts(a.slot, u.Counts)
 		}
-		w := s.word(got, a, since)
+		w := s.word(got, room, a, since)
 		done := w.Done
 		w.Done = func(acknowledged bool) {
 			if acknowledged {
@@ -124,9 +125,9 @@ func (s *serverSession) poll(req *http.Request, a *admission, told *observe.Told
 	return u, nil
 }
 
-// word makes the notification of an answer, for a peer that holds everything up to since.
-func (s *serverSession) word(got answer, a *admission, since string) observe.Word {
-	size := s.link.Load().profile.BlockSize
+// word makes the notification of an answer, for a peer that holds everything up to since, in
+// at most so many bytes.
+func (s *serverSession) word(got answer, size int, a *admission, since string) observe.Word {
 	to, done := a.notification(since, size)
 	resp := s.respond(got, to)
 	var payload []byte
@@ -142,7 +143,7 @@ func (s *serverSession) word(got answer, a *admission, since string) observe.Wor
 		return fetchWord()
 	}
 	return observe.Word{Done: done, Response: func() *endpoint.Response {
-		again := &endpoint.Response{Code: resp.Code, Options: resp.Options}
+		again := &endpoint.Response{Code: resp.Code, Options: resp.Options, Whole: true}
 		if len(payload) > 0 {
 			again.Body, again.Size = bytes.NewReader(payload), int64(len(payload))
 		}

@@ -115,6 +115,9 @@ type Response struct {
 	Body io.Reader
 	// Size is the length of Body in bytes, -1 when it is not known.
 	Size int64
+	// Whole, on a notification, lets Body go in one message although it is longer than a
+	// block, where Conn.Whole has room for it.
+	Whole bool
 	// Observed, on a response that arrived, says that it has the Observe option (RFC 7641
 	// §2): it is part of an observation, whether as the answer to the registration or as a
 	// notification. The one that ends an observation does not (§3.2, §4.2).

@@ -97,3 +97,37 @@ func TestNotificationWaitsForNobody(t *testing.T) {
 		require.ErrorIs(t, <-second, ErrObserverGone)
 	})
 }
+
+// TestNotificationWhole: where it may, a notification goes in one message as far as there is
+// room for two blocks.
+func TestNotificationWhole(t *testing.T) {
+	p := newPublisher()
+	climb(t, blocks(64, p), func(l *ladder) {
+		p.start(l)
+		require.Equal(t, 128, l.conn.Whole())
+		notify := func(n int) <-chan error {
+			result, o := make(chan error, 1), p.current
+			go func() {
+				result <- o.Notify(l.t.Context(), &Response{Code: Content, Body: bytes.NewReader(testBody(n)), Size: int64(n), Whole: true})
+			}()
+			return result
+		}
+		first := notify(128)
+		l.run(`
+			< CON 2.05 #a t=4a Observe=1 [0:128]
+			> ACK EMPTY #a
+			~ 1s
+		`)
+		require.NoError(t, <-first)
+		second := notify(129)
+		l.run(`
+			< CON 2.05 #b t=4a Observe=2 Block2=0/1/64 Size2=129 [0:64]
+			> ACK EMPTY #b
+			> CON GET #0003 t=4b /temperature Block2=1/0/64
+			< ACK 2.05 #0003 t=4b Block2=1/1/64 [64:128]
+			> CON GET #0004 t=4c /temperature Block2=2/0/64
+			< ACK 2.05 #0004 t=4c Block2=2/0/64 [128:129]
+		`)
+		require.NoError(t, <-second)
+	})
+}

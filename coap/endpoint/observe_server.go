@@ -3,6 +3,7 @@ package endpoint
 import (
 	"context"
 	"errors"
+	"io"
 )
 
 // maxObservers bounds the observers of one session.
@@ -169,7 +170,7 @@ func (o *Observer) Notify(ctx context.Context, resp *Response) error {
 	if !final {
 		opts = o.sequenced(opts, false)
 	}
-	begun := o.c.beginBody(resp, opts, len(o.token), o.szx)
+	begun := o.begin(resp, opts)
 	o.c.reach(sending, begun.datagram(opts, len(o.token)), begun.more)
 	m, d := o.c.firstBlock(o.label, resp, opts, begun, false)
 	if d != nil {
@@ -198,6 +199,28 @@ func (o *Observer) Notify(ctx context.Context, resp *Response) error {
 		o.remove()
 	}
 	return err
+}
+
+// begin reads the body of a notification, or its first block.
+func (o *Observer) begin(resp *Response, opts Options) begunBody {
+	if !resp.Whole || resp.Body == nil || resp.Size < 0 || resp.Size > int64(o.c.Whole()) {
+		return o.c.beginBody(resp, opts, len(o.token), o.szx)
+	}
+	first := make([]byte, resp.Size)
+	_, err := io.ReadFull(resp.Body, first)
+	return begunBody{first: first, err: err}
+}
+
+// wholeOptions is room for the options of a notification that goes in one message, in bytes.
+const wholeOptions = 16
+
+// Whole is the longest body of a notification that goes in one message, in bytes. It may be as
+// long as two blocks: to ask for those takes two messages more, and the time of a round trip.
+// No more, for what is long is lost more often where the layer below takes it apart.
+func (c *Conn) Whole() int {
+	t := c.terms()
+	room := t.largestSent() - t.overhead - headerLen - maxTokenLen - wholeOptions - 1
+	return min(2*t.blockSize(), room)
 }
 
 // interrupted says why a notification was not delivered: ctx ended, or the

@@ -42,6 +42,10 @@ const (
 	// pollInterval is the least time between two polls that brought nothing: a
 	// homeserver that does not wait must not be asked in a circle.
 	pollInterval = time.Second
+	// movedInterval is that after one that ended because something happened that is none of
+	// the observer's business: how long the homeserver waits is up to others then, and what
+	// comes next may be for the observer, who should not wait for it.
+	movedInterval = 100 * time.Millisecond
 )
 
 // Follow notifies o of everything that happens after last, which the peer has. The
@@ -110,8 +114,12 @@ func news(ctx context.Context, last Update, poll Poll) (Update, error) {
 		case !u.Empty || u.Counts != last.Counts || u.Final:
 			return u, nil
 		}
+		interval := pollInterval
+		if u.NextBatch != last.NextBatch {
+			interval = movedInterval
+		}
 		last, pause = u, firstPause
-		if !sleep(ctx, pollInterval-time.Since(asked)) {
+		if !sleep(ctx, interval-time.Since(asked)) {
 			return u, ctx.Err()
 		}
 	}

@@ -97,7 +97,7 @@ func idleHour(t *testing.T, p link.Profile, push bool, mapping time.Duration) (o
 		room := w.room(alice, bob)
 		over := make(chan struct{})
 		var others sync.WaitGroup
-		others.Go(func() { w.otherRoom(over) })
+		others.Go(func() { w.otherRoom(over, 2*time.Second) })
 		for range 4 { // the first sync, what it missed, and the registration
 			require.Equal(t, http.StatusOK, bob.sync(30*time.Second, false))
 		}
@@ -143,16 +143,16 @@ func idleHour(t *testing.T, p link.Profile, push bool, mapping time.Duration) (o
 }
 
 // otherRoom has two talk in a room that is nobody else's business.
-func (w *world) otherRoom(over <-chan struct{}) {
-	carol, dave := w.newUser("carol", w.near()), w.newUser("dave", w.near())
-	room := w.room(carol, dave)
+func (w *world) otherRoom(over <-chan struct{}, pause time.Duration) {
+	erin, frank := w.newUser("erin", w.near()), w.newUser("frank", w.near())
+	room := w.room(erin, frank)
 	for n := 0; ; n++ {
 		select {
 		case <-over:
 			return
-		case <-time.After(2 * time.Second):
-			carol.send(room, fmt.Sprint("o", n), n)
-			dave.do("PUT", "rooms/"+room+"/typing/"+dave.id, object{"typing": n%2 == 0, "timeout": 5000}, nil)
+		case <-time.After(pause):
+			erin.send(room, fmt.Sprint("o", n), n)
+			frank.do("PUT", "rooms/"+room+"/typing/"+frank.id, object{"typing": n%2 == 0, "timeout": 5000}, nil)
 		}
 	}
 }

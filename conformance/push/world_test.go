@@ -46,6 +46,8 @@ type world struct {
 
 	// behind is what stands between the client's sockets and the link; nil for nothing.
 	behind func(net.PacketConn) net.PacketConn
+	// homeserver is what the server asks: hs, or what stands in front of it.
+	homeserver http.Handler
 
 	mu     sync.Mutex
 	server *server
@@ -71,6 +73,8 @@ type options struct {
 	link            linkemu.Config
 	stored, durable bool
 	behind          func(net.PacketConn) net.PacketConn
+	// restless: the homeserver ends polls without news as soon as anything happens to others.
+	restless bool
 }
 
 // inWorld runs f in virtual time.
@@ -83,6 +87,10 @@ func inWorld(t *testing.T, o options, f func(w *world)) {
 			t: t, profile: o.profile, link: linkemu.New(o.link), port: 40_000,
 			hs:     fakehs.New(fakehs.Config{ServerName: "ship.example", Seed: o.link.Seed + 1}),
 			stored: o.stored, durable: o.durable, behind: o.behind,
+		}
+		w.homeserver = w.hs
+		if o.restless {
+			w.homeserver = restless{w.hs}
 		}
 		w.startServer()
 		w.startClient()
@@ -106,7 +114,7 @@ func (w *world) startServer() {
 	}
 	handler := gateway.NewServe(gateway.ServeOptions{
 		Homeserver: &url.URL{Scheme: "http", Host: "homeserver"},
-		Transport:  uplink{w.hs, l, &w.homeAway},
+		Transport:  uplink{w.homeserver, l, &w.homeAway},
 	})
 	station := &gateway.Station{
 		Handler: handler, Security: cfg, Profile: link.Default(), Grace: 10 * time.Second,

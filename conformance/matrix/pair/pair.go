@@ -105,11 +105,11 @@ func StartConnect(ctx context.Context, executable, dir string, server *Serve) (*
 }
 
 // StartConnectThrough is StartConnect towards the server behind a relay, and tells
-// coapgw connect what link that is.
-func StartConnectThrough(ctx context.Context, executable, dir string, server *Serve, relay *Relay) (*Connect, error) {
+// coapgw connect what link that is. More flags may follow.
+func StartConnectThrough(ctx context.Context, executable, dir string, server *Serve, relay *Relay, flags ...string) (*Connect, error) {
 	there := server.pairing
 	there.Addresses = []string{relay.Addr()}
-	return startConnect(ctx, executable, dir, there, "--link", relay.Profile())
+	return startConnect(ctx, executable, dir, there, append([]string{"--link", relay.Profile()}, flags...)...)
 }
 
 func startConnect(ctx context.Context, executable, dir string, server keys.Pairing, flags ...string) (*Connect, error) {
@@ -141,3 +141,6 @@ func (c *Connect) LogPath() string { return c.program.LogPath() }
 
 // Stop ends the program and waits for it.
 func (c *Connect) Stop() error { return c.program.Stop(stopTimeout) }
+
+// Kill ends the program suddenly, with SIGKILL.
+func (c *Connect) Kill() error { return c.program.Kill() }

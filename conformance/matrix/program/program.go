@@ -106,6 +106,16 @@ func (p *Program) Stop(grace time.Duration) error {
 	}
 }
 
+// Kill ends the program suddenly (SIGKILL) and waits for it. It reports a program that had
+// ended before.
+func (p *Program) Kill() error {
+	if err := p.cmd.Process.Kill(); err != nil {
+		return fmt.Errorf("kill %s: %w\n%s", p.name, err, p.LogTail())
+	}
+	<-p.done
+	return nil
+}
+
 // LogPath is the file which holds what the program printed.
 func (p *Program) LogPath() string { return p.logPath }
 
