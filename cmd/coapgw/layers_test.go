@@ -64,12 +64,12 @@ status-host: one.example
 // What is wrong with the file is said in a line that names it.
 func TestConfigFileErrors(t *testing.T) {
 	for text, want := range map[string]string{
-		"homesever: http://h":                              "line 1: there is no option \"homesever\"; homeserver is one",
-		"\nserver: coaps://h":                              "line 2: there is no option \"server\"", // it is connect's
-		"config: other.yaml":                               "no option \"config\"",
-		"help: true":                                       "no option \"help\"",
-		"max-body: much":                                   "--max-body",
-		"homeserver: x":                                    "--homeserver",
+		"homesever: http://h": "line 1: there is no option \"homesever\"; homeserver is one",
+		"\nserver: coaps://h": "line 2: there is no option \"server\"", // it is connect's
+		"config: other.yaml":  "no option \"config\"",
+		"help: true":          "no option \"help\"",
+		"max-body: much":      "--max-body",
+		"homeserver: x":       "--homeserver",
 		"homeserver: http://h\nthumbnails: perhaps":        "--thumbnails",
 		"homeserver: http://h\nplain-insecure: [yes, yes]": "takes one value",
 	} {

@@ -68,7 +68,7 @@ func run(ctx context.Context, args []string, std streams) int {
 		return fail(std, err, exitUsage)
 	}
 	command.BindTo(ctx, (*context.Context)(nil))
-	command.Bind(std)
+	command.Bind(std, parseAgain(args))
 	if err := command.Run(); err != nil {
 		var option *config.Error
 		var argument *argumentError
