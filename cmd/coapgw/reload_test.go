@@ -158,3 +158,31 @@ func TestReloadCertificates(t *testing.T) {
 	assert.Equal(t, exitOK, opens(second))
 	assert.Equal(t, exitFailure, opens(first))
 }
+
+// TestTraceSignal: SIGUSR1 has events written, and no longer; they tell nothing of content.
+func TestTraceSignal(t *testing.T) {
+	homeserver := httptest.NewServer(fakehs.New(fakehs.Config{}))
+	defer homeserver.Close()
+	file := filepath.Join(t.TempDir(), "events")
+	serve := spawn(t, "serve", "--listen", "127.0.0.1:0", "--homeserver", homeserver.URL, "--plain-insecure", "--trace-file", file)
+	ask := func() {
+		coapgw(t, "", "request", "--plain-insecure", "--token", "topsecrettoken", "GET", serve.address+"/_matrix/client/v3/account/whoami")
+	}
+	toggle := func(want string) {
+		require.NoError(t, serve.cmd.Process.Signal(syscall.SIGUSR1))
+		require.Eventually(t, func() bool { return strings.Contains(serve.log.String(), want) }, 20*time.Second, 10*time.Millisecond)
+	}
+	ask()
+	toggle("events of sessions are written")
+	ask()
+	toggle("no longer written")
+	text, err := os.ReadFile(file)
+	require.NoError(t, err)
+	assert.Contains(t, string(text), "received")
+	assert.NotContains(t, string(text), "whoami")
+	assert.NotContains(t, string(text), "topsecret")
+	ask()
+	after, err := os.ReadFile(file)
+	require.NoError(t, err)
+	assert.Equal(t, text, after)
+}
