@@ -4,11 +4,14 @@ package main
 
 import (
 	"bufio"
+	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -18,6 +21,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/coapgw/coapgw/internal/fakehs"
+	"github.com/coapgw/coapgw/internal/status"
 )
 
 // asProgram makes the test binary the program.
@@ -157,6 +161,50 @@ func TestReloadCertificates(t *testing.T) {
 	serve.reload(t, "msg=reloaded")
 	assert.Equal(t, exitOK, opens(second))
 	assert.Equal(t, exitFailure, opens(first))
+}
+
+// TestReloadPairing: connect goes on with its session when it is given another key, and uses
+// that for the next one, which a person may ask for.
+func TestReloadPairing(t *testing.T) {
+	defer http.DefaultClient.CloseIdleConnections()
+	homeserver := httptest.NewServer(fakehs.New(fakehs.Config{}))
+	defer homeserver.Close()
+	dir := t.TempDir()
+	at := func(name string) string { return filepath.Join(dir, name) }
+	const first, second = "00112233445566778899aabbccddeeff", "ff112233445566778899aabbccddeeff"
+	write(t, at("keys"), "first:"+first+"\nsecond:"+second+"\n")
+	write(t, at("key"), first)
+	serve := launch(t, "serve", "--listen", "127.0.0.1:0", "--homeserver", homeserver.URL, "--psk-file", at("keys"), "--status-listen", "127.0.0.1:0")
+	options := "listen: 127.0.0.1:0\nstatus-listen: 127.0.0.1:0\nchatter: full\nserver: " + serve.address + "\npsk-key-file: " + at("key") + "\n"
+	write(t, at("connect.yaml"), options+"psk-identity: first\n")
+	connect := spawn(t, "connect", "--config", at("connect.yaml"))
+	identities := func() (found []string) {
+		code, text := do(t, "GET", connect.address+"/_matrix/client/versions", "", "")
+		require.Equal(t, http.StatusOK, code, text)
+		_, text = do(t, "GET", serve.page(t)+"/status.json", "", "")
+		var v status.View
+		require.NoError(t, json.Unmarshal([]byte(text), &v))
+		for _, s := range v.Sessions {
+			found = append(found, s.Identity)
+		}
+		return found
+	}
+	require.Equal(t, []string{"first"}, identities())
+
+	write(t, at("key"), second)
+	write(t, at("connect.yaml"), options+"psk-identity: second\n")
+	connect.reload(t, "msg=reloaded")
+	assert.Equal(t, []string{"first"}, identities())
+
+	page := connect.page(t)
+	_, text := do(t, "GET", page+"/", "", "")
+	form := regexp.MustCompile(`name="form" value="(\w+)"`).FindStringSubmatch(text)
+	require.NotNil(t, form)
+	res, err := http.PostForm(page+"/actions/rehandshake", url.Values{"form": {form[1]}})
+	require.NoError(t, err)
+	require.NoError(t, res.Body.Close())
+	require.Equal(t, http.StatusOK, res.StatusCode)
+	assert.Contains(t, identities(), "second")
 }
 
 // TestTraceSignal: SIGUSR1 has events written, and no longer; they tell nothing of content.
