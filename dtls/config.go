@@ -65,6 +65,10 @@ type Config struct {
 	// ClientCAs, when set, makes the server demand a client certificate signed
 	// by one of them. Clients with a key are not asked for one.
 	ClientCAs *x509.CertPool
+	// Current, when set, is asked at each handshake of a server with certificates for those
+	// to use from then on, in place of Certificates and ClientCAs, which say whether there are
+	// any. It is called concurrently and must not block.
+	Current func() (certificates []tls.Certificate, clientCAs *x509.CertPool)
 
 	// RequireForwardSecrecy leaves out suites without it: those that RFC 7252
 	// peers use with keys, and the short handshake below 300 bit/s.

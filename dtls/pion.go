@@ -47,9 +47,13 @@ func serverOptions(cfg Config, a *association) []pion.ServerOption {
 		opts = append(opts, pion.WithPSK(a.lookUp))
 	}
 	if len(cfg.Certificates) > 0 && a.cookie {
-		opts = append(opts, pion.WithCertificates(cfg.Certificates...), pion.WithSignatureSchemes(signatureSchemes()...))
+		certificates, clientCAs := cfg.Certificates, cfg.ClientCAs
+		if cfg.Current != nil {
+			certificates, clientCAs = cfg.Current()
+		}
+		opts = append(opts, pion.WithCertificates(certificates...), pion.WithSignatureSchemes(signatureSchemes()...))
 		if cfg.ClientCAs != nil {
-			opts = append(opts, pion.WithClientCAs(cfg.ClientCAs), pion.WithClientAuth(pion.RequireAndVerifyClientCert))
+			opts = append(opts, pion.WithClientCAs(clientCAs), pion.WithClientAuth(pion.RequireAndVerifyClientCert))
 		}
 	}
 	return opts

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"github.com/coapgw/coapgw/coap"
 	"github.com/coapgw/coapgw/coap/outbox"
 	"github.com/coapgw/coapgw/dtls"
+	"github.com/coapgw/coapgw/integrity"
 	"github.com/coapgw/coapgw/internal/config"
 	"github.com/coapgw/coapgw/internal/gateway"
 	"github.com/coapgw/coapgw/internal/status"
@@ -49,7 +51,7 @@ Amateur radio, where encryption is forbidden: log in with the password that keyg
 }
 
 // Run serves until ctx ends.
-func (c *connectCmd) Run(ctx context.Context, std streams) (err error) {
+func (c *connectCmd) Run(ctx context.Context, std streams, again reparse) (err error) {
 	if err := c.check(); err != nil {
 		return err
 	}
@@ -58,10 +60,6 @@ func (c *connectCmd) Run(ctx context.Context, std streams) (err error) {
 		return err
 	}
 	profile, err := c.Link.Profile()
-	if err != nil {
-		return err
-	}
-	advertise, err := optionalURL(c.Advertise)
 	if err != nil {
 		return err
 	}
@@ -85,10 +83,7 @@ func (c *connectCmd) Run(ctx context.Context, std streams) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, state.Close()) }()
-	if security != nil {
-		security.Store = state.Sessions()
-		security.SessionName = strings.Join(addresses, ",") + "/" + security.Identity
-	}
+	keep(security, addresses, state)
 	if station != nil {
 		station.Store = state.Sessions()
 		station.SessionName = strings.Join(addresses, ",") + "/" + station.Station.Call
@@ -110,7 +105,7 @@ func (c *connectCmd) Run(ctx context.Context, std streams) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, carrier.Close()) }()
-	listeners, err := c.listen(ctx, std)
+	listeners, cert, err := c.listen(ctx, std)
 	if err != nil {
 		return err
 	}
@@ -125,12 +120,76 @@ func (c *connectCmd) Run(ctx context.Context, std streams) (err error) {
 		return errors.Join(err, closeAll(listeners))
 	}
 	defer stop()
-	options := gateway.ConnectOptions{Transport: carrier, Advertise: advertise, MaxBody: c.MaxBody, Log: log.Logger}
-	handler := http.Handler(gateway.NewConnect(options))
-	if station != nil {
-		handler = gateway.NewClearConnect(options, station.Station.Key)
+	front := &front{transport: carrier, station: station, maxBody: c.MaxBody, log: log.Logger}
+	if err := front.set(c); err != nil {
+		return errors.Join(err, closeAll(listeners))
 	}
-	return gateway.RunWeb(ctx, view.counted(handler), c.StopTimeout, log.Logger, listeners...)
+	reloads := &reloader{read: again, live: connectLive, log: log.Logger, apply: func(now *commands) error {
+		c := &now.Connect
+		if err := c.check(); err != nil {
+			return err
+		}
+		err := errors.Join(log.reload(c.Log), front.set(c), view.reload(c.Page))
+		if cert != nil && c.TLSCert != "" {
+			err = errors.Join(err, cert.Reload(c.TLSCert, c.TLSKey))
+		}
+		if security == nil {
+			return err
+		}
+		addresses, renewed, failed := gateway.PeerSecurity(c.Peer)
+		if failed != nil || renewed == nil {
+			return errors.Join(err, failed)
+		}
+		keep(renewed, addresses, state)
+		dialer.Renew(gateway.UDPRoutes(addresses...), renewed)
+		return err
+	}}
+	unheed, err := reloads.heed(ctx)
+	if err != nil {
+		return errors.Join(err, closeAll(listeners))
+	}
+	defer unheed()
+	return gateway.RunWeb(ctx, view.counted(&front.Switch), c.StopTimeout, log.Logger, listeners...)
+}
+
+// connectLive are the options that take effect with a reload; those about the server when the
+// next session is opened.
+var connectLive = []string{
+	"server", "pairing", "psk-identity", "psk-key-file", "cert", "key", "ca", "fingerprint",
+	"advertise", "tls-cert", "tls-key", "status-cert", "status-key", "log-level",
+}
+
+// keep has sessions with the server of these addresses outlive the program, where there is
+// a state file and security.
+func keep(security *dtls.Config, addresses []string, state *gateway.State) {
+	if security != nil {
+		security.Store = state.Sessions()
+		security.SessionName = strings.Join(addresses, ",") + "/" + security.Identity
+	}
+}
+
+// front takes the requests of clients, as the configuration says at the time.
+type front struct {
+	gateway.Switch
+	transport http.RoundTripper
+	station   *integrity.Config // nil where the link is encrypted
+	maxBody   int64
+	log       *slog.Logger
+}
+
+// set has requests go as c says from now on.
+func (f *front) set(c *connectCmd) error {
+	advertise, err := optionalURL(c.Advertise)
+	if err != nil {
+		return err
+	}
+	options := gateway.ConnectOptions{Transport: f.transport, Advertise: advertise, MaxBody: f.maxBody, Log: f.log}
+	if f.station != nil {
+		f.Set(gateway.NewClearConnect(options, f.station.Station.Key))
+		return nil
+	}
+	f.Set(gateway.NewConnect(options))
+	return nil
 }
 
 // check reports the first thing wrong with the configuration.
@@ -152,7 +211,7 @@ func closeAll(listeners []net.Listener) error {
 }
 
 // listen opens what the configuration asks for and says so.
-func (c *connectCmd) listen(ctx context.Context, std streams) (listeners []net.Listener, err error) {
+func (c *connectCmd) listen(ctx context.Context, std streams) (listeners []net.Listener, cert *gateway.WebCertificate, err error) {
 	defer func() {
 		if err != nil {
 			_ = closeAll(listeners)
@@ -161,21 +220,20 @@ func (c *connectCmd) listen(ctx context.Context, std streams) (listeners []net.L
 	if c.Connect.Listen != "" {
 		l, err := gateway.ListenWeb(ctx, c.Connect.Listen, c.ListenInsecure)
 		if errors.Is(err, gateway.ErrNotLoopback) {
-			return nil, fmt.Errorf("--listen: %w; use --https-listen, or accept that with --listen-insecure", err)
+			return nil, nil, fmt.Errorf("--listen: %w; use --https-listen, or accept that with --listen-insecure", err)
 		}
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		listeners = append(listeners, l)
 	}
 	if c.HTTPSListen != "" {
-		cert, err := gateway.WebCertificate(c.TLSCert, c.TLSKey)
-		if err != nil {
-			return listeners, err
+		if cert, err = gateway.NewWebCertificate(c.TLSCert, c.TLSKey); err != nil {
+			return listeners, nil, err
 		}
 		l, err := gateway.ListenWebTLS(ctx, c.HTTPSListen, cert)
 		if err != nil {
-			return listeners, err
+			return listeners, nil, err
 		}
 		listeners = append(listeners, l)
 	}
@@ -186,5 +244,5 @@ func (c *connectCmd) listen(ctx context.Context, std streams) (listeners []net.L
 		}
 		fmt.Fprintf(std.out, "listening on %s://%s\n", scheme, l.Addr())
 	}
-	return listeners, nil
+	return listeners, cert, nil
 }

@@ -32,3 +32,13 @@ func newLog(cfg config.Log, std streams) (*operatorLog, error) {
 	l.Logger = slog.New(l.problems.Handler(written))
 	return l, nil
 }
+
+// reload takes over the level.
+func (l *operatorLog) reload(cfg config.Log) error {
+	least, err := cfg.Threshold()
+	if err != nil {
+		return err
+	}
+	l.level.Set(least)
+	return nil
+}

@@ -21,6 +21,7 @@ import (
 type commands struct {
 	Serve   serveCmd   `cmd:"" help:"Run the homeserver's side: take CoAP from the link, speak HTTP to the homeserver."`
 	Connect connectCmd `cmd:"" help:"Run the client's side: take HTTP from Matrix clients, speak CoAP over the link."`
+	Check   checkCmd   `cmd:"" help:"Check a configuration: files, addresses, clock, homeserver."`
 	Demo    demoCmd    `cmd:"" help:"Show the pair at work over an emulated link, and what each step costs."`
 	Link    linkCmd    `cmd:"" help:"Put an emulated link between UDP clients and a server."`
 	Keygen  keygenCmd  `cmd:"" help:"Make keys, certificates and pairing lines."`
@@ -68,7 +69,7 @@ func run(ctx context.Context, args []string, std streams) int {
 		return fail(std, err, exitUsage)
 	}
 	command.BindTo(ctx, (*context.Context)(nil))
-	command.Bind(std)
+	command.Bind(std, parseAgain(args))
 	if err := command.Run(); err != nil {
 		var option *config.Error
 		var argument *argumentError
@@ -83,9 +84,13 @@ func run(ctx context.Context, args []string, std streams) int {
 // newCommandLine returns the command line with its defaults, and what parses it.
 func newCommandLine(std streams) (*commands, *kong.Kong, error) {
 	defaults := config.Default()
-	cli := &commands{exited: -1,
-		Serve:   serveCmd{Serve: defaults.Serve, Link: defaults.Link, Wire: defaults.Wire, Limits: defaults.Limits, Log: defaults.Log},
-		Connect: connectCmd{Connect: defaults.Connect, Policy: defaults.Policy, Page: defaults.Page, Link: defaults.Link, Wire: defaults.Wire, Limits: defaults.Limits, Log: defaults.Log},
+	serve := serveCmd{Serve: defaults.Serve, Link: defaults.Link, Wire: defaults.Wire, Limits: defaults.Limits, Log: defaults.Log}
+	connect := connectCmd{Connect: defaults.Connect, Policy: defaults.Policy, Page: defaults.Page, Link: defaults.Link, Wire: defaults.Wire, Limits: defaults.Limits, Log: defaults.Log}
+	cli := &commands{
+		exited:  -1,
+		Serve:   serve,
+		Connect: connect,
+		Check:   checkCmd{checkServeCmd{serve}, checkConnectCmd{connect}},
 		Demo:    demoCmd{Demo: defaults.Demo},
 		Link:    linkCmd{Relay: defaults.Relay},
 		Request: requestCmd{Link: defaults.Link, Request: defaults.Request, MaxBody: defaults.Limits.MaxBody},

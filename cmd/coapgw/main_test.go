@@ -30,7 +30,7 @@ func coapgw(t *testing.T, stdin string, args ...string) result {
 
 func TestHelp(t *testing.T) {
 	t.Setenv("COLUMNS", "80")
-	for _, command := range []string{"", "serve", "connect", "demo", "link", "keygen", "keygen psk", "keygen cert", "keygen ca", "request", "measure", "cbor", "cbor encode", "cbor decode", "cbor diag", "version"} {
+	for _, command := range []string{"", "serve", "connect", "check", "demo", "link", "keygen", "keygen psk", "keygen cert", "keygen ca", "request", "measure", "cbor", "cbor encode", "cbor decode", "cbor diag", "version"} {
 		t.Run(command, func(t *testing.T) {
 			r := coapgw(t, "", append(strings.Fields(command), "--help")...)
 			assert.Equal(t, exitOK, r.code)

@@ -48,11 +48,9 @@ Amateur radio, where encryption is forbidden: a station, whose access token stay
 }
 
 // Run serves until ctx ends.
-func (c *serveCmd) Run(ctx context.Context, std streams) (err error) {
-	for _, check := range []func() error{c.Serve.Check, c.Wire.Check, c.Limits.Check, c.Page.Check} {
-		if err := check(); err != nil {
-			return err
-		}
+func (c *serveCmd) Run(ctx context.Context, std streams, again reparse) (err error) {
+	if err := c.check(); err != nil {
+		return err
 	}
 	log, err := newLog(c.Log, std)
 	if err != nil {
@@ -75,15 +73,11 @@ func (c *serveCmd) Run(ctx context.Context, std streams) (err error) {
 	if err != nil {
 		return err
 	}
-	advertise, err := optionalURL(c.Advertise)
-	if err != nil {
-		return err
-	}
 	stations, clear, err := gateway.ServerStations(c.Serve)
 	if err != nil {
 		return err
 	}
-	security, err := gateway.ServerSecurity(c.Serve)
+	keyring, security, err := gateway.NewSecurity(c.Serve)
 	if err != nil {
 		return err
 	}
@@ -118,26 +112,15 @@ func (c *serveCmd) Run(ctx context.Context, std streams) (err error) {
 	}
 	view := newView(status.Serve, c.Page, profile, station.Status, nil, log)
 	station.Recorder = view.recorder()
-	options := gateway.ServeOptions{
-		Homeserver:      homeserver,
-		Advertise:       advertise,
-		ConnectTimeout:  c.ConnectTimeout,
-		ResponseTimeout: c.ResponseTimeout,
-		Wrap:            view.metrics.Homeserver,
-		Log:             log.Logger,
-	}
-	if c.SlowLinks {
-		options.SlowLinks = &gateway.SlowLinks{Thumbnails: c.Thumbnails}
-	}
-	var handler serveHandler
 	if clear != nil {
 		clear.Store = state.Sessions()
-		handler = gateway.NewClearServe(options, stations)
-	} else {
-		handler = gateway.NewServe(options)
 	}
-	defer handler.Close()
-	remembering, err := c.remember(handler, state.Store(), log.Logger)
+	homeward := &homeward{homeserver: homeserver, stations: stations, wrap: view.metrics.Homeserver, log: log.Logger}
+	if err := homeward.set(c.Serve); err != nil {
+		return err
+	}
+	defer homeward.close()
+	remembering, err := c.remember(&homeward.Switch, state.Store(), log.Logger)
 	if err != nil {
 		return err
 	}
@@ -168,7 +151,83 @@ func (c *serveCmd) Run(ctx context.Context, std streams) (err error) {
 		return errors.Join(err, socket.Close())
 	}
 	defer stop()
+	reloads := &reloader{read: again, live: serveLive, log: log.Logger, apply: func(now *commands) error {
+		c := &now.Serve
+		if err := c.check(); err != nil {
+			return err
+		}
+		err := errors.Join(log.reload(c.Log), homeward.set(c.Serve), view.reload(c.Page))
+		if keyring != nil {
+			err = errors.Join(err, keyring.Reload(c.Serve))
+		}
+		return err
+	}}
+	unheed, err := reloads.heed(ctx)
+	if err != nil {
+		return errors.Join(err, socket.Close())
+	}
+	defer unheed()
 	return process.Run(ctx, func(ctx context.Context) error { return station.Run(ctx, socket) })
+}
+
+// serveLive are the options that take effect with a reload.
+var serveLive = []string{
+	"psk-file", "cert", "key", "client-ca", "advertise", "connect-timeout", "response-timeout",
+	"slow-links", "thumbnails", "status-cert", "status-key", "log-level",
+}
+
+// check reports the first thing wrong with the configuration.
+func (c *serveCmd) check() error {
+	for _, check := range []func() error{c.Serve.Check, c.Wire.Check, c.Limits.Check, c.Page.Check} {
+		if err := check(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// homeward takes requests to the homeserver, as the configuration says at the time.
+type homeward struct {
+	gateway.Switch
+	homeserver *url.URL
+	stations   []keys.Station // nil where the link is encrypted
+	wrap       func(http.RoundTripper) http.RoundTripper
+	log        *slog.Logger
+	current    serveHandler
+}
+
+// set has requests go as cfg says from now on.
+func (h *homeward) set(cfg config.Serve) error {
+	advertise, err := optionalURL(cfg.Advertise)
+	if err != nil {
+		return err
+	}
+	options := gateway.ServeOptions{
+		Homeserver:      h.homeserver,
+		Advertise:       advertise,
+		ConnectTimeout:  cfg.ConnectTimeout,
+		ResponseTimeout: cfg.ResponseTimeout,
+		Wrap:            h.wrap,
+		Log:             h.log,
+	}
+	if cfg.SlowLinks {
+		options.SlowLinks = &gateway.SlowLinks{Thumbnails: cfg.Thumbnails}
+	}
+	next := serveHandler(gateway.NewServe(options))
+	if h.stations != nil {
+		next = gateway.NewClearServe(options, h.stations)
+	}
+	h.Set(next)
+	h.close()
+	h.current = next
+	return nil
+}
+
+// close gives back connections to the homeserver that nobody uses.
+func (h *homeward) close() {
+	if h.current != nil {
+		h.current.Close()
+	}
 }
 
 // remember has a handler execute no transaction again whose answer is in the store; without

@@ -32,6 +32,7 @@ type view struct {
 	meter   status.Meter
 	metrics *metrics.Metrics
 	events  *events
+	cert    *gateway.WebCertificate // nil without TLS
 }
 
 // newView returns the view of an end; sessions tells of its sessions, and waiting, which may
@@ -121,11 +122,10 @@ func (v *view) listen(ctx context.Context) (l net.Listener, scheme string, err e
 		l, err = gateway.ListenWeb(ctx, v.page.Listen, false)
 		return l, "http", err
 	}
-	cert, err := gateway.WebCertificate(v.page.Cert, v.page.Key)
-	if err != nil {
+	if v.cert, err = gateway.NewWebCertificate(v.page.Cert, v.page.Key); err != nil {
 		return nil, "", err
 	}
-	l, err = gateway.ListenWebTLS(ctx, v.page.Listen, cert)
+	l, err = gateway.ListenWebTLS(ctx, v.page.Listen, v.cert)
 	return l, "https", err
 }
 
@@ -142,6 +142,14 @@ func pageToken(name string) (string, error) {
 		return "", fmt.Errorf("%s: the token is shorter than %d characters", name, minPageToken)
 	}
 	return token, nil
+}
+
+// reload reads the page's certificate again.
+func (v *view) reload(page config.Page) error {
+	if v.cert == nil || page.Cert == "" {
+		return nil
+	}
+	return v.cert.Reload(page.Cert, page.Key)
 }
 
 // sessionOpens says why a client's side is of no use: no session could be opened.

@@ -171,6 +171,20 @@ func TestWhatOperatorsSee(t *testing.T) {
 		assert.NotContains(t, seen["serve/"], action)
 	}
 
+	// What goes wrong is told without secrets, too.
+	homeserver.CloseClientConnections()
+	homeserver.Close()
+	code, _ = do(t, "GET", connect.address+"/_matrix/client/v3/account/whoami?access_token="+login.AccessToken, login.AccessToken, "")
+	require.Equal(t, http.StatusBadGateway, code)
+	for _, path := range []string{"/", "/status.json", "/metrics"} {
+		for name, base := range map[string]string{"connect": nearPage, "serve": farPage} {
+			_, text := do(t, "GET", base+path, pageSecret, "")
+			seen[name+path+" later"] = text
+		}
+	}
+	require.NoError(t, json.Unmarshal([]byte(seen["serve/status.json later"]), &far))
+	require.NotEmpty(t, far.Problems)
+
 	connect.stop()
 	serve.stop()
 	seen["connect's log"], seen["serve's log"] = connect.log.String(), serve.log.String()

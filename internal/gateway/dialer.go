@@ -36,6 +36,31 @@ type Dialer struct {
 	mu sync.Mutex
 	// keeping: a session that lives is the one in the store.
 	keeping bool
+	// renewed are Routes and Security by Renew, nil before.
+	renewed *renewedPeer
+}
+
+type renewedPeer struct {
+	routes   func(context.Context) ([]Route, error)
+	security *dtls.Config
+}
+
+// Renew has sessions that are opened from now on use these in place of Routes and Security.
+// It is not for a Station, nor for a way without encryption.
+func (d *Dialer) Renew(routes func(context.Context) ([]Route, error), security *dtls.Config) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.renewed = &renewedPeer{routes, security}
+}
+
+// peer is where the server is and how it is known.
+func (d *Dialer) peer() (routes func(context.Context) ([]Route, error), security *dtls.Config) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.renewed != nil {
+		return d.renewed.routes, d.renewed.security
+	}
+	return d.Routes, d.Security
 }
 
 // Route is one way to a server.
@@ -49,14 +74,15 @@ type Route struct {
 // Dial opens a session by the first route that leads to the server. It fits
 // coap.Transport.Dial.
 func (d *Dialer) Dial(ctx context.Context) (net.Conn, error) {
-	routes, err := d.Routes(ctx)
+	find, security := d.peer()
+	routes, err := find(ctx)
 	if err != nil {
 		return nil, err
 	}
 	err = errors.New("the server has no address")
 	for _, r := range d.sorted(routes) {
 		var conn net.Conn
-		if conn, err = d.dial(ctx, r); err == nil {
+		if conn, err = d.dial(ctx, r, security); err == nil {
 			d.took(r, routes)
 			return conn, nil
 		}
@@ -68,7 +94,7 @@ func (d *Dialer) Dial(ctx context.Context) (net.Conn, error) {
 	return nil, err
 }
 
-func (d *Dialer) dial(ctx context.Context, r Route) (net.Conn, error) {
+func (d *Dialer) dial(ctx context.Context, r Route, security *dtls.Config) (net.Conn, error) {
 	pc, err := r.Open()
 	if err != nil {
 		return nil, err
@@ -76,10 +102,10 @@ func (d *Dialer) dial(ctx context.Context, r Route) (net.Conn, error) {
 	switch {
 	case d.Station != nil:
 		return d.dialStation(ctx, r, pc)
-	case d.Security == nil:
+	case security == nil:
 		return plainudp.Dial(pc, r.Peer), nil
 	}
-	cfg := *d.Security
+	cfg := *security
 	cfg.Profile, cfg.Log = d.Profile, d.Log
 	if cfg.Identity == "" {
 		cfg.Profile.FlightInterval = max(cfg.Profile.FlightInterval, certificateFlights(d.Profile))

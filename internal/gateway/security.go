@@ -96,11 +96,6 @@ func PeerSecurity(cfg config.Peer) (addresses []string, _ *dtls.Config, err erro
 	return addresses, &sec, nil
 }
 
-// WebCertificate reads the certificate of HTTPS: a chain, leaf first, and its key.
-func WebCertificate(certFile, keyFile string) (tls.Certificate, error) {
-	return tls.LoadX509KeyPair(certFile, keyFile)
-}
-
 // loadPairing reads a pairing line, or the file of one after "@".
 func loadPairing(text string) (keys.Pairing, error) {
 	if name, ok := strings.CutPrefix(text, "@"); ok {

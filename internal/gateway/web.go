@@ -30,15 +30,15 @@ func ListenWeb(ctx context.Context, address string, anywhere bool) (net.Listener
 }
 
 // ListenWebTLS listens for HTTPS, TLS 1.2 or later.
-func ListenWebTLS(ctx context.Context, address string, cert tls.Certificate) (net.Listener, error) {
+func ListenWebTLS(ctx context.Context, address string, cert *WebCertificate) (net.Listener, error) {
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
 	if err != nil {
 		return nil, err
 	}
 	return tls.NewListener(l, &tls.Config{
-		Certificates: []tls.Certificate{cert},
-		MinVersion:   tls.VersionTLS12,
-		NextProtos:   []string{"h2", "http/1.1"},
+		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return cert.current.Load(), nil },
+		MinVersion:     tls.VersionTLS12,
+		NextProtos:     []string{"h2", "http/1.1"},
 	}), nil
 }
 

@@ -123,7 +123,9 @@ func TestListenWebTLS(t *testing.T) {
 	require.NoError(t, err)
 	pair, err := ca.IssueServer([]string{"127.0.0.1"}, time.Now())
 	require.NoError(t, err)
-	l, err := ListenWebTLS(t.Context(), "127.0.0.1:0", pair.TLS())
+	shown, cert := pair.TLS(), &WebCertificate{}
+	cert.current.Store(&shown)
+	l, err := ListenWebTLS(t.Context(), "127.0.0.1:0", cert)
 	require.NoError(t, err)
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)

@@ -1,0 +1,186 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/coapgw/coapgw/internal/checkup"
+	"github.com/coapgw/coapgw/internal/config"
+	"github.com/coapgw/coapgw/internal/gateway"
+	"github.com/coapgw/coapgw/internal/keys"
+)
+
+type checkCmd struct {
+	Serve   checkServeCmd   `cmd:"" help:"Check what serve would be given."`
+	Connect checkConnectCmd `cmd:"" help:"Check what connect would be given."`
+}
+
+// checkHelp is shown by both.
+const checkHelp = `Takes the options of %[1]s, looks at what they name, and prints a line for each thing: ok, look, or WRONG with what to do. It changes nothing and sends nothing over the constrained link. Exit code: 0 when %[1]s would work, 1 when something is wrong, 2 when the options themselves are.
+
+Example:
+
+  coapgw check %[1]s --config /etc/coapgw/%[1]s.yaml`
+
+type checkServeCmd struct{ serveCmd }
+
+// Help is shown by check serve --help.
+func (checkServeCmd) Help() string { return fmt.Sprintf(checkHelp, "serve") }
+
+// Run checks.
+func (c *checkServeCmd) Run(ctx context.Context, std streams) error {
+	profile, err := c.Link.Profile()
+	if err != nil {
+		return err
+	}
+	_, err = c.Slowest(profile)
+	if err := errors.Join(c.check(), err); err != nil {
+		return err
+	}
+	now := time.Now()
+	found := []checkup.Finding{checkup.Clock(now, built())}
+	homeserver, err := url.Parse(c.Homeserver)
+	if err != nil {
+		return err
+	}
+	found = append(found, checkup.Homeserver(ctx, homeserver)...)
+	found = append(found, checkup.UDP(ctx, "listen", c.Serve.Listen))
+	if c.PSKFile != "" {
+		found = append(found, pskFindings(c.PSKFile)...)
+	}
+	if c.Stations != "" {
+		found = append(found, checkup.Private("stations", c.Stations))
+	}
+	if c.Serve.Cert != "" {
+		found = append(found, checkup.Certificate("cert", c.Serve.Cert, c.Serve.Key, now), checkup.Private("key", c.Serve.Key))
+	}
+	if c.ClientCA != "" {
+		found = append(found, checkup.Authorities("client-ca", c.ClientCA, now))
+	}
+	if _, _, err := gateway.ServerStations(c.Serve); err != nil {
+		found = append(found, checkup.Finding{Level: checkup.Wrong, Thing: "stations", Text: err.Error()})
+	}
+	return conclude(std, append(found, shared(ctx, c.State, c.Page, now)...))
+}
+
+// pskFindings reads the pre-shared keys.
+func pskFindings(file string) []checkup.Finding {
+	const thing = "psk-file"
+	psks, err := keys.LoadPSKs(file)
+	switch {
+	case err != nil:
+		return []checkup.Finding{{Level: checkup.Wrong, Thing: thing, Text: err.Error()}}
+	case len(psks) == 0:
+		return []checkup.Finding{{Level: checkup.Wrong, Thing: thing, Text: file + " holds no key: make one with keygen psk"}}
+	}
+	return []checkup.Finding{{Thing: thing, Text: fmt.Sprintf("identities with a key: %d", len(psks))}, checkup.Private(thing, file)}
+}
+
+type checkConnectCmd struct{ connectCmd }
+
+// Help is shown by check connect --help.
+func (checkConnectCmd) Help() string { return fmt.Sprintf(checkHelp, "connect") }
+
+// Run checks.
+func (c *checkConnectCmd) Run(ctx context.Context, std streams) error {
+	_, err := c.Link.Profile()
+	if err := errors.Join(c.check(), err); err != nil {
+		return err
+	}
+	now := time.Now()
+	found := []checkup.Finding{checkup.Clock(now, built())}
+	addresses, station, err := gateway.PeerStation(c.Connect)
+	if err == nil && station == nil {
+		addresses, _, err = gateway.PeerSecurity(c.Peer)
+	}
+	thing := "server"
+	if c.Pairing != "" {
+		thing = "pairing"
+	}
+	switch {
+	case err != nil:
+		found = append(found, checkup.Finding{Level: checkup.Wrong, Thing: thing, Text: err.Error()})
+	default:
+		found = append(found, checkup.Server(ctx, thing, addresses))
+	}
+	pairing, isFile := strings.CutPrefix(c.Pairing, "@")
+	for _, secret := range []struct{ thing, file string }{
+		{"psk-key-file", c.PSKKeyFile}, {"station-key-file", c.StationKeyFile}, {"key", c.Peer.Key}, {"tls-key", c.TLSKey},
+	} {
+		if secret.file != "" {
+			found = append(found, checkup.Private(secret.thing, secret.file))
+		}
+	}
+	if isFile {
+		found = append(found, checkup.Private("pairing", pairing))
+	}
+	if c.Peer.Cert != "" {
+		found = append(found, checkup.Certificate("cert", c.Peer.Cert, c.Peer.Key, now))
+	}
+	if c.CA != "" {
+		found = append(found, checkup.Authorities("ca", c.CA, now))
+	}
+	if c.Connect.Listen != "" {
+		found = append(found, checkup.TCP(ctx, "listen", c.Connect.Listen))
+	}
+	if c.HTTPSListen != "" {
+		found = append(found, checkup.TCP(ctx, "https-listen", c.HTTPSListen), checkup.Certificate("tls-cert", c.TLSCert, c.TLSKey, now))
+	}
+	return conclude(std, append(found, shared(ctx, c.State, c.Page, now)...))
+}
+
+// shared looks at what both ends have.
+func shared(ctx context.Context, state config.State, page config.Page, now time.Time) []checkup.Finding {
+	var found []checkup.Finding
+	if state.File != "" {
+		found = append(found, checkup.State(state))
+	}
+	if page.Listen == "" {
+		return found
+	}
+	found = append(found, checkup.TCP(ctx, "status-listen", page.Listen))
+	if page.TokenFile != "" {
+		f := checkup.Private("status-token-file", page.TokenFile)
+		if _, err := pageToken(page.TokenFile); err != nil {
+			f = checkup.Finding{Level: checkup.Wrong, Thing: f.Thing, Text: err.Error()}
+		}
+		found = append(found, f)
+	}
+	if page.Cert != "" {
+		found = append(found, checkup.Certificate("status-cert", page.Cert, page.Key, now))
+	}
+	return found
+}
+
+// conclude prints findings; something wrong is an error.
+func conclude(std streams, found []checkup.Finding) error {
+	switch n, err := checkup.Report(std.out, found); {
+	case err != nil:
+		return err
+	case n == 1:
+		return errors.New("one thing is wrong")
+	case n > 1:
+		return fmt.Errorf("%d things are wrong", n)
+	}
+	return nil
+}
+
+// built is when the source of this build was written, zero where it does not say.
+func built() time.Time {
+	info, _ := debug.ReadBuildInfo()
+	if info == nil {
+		return time.Time{}
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.time" {
+			t, _ := time.Parse(time.RFC3339, s.Value)
+			return t
+		}
+	}
+	return time.Time{}
+}

@@ -1,0 +1,236 @@
+//go:build unix
+
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/coapgw/coapgw/internal/fakehs"
+	"github.com/coapgw/coapgw/internal/status"
+)
+
+// asProgram makes the test binary the program.
+const asProgram = "COAPGW_TEST_AS_PROGRAM"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asProgram) != "" {
+		os.Unsetenv(asProgram)
+		main()
+	}
+	os.Exit(m.Run())
+}
+
+// process is the program in a process of its own.
+type process struct {
+	ended
+	cmd *exec.Cmd
+}
+
+// spawn runs the program until the test ends.
+func spawn(t *testing.T, args ...string) *process {
+	t.Helper()
+	p := &process{cmd: exec.Command(os.Args[0], args...)}
+	p.log = &logged{}
+	p.cmd.Env = append(os.Environ(), asProgram+"=1")
+	p.cmd.Stderr = p.log
+	out, err := p.cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, p.cmd.Start())
+	t.Cleanup(func() {
+		require.NoError(t, p.cmd.Process.Signal(syscall.SIGTERM))
+		assert.NoError(t, p.cmd.Wait(), p.log.String())
+	})
+	line, err := bufio.NewReader(out).ReadString('\n')
+	require.NoError(t, err, p.log.String())
+	p.address = strings.TrimSpace(strings.TrimPrefix(line, "listening on "))
+	return p
+}
+
+// reload sends SIGHUP and waits until the log says want once more.
+func (p *process) reload(t *testing.T, want string) {
+	t.Helper()
+	before := strings.Count(p.log.String(), want)
+	require.NoError(t, p.cmd.Process.Signal(syscall.SIGHUP))
+	require.Eventually(t, func() bool { return strings.Count(p.log.String(), want) > before }, 20*time.Second, 10*time.Millisecond, p.log)
+}
+
+func write(t *testing.T, name, text string) {
+	t.Helper()
+	require.NoError(t, os.WriteFile(name, []byte(text), 0o600))
+}
+
+// TestReload changes files under a serve that runs: sessions go on, and who opens another one
+// needs a key that is there by then.
+func TestReload(t *testing.T) {
+	defer http.DefaultClient.CloseIdleConnections()
+	homeserver := httptest.NewServer(fakehs.New(fakehs.Config{}))
+	defer homeserver.Close()
+	dir := t.TempDir()
+	at := func(name string) string { return filepath.Join(dir, name) }
+	const old, other, later = "00112233445566778899aabbccddeeff", "0f112233445566778899aabbccddeeff", "ff112233445566778899aabbccddeeff"
+	write(t, at("keys"), "gone:"+old+"\nstays:"+other+"\n")
+	for name, key := range map[string]string{"gone": old, "stays": other, "new": later} {
+		write(t, at(name+".key"), key)
+	}
+	options := "listen: 127.0.0.1:0\nhomeserver: " + homeserver.URL + "\npsk-file: " + at("keys") + "\nstatus-listen: 127.0.0.1:0\n"
+	write(t, at("serve.yaml"), options+"log-level: info\n")
+	serve := spawn(t, "serve", "--config", at("serve.yaml"))
+	page := serve.page(t)
+	connect := launch(t, "connect", "--listen", "127.0.0.1:0", "--status-listen=", "--chatter", "full",
+		"--server", serve.address, "--psk-identity", "gone", "--psk-key-file", at("gone.key"))
+	asks := func() {
+		t.Helper()
+		code, text := do(t, "GET", connect.address+"/_matrix/client/versions", "", "")
+		require.Equal(t, http.StatusOK, code, text)
+	}
+	opens := func(identity string, patience string) int {
+		return coapgw(t, "", "request", "--server", serve.address, "--psk-identity", identity, "--psk-key-file", at(identity+".key"),
+			"--timeout", patience, "GET", "/_matrix/client/versions").code
+	}
+	handshakes := func() string {
+		_, text := do(t, "GET", page+"/metrics", "", "")
+		_, after, _ := strings.Cut(text, `coapgw_sessions_opened_total{how="handshake"} `)
+		n, _, _ := strings.Cut(after, "\n")
+		return n
+	}
+	asks()
+	require.Equal(t, "1", handshakes())
+	require.Equal(t, exitOK, opens("gone", "20s"))
+	require.Equal(t, exitFailure, opens("new", "2s"))
+	require.Equal(t, "2", handshakes())
+	assert.NotContains(t, serve.log.String(), "level=DEBUG")
+
+	write(t, at("keys"), "stays:"+other+"\nnew:"+later+"\n")
+	write(t, at("serve.yaml"), options+"log-level: debug\nmax-sessions: 7\n")
+	serve.reload(t, "msg=reloaded")
+	assert.Contains(t, serve.log.String(), "options=max-sessions")
+	asks()
+	assert.Equal(t, "2", handshakes(), "the session goes on, although its key is gone")
+	assert.Equal(t, exitFailure, opens("gone", "2s"))
+	assert.Equal(t, exitOK, opens("stays", "20s"))
+	assert.Equal(t, exitOK, opens("new", "20s"))
+	assert.Contains(t, serve.log.String(), "level=DEBUG")
+
+	// What is wrong changes nothing.
+	write(t, at("keys"), "new:"+later+"\nstays")
+	serve.reload(t, "not all was reloaded")
+	assert.Equal(t, exitOK, opens("stays", "20s"))
+	write(t, at("serve.yaml"), options+"log-leve: info\n")
+	serve.reload(t, "the options are wrong")
+	asks()
+	assert.NotContains(t, serve.log.String(), later)
+}
+
+// TestReloadCertificates: a renewed certificate is shown to whoever comes next, by serve as
+// well as by the HTTPS of connect.
+func TestReloadCertificates(t *testing.T) {
+	homeserver := httptest.NewServer(fakehs.New(fakehs.Config{}))
+	defer homeserver.Close()
+	dir := t.TempDir()
+	at := func(name string) string { return filepath.Join(dir, name) }
+	made := func(name string) string {
+		r := coapgw(t, "", "keygen", "cert", "--cert", at(name+".pem"), "--key", at(name+".key"))
+		require.Equal(t, exitOK, r.code, r.err)
+		return strings.TrimSpace(strings.TrimPrefix(r.err, "fingerprint "))
+	}
+	first, second := made("shown"), made("next")
+	serve := spawn(t, "serve", "--listen", "127.0.0.1:0", "--homeserver", homeserver.URL, "--cert", at("shown.pem"), "--key", at("shown.key"))
+	opens := func(fingerprint string) int {
+		return coapgw(t, "", "request", "--server", serve.address, "--fingerprint", fingerprint, "GET", "/_matrix/client/versions").code
+	}
+	require.Equal(t, exitOK, opens(first))
+	require.Equal(t, exitFailure, opens(second))
+	for _, kind := range []string{".pem", ".key"} {
+		require.NoError(t, os.Rename(at("next"+kind), at("shown"+kind)))
+	}
+	serve.reload(t, "msg=reloaded")
+	assert.Equal(t, exitOK, opens(second))
+	assert.Equal(t, exitFailure, opens(first))
+}
+
+// TestReloadPairing: connect goes on with its session when it is given another key, and uses
+// that for the next one, which a person may ask for.
+func TestReloadPairing(t *testing.T) {
+	defer http.DefaultClient.CloseIdleConnections()
+	homeserver := httptest.NewServer(fakehs.New(fakehs.Config{}))
+	defer homeserver.Close()
+	dir := t.TempDir()
+	at := func(name string) string { return filepath.Join(dir, name) }
+	const first, second = "00112233445566778899aabbccddeeff", "ff112233445566778899aabbccddeeff"
+	write(t, at("keys"), "first:"+first+"\nsecond:"+second+"\n")
+	write(t, at("key"), first)
+	serve := launch(t, "serve", "--listen", "127.0.0.1:0", "--homeserver", homeserver.URL, "--psk-file", at("keys"), "--status-listen", "127.0.0.1:0")
+	options := "listen: 127.0.0.1:0\nstatus-listen: 127.0.0.1:0\nchatter: full\nserver: " + serve.address + "\npsk-key-file: " + at("key") + "\n"
+	write(t, at("connect.yaml"), options+"psk-identity: first\n")
+	connect := spawn(t, "connect", "--config", at("connect.yaml"))
+	identities := func() (found []string) {
+		code, text := do(t, "GET", connect.address+"/_matrix/client/versions", "", "")
+		require.Equal(t, http.StatusOK, code, text)
+		_, text = do(t, "GET", serve.page(t)+"/status.json", "", "")
+		var v status.View
+		require.NoError(t, json.Unmarshal([]byte(text), &v))
+		for _, s := range v.Sessions {
+			found = append(found, s.Identity)
+		}
+		return found
+	}
+	require.Equal(t, []string{"first"}, identities())
+
+	write(t, at("key"), second)
+	write(t, at("connect.yaml"), options+"psk-identity: second\n")
+	connect.reload(t, "msg=reloaded")
+	assert.Equal(t, []string{"first"}, identities())
+
+	page := connect.page(t)
+	_, text := do(t, "GET", page+"/", "", "")
+	form := regexp.MustCompile(`name="form" value="(\w+)"`).FindStringSubmatch(text)
+	require.NotNil(t, form)
+	res, err := http.PostForm(page+"/actions/rehandshake", url.Values{"form": {form[1]}})
+	require.NoError(t, err)
+	require.NoError(t, res.Body.Close())
+	require.Equal(t, http.StatusOK, res.StatusCode)
+	assert.Contains(t, identities(), "second")
+}
+
+// TestTraceSignal: SIGUSR1 has events written, and no longer; they tell nothing of content.
+func TestTraceSignal(t *testing.T) {
+	homeserver := httptest.NewServer(fakehs.New(fakehs.Config{}))
+	defer homeserver.Close()
+	file := filepath.Join(t.TempDir(), "events")
+	serve := spawn(t, "serve", "--listen", "127.0.0.1:0", "--homeserver", homeserver.URL, "--plain-insecure", "--trace-file", file)
+	ask := func() {
+		coapgw(t, "", "request", "--plain-insecure", "--token", "topsecrettoken", "GET", serve.address+"/_matrix/client/v3/account/whoami")
+	}
+	toggle := func(want string) {
+		require.NoError(t, serve.cmd.Process.Signal(syscall.SIGUSR1))
+		require.Eventually(t, func() bool { return strings.Contains(serve.log.String(), want) }, 20*time.Second, 10*time.Millisecond)
+	}
+	ask()
+	toggle("events of sessions are written")
+	ask()
+	toggle("no longer written")
+	text, err := os.ReadFile(file)
+	require.NoError(t, err)
+	assert.Contains(t, string(text), "received")
+	assert.NotContains(t, string(text), "whoami")
+	assert.NotContains(t, string(text), "topsecret")
+	ask()
+	after, err := os.ReadFile(file)
+	require.NoError(t, err)
+	assert.Equal(t, text, after)
+}

@@ -1,0 +1,131 @@
+package checkup
+
+import (
+	"bytes"
+	"crypto/x509"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/coapgw/coapgw/internal/config"
+	"github.com/coapgw/coapgw/internal/gateway"
+	"github.com/coapgw/coapgw/internal/keys"
+)
+
+func TestCertificate(t *testing.T) {
+	now := time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
+	dir := t.TempDir()
+	cert, key := filepath.Join(dir, "cert"), filepath.Join(dir, "key")
+	ca, err := keys.NewCA("household", now)
+	require.NoError(t, err)
+	pair, err := ca.IssueServer([]string{"gw"}, now)
+	require.NoError(t, err)
+	require.NoError(t, pair.Write(cert, key))
+	leaf, err := x509.ParseCertificate(pair.DER)
+	require.NoError(t, err)
+	ends := leaf.NotAfter
+	for _, tt := range []struct {
+		at    time.Time
+		level Level
+		says  string
+	}{
+		{now, Fine, ends.Format("2006-01-02")},
+		{ends.Add(-soon), Fine, ""},
+		{ends.Add(-soon + time.Second), Look, "renew"},
+		{ends.Add(time.Second), Wrong, "ended"},
+		{now.AddDate(-1, 0, 0), Wrong, "clock"},
+	} {
+		f := Certificate("cert", cert, key, tt.at)
+		assert.Equal(t, tt.level, f.Level, f.Text)
+		assert.Contains(t, f.Text, tt.says)
+		assert.Equal(t, tt.level, Authorities("ca", cert, tt.at).Level)
+	}
+	assert.Equal(t, Wrong, Certificate("cert", cert, cert, now).Level)
+	assert.Equal(t, Wrong, Authorities("ca", key, now).Level)
+	assert.Equal(t, Wrong, Authorities("ca", "/nonexistent", now).Level)
+}
+
+func TestHomeserver(t *testing.T) {
+	for _, tt := range []struct {
+		name, body string
+		status     int
+		date       time.Time
+		want       []Level
+	}{
+		{"right", `{"versions":["v1.1","v1.11"]}`, 200, time.Now(), []Level{Fine, Fine}},
+		{"another time", `{"versions":["v1.1"]}`, 200, time.Now().Add(-time.Hour), []Level{Fine, Look}},
+		{"not there", `{}`, 404, time.Now(), []Level{Wrong}},
+		{"another server", `<html>`, 200, time.Now(), []Level{Wrong}},
+		{"no versions", `{"versions":[]}`, 200, time.Now(), []Level{Wrong}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				assert.Equal(t, "/base/_matrix/client/versions", r.URL.Path)
+				w.Header().Set("Date", tt.date.UTC().Format(http.TimeFormat))
+				w.WriteHeader(tt.status)
+				_, _ = w.Write([]byte(tt.body))
+			}))
+			defer server.Close()
+			base, err := url.Parse(server.URL + "/base")
+			require.NoError(t, err)
+			var got []Level
+			for _, f := range Homeserver(t.Context(), base) {
+				got = append(got, f.Level)
+			}
+			assert.Equal(t, tt.want, got)
+		})
+	}
+}
+
+func TestState(t *testing.T) {
+	dir := t.TempDir()
+	cfg := config.State{File: filepath.Join(dir, "state")}
+	assert.Equal(t, Fine, State(cfg).Level, "it will be made")
+	assert.NoFileExists(t, cfg.File)
+	open, err := gateway.OpenState(cfg)
+	require.NoError(t, err)
+	assert.Equal(t, Look, State(cfg).Level, "in use")
+	require.NoError(t, open.Close())
+	assert.Equal(t, Fine, State(cfg).Level)
+	key, err := os.ReadFile(cfg.File + ".key")
+	require.NoError(t, err)
+	key[0] ^= 1 // another hexadecimal digit, or none
+	require.NoError(t, os.WriteFile(cfg.File+".key", key, 0o600))
+	assert.Equal(t, Wrong, State(cfg).Level)
+	require.NoError(t, os.Remove(cfg.File+".key"))
+	assert.Equal(t, Wrong, State(cfg).Level)
+	assert.NoFileExists(t, cfg.File+".key")
+}
+
+func TestAddresses(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer l.Close()
+	assert.Equal(t, Look, TCP(t.Context(), "listen", l.Addr().String()).Level)
+	assert.Equal(t, Fine, UDP(t.Context(), "listen", "127.0.0.1:0").Level)
+	assert.Equal(t, Wrong, UDP(t.Context(), "listen", "192.0.2.1:0").Level)
+	assert.Equal(t, Fine, Server(t.Context(), "server", []string{"127.0.0.1:5684"}).Level)
+	assert.Equal(t, Wrong, Server(t.Context(), "server", []string{"127.0.0.1"}).Level)
+}
+
+func TestClock(t *testing.T) {
+	now := time.Now()
+	assert.Equal(t, Fine, Clock(now, time.Time{}).Level)
+	assert.Equal(t, Wrong, Clock(now, now.Add(time.Hour)).Level)
+}
+
+func TestReport(t *testing.T) {
+	var b bytes.Buffer
+	n, err := Report(&b, []Finding{fine("a", "well"), look("b", "hm"), wrong("c", "no")})
+	require.NoError(t, err)
+	assert.Equal(t, 1, n)
+	assert.Equal(t, "ok     a: well\nlook   b: hm\nWRONG  c: no\n", b.String())
+}
