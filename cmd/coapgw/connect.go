@@ -119,6 +119,7 @@ func (c *connectCmd) Run(ctx context.Context, std streams) (err error) {
 	if station != nil {
 		handler = gateway.NewClearConnect(options, station.Station.Key)
 	}
+	defer notifyReady(ctx, log)()
 	return gateway.RunWeb(ctx, handler, c.StopTimeout, log, listeners...)
 }
 

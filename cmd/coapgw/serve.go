@@ -126,6 +126,7 @@ func (c *serveCmd) Run(ctx context.Context, std streams) (err error) {
 		log.Warn("serving WITHOUT encryption: anyone on the path reads and changes everything")
 	}
 	fmt.Fprintf(std.out, "listening on %s://%s\n", scheme, socket.LocalAddr())
+	defer notifyReady(ctx, log)()
 	station := &gateway.Station{
 		Handler:     handler,
 		Security:    security,

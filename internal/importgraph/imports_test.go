@@ -37,6 +37,8 @@ var importRules = []importRule{
 	}},
 	{name: "nobody imports the suites", except: []string{"conformance"}, forbidden: []string{module + "/conformance"}},
 	{name: "only the program has a page", except: []string{"cmd", "conformance", "internal/status", "internal/metrics"}, forbidden: []string{module + "/internal/status", module + "/internal/metrics"}},
+	{name: "only the program has a manual and a service manager", except: []string{"cmd", "internal/manual", "internal/sdnotify"}, forbidden: []string{module + "/internal/manual", module + "/internal/sdnotify"}},
+	{name: "the manual is written from a description", packages: []string{"internal/manual"}, forbidden: []string{"github.com", "net", "os"}},
 	{name: "only the exporter knows Prometheus", except: []string{"internal/metrics"}, forbidden: []string{"github.com/prometheus"}},
 	{name: "the program is wiring", forbidden: []string{module + "/cmd"}},
 	{name: "go-coap is a codec here", forbidden: []string{
