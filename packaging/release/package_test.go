@@ -73,9 +73,9 @@ var packaged = map[string]fs.FileMode{
 	"usr/share/doc/coapgw/copyright":                  0o644,
 	"usr/share/doc/coapgw/examples/serve.env":         0o644,
 	"usr/share/doc/coapgw/examples/connect.env":       0o644,
-	"lib/systemd/system/coapgw-serve.service":         0o644,
-	"lib/systemd/system/coapgw-serve.socket":          0o644,
-	"lib/systemd/system/coapgw-connect.service":       0o644,
+	"usr/lib/systemd/system/coapgw-serve.service":     0o644,
+	"usr/lib/systemd/system/coapgw-serve.socket":      0o644,
+	"usr/lib/systemd/system/coapgw-connect.service":   0o644,
 	"usr/lib/systemd/user/coapgw-connect.service":     0o644,
 }
 
