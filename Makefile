@@ -141,6 +141,7 @@ soak:
 	$(GO) test -v -timeout 0 -run 'TestProfiles$$' ./conformance/profiles -seeds $(SEEDS)
 	$(GO) -C conformance/matrix test $(TAGS) -v -timeout 0 -run 'TestSession$$' ./realtime -profiles $(SLOW)
 	$(GO) -C conformance/matrix test $(TAGS) -v -timeout 0 -run 'TestClients$$' ./realtime -duration $(CHAT) -idle 10m -update
+	$(GO) test -v -timeout 0 ./conformance/load -duration 10m -update
 	$(MAKE) fuzz FUZZTIME=5m
 
 clean:

@@ -47,13 +47,13 @@ func NewClearConnect(o ConnectOptions, key keys.Key) *ClearConnect {
 
 // ServeHTTP implements http.Handler.
 func (c *ClearConnect) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.Method == http.MethodOptions {
+	if r.Method == http.MethodOptions || c.connect.admit(r) != nil {
 		c.connect.ServeHTTP(w, r)
 		return
 	}
 	switch local := localPath(r.URL); {
 	case r.Method == http.MethodGet && local == "login":
-		c.answer(w, map[string]any{"flows": []any{map[string]string{"type": "m.login.password"}}})
+		c.answer(w, r, map[string]any{"flows": []any{map[string]string{"type": "m.login.password"}}})
 		return
 	case r.Method == http.MethodPost && local == "login":
 		c.login(w, r)
@@ -61,13 +61,13 @@ func (c *ClearConnect) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case r.Method == http.MethodPost && (local == "logout" || local == "logout/all"):
 		// The login is the station's; the token at the homeserver has to stay.
 		if c.authorized(w, r) {
-			c.answer(w, map[string]any{})
+			c.answer(w, r, map[string]any{})
 		}
 		return
 	}
 	// Who is not logged in learns too what there is: clients ask before they do.
 	if _, refused := routeClear(r.Method, r.URL); refused != nil {
-		c.refuse(w, refused)
+		c.refuse(w, r, refused)
 		return
 	}
 	if !isOpen(r) && !c.authorized(w, r) {
@@ -76,7 +76,7 @@ func (c *ClearConnect) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	out, _, refused := screen(r)
 	if refused != nil {
 		c.log.Info("a request does not go on air", "method", r.Method, "reason", refused.Message)
-		c.refuse(w, refused)
+		c.refuse(w, r, refused)
 		return
 	}
 	c.connect.ServeHTTP(w, out)
@@ -110,7 +110,7 @@ func (c *ClearConnect) authorized(w http.ResponseWriter, r *http.Request) bool {
 	if token == "" {
 		code = "M_MISSING_TOKEN"
 	}
-	c.refuse(w, &coap.Error{Status: http.StatusUnauthorized, ErrCode: code, Message: "log in at this gateway first"})
+	c.refuse(w, r, &coap.Error{Status: http.StatusUnauthorized, ErrCode: code, Message: "log in at this gateway first"})
 	return false
 }
 
@@ -132,18 +132,18 @@ func (c *ClearConnect) login(w http.ResponseWriter, r *http.Request) {
 	var in loginRequest
 	text, err := io.ReadAll(io.LimitReader(r.Body, maxClearBody))
 	if err != nil || json.Unmarshal(text, &in) != nil {
-		c.refuse(w, &coap.Error{Status: http.StatusBadRequest, ErrCode: "M_BAD_JSON", Message: "the body is not that of a login"})
+		c.refuse(w, r, &coap.Error{Status: http.StatusBadRequest, ErrCode: "M_BAD_JSON", Message: "the body is not that of a login"})
 		return
 	}
 	wrong := &coap.Error{Status: http.StatusForbidden, ErrCode: "M_FORBIDDEN",
 		Message: "wrong user or password: log in with the password that keygen station printed, not with that of the homeserver"}
 	if in.Type != "m.login.password" || !same(in.Password, c.password) {
-		c.refuse(w, wrong)
+		c.refuse(w, r, wrong)
 		return
 	}
 	me, err := c.whoAmI(r)
 	if err != nil {
-		c.refuse(w, upstreamError(err, "far gateway"))
+		c.refuse(w, r, upstreamError(err, "far gateway"))
 		return
 	}
 	user := in.Identifier.User
@@ -152,14 +152,14 @@ func (c *ClearConnect) login(w http.ResponseWriter, r *http.Request) {
 	}
 	localpart, _, _ := strings.Cut(strings.TrimPrefix(me.UserID, "@"), ":")
 	if user != me.UserID && user != localpart {
-		c.refuse(w, wrong)
+		c.refuse(w, r, wrong)
 		return
 	}
 	answer := map[string]any{"user_id": me.UserID, "access_token": c.token, "device_id": me.DeviceID}
 	if c.advertise != nil {
 		answer["well_known"] = map[string]any{"m.homeserver": map[string]string{"base_url": c.advertise.String()}}
 	}
-	c.answer(w, answer)
+	c.answer(w, r, answer)
 }
 
 // whoAmI asks the other side once which user the station is.
@@ -196,13 +196,13 @@ func (c *ClearConnect) whoAmI(r *http.Request) (*whoAmI, error) {
 	return c.user, nil
 }
 
-func (c *ClearConnect) refuse(w http.ResponseWriter, e *coap.Error) {
-	setCORS(w.Header())
+func (c *ClearConnect) refuse(w http.ResponseWriter, r *http.Request, e *coap.Error) {
+	c.connect.origins.set(w.Header(), r)
 	writeError(w, e)
 }
 
-func (c *ClearConnect) answer(w http.ResponseWriter, v any) {
-	setCORS(w.Header())
+func (c *ClearConnect) answer(w http.ResponseWriter, r *http.Request, v any) {
+	c.connect.origins.set(w.Header(), r)
 	w.Header().Set("Content-Type", "application/json")
 	_ = json.NewEncoder(w).Encode(v) // the client may have gone
 }

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"net/url"
+
+	"github.com/coapgw/coapgw/coap"
 )
 
 // Connect is the client's side of a pair as an http.Handler: it takes the
@@ -13,6 +15,8 @@ type Connect struct {
 	proxy     *httputil.ReverseProxy
 	advertise *url.URL
 	maxBody   int64
+	names     names
+	origins   origins
 }
 
 // ConnectOptions says where a Connect sends its requests.
@@ -23,6 +27,13 @@ type ConnectOptions struct {
 	// Advertise replaces the homeserver's URL in discovery and login answers, so
 	// that clients stay on the link; nil leaves it alone.
 	Advertise *url.URL
+	// Names are the hosts by which clients may call this gateway in plain HTTP besides
+	// its addresses, "localhost" and the host of Advertise.
+	Names []string
+	// Origins are the web pages that may use this gateway, as "https://app.example"; nil
+	// means all of them, as the Matrix specification has it. What is no web page sends no
+	// origin and is not meant.
+	Origins []string
 	// MaxBody bounds the bodies of requests, in bytes; 0 means no bound.
 	MaxBody int64
 	// Log receives what an operator should know; nil discards it.
@@ -36,8 +47,11 @@ var far = url.URL{Scheme: "coap", Host: "gateway"}
 // NewConnect returns a Connect.
 func NewConnect(o ConnectOptions) *Connect {
 	log := logOrDiscard(o.Log)
+	origins := origins(o.Origins)
 	return &Connect{
 		advertise: o.Advertise,
+		names:     newNames(o.Advertise, o.Names),
+		origins:   origins,
 		maxBody:   o.MaxBody,
 		proxy: &httputil.ReverseProxy{
 			Transport:  o.Transport,
@@ -53,7 +67,7 @@ func NewConnect(o ConnectOptions) *Connect {
 			},
 			ModifyResponse: func(res *http.Response) error {
 				applyEdit(res, editFrom(res.Request.Context()))
-				setCORS(res.Header)
+				origins.set(res.Header, res.Request)
 				if isMedia(res.Request.URL.Path) {
 					setMediaSecurity(res.Header)
 				}
@@ -64,7 +78,7 @@ func NewConnect(o ConnectOptions) *Connect {
 				if r.Context().Err() == nil {
 					log.Warn("request failed", "method", r.Method, "status", e.Status, "error", err)
 				}
-				setCORS(w.Header())
+				origins.set(w.Header(), r)
 				writeError(w, e)
 			},
 			ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
@@ -79,18 +93,33 @@ func NewConnect(o ConnectOptions) *Connect {
 // Nothing here bounds the wait for an answer: the link does, and says so with 504. A
 // bound of ours would be wrong on one link or the other.
 func (c *Connect) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if refused := c.admit(r); refused != nil {
+		writeError(w, refused) // without a word to the page: no CORS
+		return
+	}
 	if r.Method == http.MethodOptions {
-		setCORS(w.Header())
+		c.origins.set(w.Header(), r)
 		w.WriteHeader(http.StatusNoContent)
 		return
 	}
 	if c.maxBody > 0 {
 		if r.ContentLength > c.maxBody {
-			setCORS(w.Header())
+			c.origins.set(w.Header(), r)
 			writeError(w, errTooLarge())
 			return
 		}
 		r.Body = http.MaxBytesReader(w, r.Body, c.maxBody)
 	}
 	c.proxy.ServeHTTP(w, r.WithContext(withEdit(r.Context(), discoveryEdit(r, c.advertise, false))))
+}
+
+// admit says why a request is not served at all, nil if it is.
+func (c *Connect) admit(r *http.Request) *coap.Error {
+	switch {
+	case !c.names.own(r):
+		return errNotOwnName()
+	case foreign(r) || !c.origins.allows(r):
+		return errForeign()
+	}
+	return nil
 }

@@ -2,17 +2,39 @@ package gateway
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 )
 
-// setCORS sets the headers of the Matrix client-server API, "Web Browser Clients",
-// with PATCH added for clients that use it. They are the same for every answer,
-// so they never travel over the link; neither do preflight requests.
-func setCORS(h http.Header) {
-	h.Set("Access-Control-Allow-Origin", "*")
+// origins are the pages that may use a Connect, as "https://app.example"; none means all of
+// them: an access token is what counts, and is in no cookie.
+type origins []string
+
+// allows reports whether a request may be served: it comes from a page that is listed, or
+// no browser says that it comes from another page.
+func (o origins) allows(r *http.Request) bool {
+	from := r.Header.Get("Origin")
+	return len(o) == 0 || from == "" || slices.Contains(o, from) || r.Header.Get("Sec-Fetch-Site") == "same-origin"
+}
+
+// set sets the headers of the Matrix client-server API, "Web Browser Clients", with PATCH
+// added for clients that use it. They are the same for every answer to an origin, so they
+// never travel over the link; neither do preflight requests. Credentials in the sense of
+// CORS, which are cookies, are never permitted, whatever the homeserver says.
+func (o origins) set(h http.Header, r *http.Request) {
+	allowed := "*"
+	if len(o) > 0 {
+		h.Add("Vary", "Origin")
+		if allowed = r.Header.Get("Origin"); !slices.Contains(o, allowed) {
+			allowed = o[0] // someone else's: the browser keeps the answer from the page
+		}
+	}
+	h.Set("Access-Control-Allow-Origin", allowed)
 	h.Set("Access-Control-Allow-Methods", "GET, POST, PUT, PATCH, DELETE, OPTIONS")
 	h.Set("Access-Control-Allow-Headers", "X-Requested-With, Content-Type, Authorization")
 	h.Set("Access-Control-Expose-Headers", "Content-Disposition, ETag, Location, Retry-After")
+	h.Del("Access-Control-Allow-Credentials")
+	h.Del("Access-Control-Allow-Private-Network")
 }
 
 // mediaPolicy is the Content-Security-Policy that the Matrix client-server API

@@ -52,7 +52,7 @@ func newPair(t *testing.T, handler http.Handler, secure bool) (client func(ident
 	l := linkemu.New(linkemu.Config{})
 	t.Cleanup(func() { l.Close() })
 	key := func(identity string) []byte { return []byte(fmt.Sprintf("%-16s", identity)) }
-	station := &Station{Handler: handler, Profile: link.Default()}
+	station := &Station{Handler: handler, Guard: GuardOptions{Paths: []string{"/"}}, Profile: link.Default()}
 	if secure {
 		station.Security = &dtls.Config{Keys: func(identity string) ([]byte, bool) { return key(identity), true }}
 	}
@@ -174,7 +174,7 @@ func TestStationDrains(t *testing.T) {
 		stop()
 		close(finish)
 	}()
-	res, err := transport.RoundTrip(request(t, http.MethodGet, "/x", nil))
+	res, err := transport.RoundTrip(request(t, http.MethodGet, "/_matrix/client/v3/x", nil))
 	require.NoError(t, err)
 	assert.Equal(t, "done", readAll(t, res))
 	require.NoError(t, <-ended)
@@ -239,7 +239,7 @@ func TestServerMoves(t *testing.T) {
 		transport := &coap.Transport{Dial: d.Dial, Profile: link.Default()}
 		t.Cleanup(func() { transport.Close() })
 		ask := func() (string, error) {
-			res, err := transport.RoundTrip(request(t, http.MethodGet, "/x", nil))
+			res, err := transport.RoundTrip(request(t, http.MethodGet, "/_matrix/client/v3/x", nil))
 			if err != nil {
 				return "", err
 			}

@@ -2,6 +2,8 @@ package gateway
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"log/slog"
 	"net"
 	"net/http"
@@ -32,6 +34,9 @@ type ServeOptions struct {
 	ConnectTimeout time.Duration
 	// ResponseTimeout bounds the wait for a response header; 0 means no bound.
 	ResponseTimeout time.Duration
+	// RootCAs are whom an https homeserver's certificate must be signed by; nil means
+	// those that the system trusts.
+	RootCAs *x509.CertPool
 	// Transport carries the requests; nil means HTTP, with the bounds above. It is
 	// for homeservers that run in the same process.
 	Transport http.RoundTripper
@@ -93,10 +98,13 @@ func newTransport(o ServeOptions) *http.Transport {
 	return &http.Transport{
 		DialContext:           (&net.Dialer{Timeout: o.ConnectTimeout}).DialContext,
 		TLSHandshakeTimeout:   o.ConnectTimeout,
+		TLSClientConfig:       &tls.Config{RootCAs: o.RootCAs, MinVersion: tls.VersionTLS12},
 		ResponseHeaderTimeout: o.ResponseTimeout,
 		ForceAttemptHTTP2:     true,
 		MaxIdleConnsPerHost:   64,
 		IdleConnTimeout:       90 * time.Second,
+		// The default is 10 MB, held for each request.
+		MaxResponseHeaderBytes: 256 << 10,
 	}
 }
 

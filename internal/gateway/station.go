@@ -19,8 +19,11 @@ import (
 
 // Station puts a Handler on a datagram socket: DTLS below, coap.Server above.
 type Station struct {
-	// Handler answers the requests, usually a *Serve.
+	// Handler answers the requests, usually a *Serve. Unless it is a *Guard, one with
+	// the options of Guard stands before it.
 	Handler http.Handler
+	// Guard says what passes to the Handler.
+	Guard GuardOptions
 	// Security says who may connect; nil serves coap:// without encryption.
 	// Station sets its Profile, Slowest, MaxSessions, CheckPaths and Log.
 	Security *dtls.Config
@@ -67,7 +70,7 @@ func (s *Station) Run(ctx context.Context, pc net.PacketConn) error {
 		return err
 	}
 	server := &coap.Server{
-		Handler: s.Handler,
+		Handler: s.guarded(),
 		Profile: s.Profile,
 		Bounds:  s.bounds(),
 		// What stations may do, their Handler knows.
@@ -82,6 +85,18 @@ func (s *Station) Run(ctx context.Context, pc net.PacketConn) error {
 	}
 	s.server.Store(server)
 	return server.Serve(ctx, l)
+}
+
+// guarded is the Handler behind a Guard.
+func (s *Station) guarded() http.Handler {
+	if _, is := s.Handler.(*Guard); is {
+		return s.Handler
+	}
+	o := s.Guard
+	if o.Log == nil {
+		o.Log = s.Log
+	}
+	return NewGuard(s.Handler, o)
 }
 
 func (s *Station) bounds() link.Bounds {

@@ -49,7 +49,7 @@ func TestStationGrantsLinks(t *testing.T) {
 
 				d := &Dialer{Routes: emulatedRoute(l, "192.0.2.1:1"), Profile: tt.told}
 				transport := &coap.Transport{Dial: d.Dial, Profile: tt.told}
-				r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "coap://far/x", nil)
+				r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "coap://far/_matrix/client/v3/x", nil)
 				require.NoError(t, err)
 				resp, err := transport.RoundTrip(r)
 				require.NoError(t, err)

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -47,6 +48,10 @@ var classes = map[string]coder.Class{
 
 // HomeName finds out what a homeserver calls itself.
 type HomeName struct {
+	// RootCAs are whom an https homeserver's certificate must be signed by, as in
+	// ServeOptions. It must not change after Ask began.
+	RootCAs *x509.CertPool
+
 	name atomic.Pointer[string]
 }
 
@@ -77,8 +82,10 @@ var errNoName = errors.New("no server_name in /_matrix/key/v2/server")
 // Ask asks the homeserver for its name until it is known or ctx ends. Where the homeserver
 // has no answer the name stays empty, which costs bytes and nothing else.
 func (h *HomeName) Ask(ctx context.Context, homeserver *url.URL, log *slog.Logger) {
+	transport := newTransport(ServeOptions{RootCAs: h.RootCAs})
+	defer transport.CloseIdleConnections()
 	for wait := firstAskWait; h.Name() == ""; wait = min(2*wait, lastAskWait) {
-		name, err := askName(ctx, homeserver)
+		name, err := askName(ctx, transport, homeserver)
 		switch {
 		case err == nil:
 			h.name.Store(&name)
@@ -97,15 +104,15 @@ func (h *HomeName) Ask(ctx context.Context, homeserver *url.URL, log *slog.Logge
 }
 
 // askName reads the name in the homeserver's published keys (Matrix server-server API,
-// "Publishing Keys").
-func askName(ctx context.Context, homeserver *url.URL) (string, error) {
+// "Publishing Keys"). A redirection is not followed: it would lead to another host.
+func askName(ctx context.Context, transport http.RoundTripper, homeserver *url.URL) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, homeserver.JoinPath("/_matrix/key/v2/server").String(), nil)
 	if err != nil {
 		return "", err
 	}
-	resp, err := http.DefaultClient.Do(r)
+	resp, err := transport.RoundTrip(r)
 	if err != nil {
 		return "", err
 	}

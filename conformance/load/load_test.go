@@ -1,0 +1,178 @@
+//go:build linux
+
+package load
+
+import (
+	"bufio"
+	"context"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/coapgw/coapgw/internal/keys"
+)
+
+var (
+	duration = flag.Duration("duration", 20*time.Second, "how long there is load")
+	clients  = flag.Int("clients", 48, "how many clients there are")
+	update   = flag.Bool("update", false, "write what was measured to docs/load.md")
+)
+
+// perIdentity is how many sessions of a client serve is told to hold: the dead leave theirs
+// behind.
+const perIdentity = 4
+
+// TestLoad: see the package.
+func TestLoad(t *testing.T) {
+	hs := httptest.NewServer(http.HandlerFunc(homeserver))
+	defer hs.Close()
+	psks := make([]keys.PSK, *clients)
+	for i := range psks {
+		psks[i] = keys.NewPSK()
+	}
+	s := serve(t, hs.URL, psks)
+	ctx, stop := context.WithTimeout(t.Context(), *duration)
+	defer stop()
+	var all tally
+	var running sync.WaitGroup
+	begin := time.Now()
+	for i, psk := range psks {
+		running.Go(func() { client(ctx, psk, i, s.address, rand.New(rand.NewPCG(uint64(i), 1)), &all) })
+	}
+	sizes := s.sample(ctx)
+	running.Wait()
+	took := time.Since(begin)
+	for _, w := range all.wrong {
+		t.Error(w)
+	}
+	assert.Zero(t, all.wrongs, "answers that were lost or are another's")
+	assert.Positive(t, all.served)
+	assert.Greater(t, all.deaths, *clients)
+
+	// What is held while the load lasts is the same in its last third as in its second.
+	third := len(sizes) / 3
+	middle, end := slices.Max(sizes[third:2*third]), slices.Max(sizes[2*third:])
+	assert.Less(t, end, middle+middle/4+8<<20, "the server's memory grows")
+	// What the dead had asked for is answered until MAX_TRANSMIT_WAIT is over.
+	goroutines := s.goroutines(t)
+	assert.Less(t, goroutines, 10*perIdentity**clients, "goroutines are left behind")
+
+	slices.Sort(all.took)
+	quantile := func(q float64) time.Duration {
+		return all.took[int(q*float64(len(all.took)-1))].Round(100 * time.Microsecond)
+	}
+	row := fmt.Sprintf("| %s | %d | %d | %d | %d | %.0f | %.0f | %s | %s | %s | %d, %d MB | %d |\n",
+		*duration, *clients, all.deaths, all.served, all.refused, float64(all.served)/took.Seconds(), float64(all.served+all.refused)/took.Seconds(),
+		quantile(0.5), quantile(0.9), quantile(0.99), middle>>20, end>>20, goroutines)
+	t.Log("\n" + heading + row)
+	if *update {
+		write(t, row)
+	}
+}
+
+const (
+	pageBegin = "<!-- load: written by go test ./conformance/load -update -->\n"
+	pageEnd   = "<!-- /load -->\n"
+	heading   = "| load for | clients | deaths | served | refused | served a second | answered a second | p50 | p90 | p99 | resident, second and last third | goroutines left |\n" +
+		"|---|---|---|---|---|---|---|---|---|---|---|---|\n"
+)
+
+func write(t *testing.T, row string) {
+	const name = "../../docs/load.md"
+	text, err := os.ReadFile(name)
+	require.NoError(t, err)
+	before, rest, found := strings.Cut(string(text), pageBegin)
+	require.True(t, found)
+	_, after, found := strings.Cut(rest, pageEnd)
+	require.True(t, found)
+	machine := fmt.Sprintf("Measured on %s/%s with %d CPUs, clients and homeserver on the same machine:\n\n", runtime.GOOS, runtime.GOARCH, runtime.NumCPU())
+	require.NoError(t, os.WriteFile(name, []byte(before+pageBegin+machine+heading+row+pageEnd+after), 0o644))
+}
+
+// server is a coapgw serve.
+type server struct {
+	cmd     *exec.Cmd
+	address net.Addr
+	log     string
+}
+
+func serve(t *testing.T, homeserver string, psks []keys.PSK) *server {
+	dir := t.TempDir()
+	binary := filepath.Join(dir, "coapgw")
+	out, err := exec.Command("go", "build", "-o", binary, "../../cmd/coapgw").CombinedOutput()
+	require.NoError(t, err, string(out))
+	var lines strings.Builder
+	for _, psk := range psks {
+		lines.WriteString(psk.Line() + "\n")
+	}
+	file := filepath.Join(dir, "keys")
+	require.NoError(t, os.WriteFile(file, []byte(lines.String()), 0o600))
+	s := &server{log: filepath.Join(dir, "log")}
+	log, err := os.Create(s.log)
+	require.NoError(t, err)
+	defer log.Close() // the child has its own
+	s.cmd = exec.Command(binary, "serve", "--listen", "127.0.0.1:0", "--homeserver", homeserver, "--psk-file", file,
+		"--max-sessions-per-identity", fmt.Sprint(perIdentity), "--log-level", "error")
+	s.cmd.Env = append(os.Environ(), "GOTRACEBACK=all")
+	s.cmd.Stderr = log
+	stdout, err := s.cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, s.cmd.Start())
+	t.Cleanup(func() {
+		_ = s.cmd.Process.Kill()
+		_ = s.cmd.Wait()
+	})
+	line, err := bufio.NewReader(stdout).ReadString('\n')
+	require.NoError(t, err)
+	address, found := strings.CutPrefix(strings.TrimSpace(line), "listening on coaps://")
+	require.True(t, found, line)
+	s.address, err = net.ResolveUDPAddr("udp", address)
+	require.NoError(t, err)
+	return s
+}
+
+// sample returns the resident sizes, in bytes, until ctx ends.
+func (s *server) sample(ctx context.Context) (sizes []int) {
+	for {
+		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", s.cmd.Process.Pid))
+		var total, pages int
+		if err == nil {
+			_, err = fmt.Sscan(string(text), &total, &pages)
+		}
+		if err == nil {
+			sizes = append(sizes, pages*os.Getpagesize())
+		}
+		select {
+		case <-ctx.Done():
+			return sizes
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+// goroutines ends the server with SIGQUIT, on which Go tells all of them, and counts.
+func (s *server) goroutines(t *testing.T) int {
+	require.NoError(t, s.cmd.Process.Signal(syscall.SIGQUIT))
+	_ = s.cmd.Wait()
+	text, err := os.ReadFile(s.log)
+	require.NoError(t, err)
+	count := strings.Count(string(text), "\ngoroutine ")
+	require.Positive(t, count, string(text[:min(len(text), 2000)]))
+	return count
+}
