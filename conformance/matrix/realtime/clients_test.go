@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"maunium.net/go/mautrix"
 
+	"github.com/coapgw/coapgw/coap/link"
 	"github.com/coapgw/coapgw/conformance/matrix/jssdk"
 	"github.com/coapgw/coapgw/conformance/matrix/pair"
 )
@@ -21,9 +22,9 @@ const (
 	// hang is how long a chat may take beyond its time. It tells one that hangs, not a
 	// slow one.
 	hang = 8 * time.Minute
-	// settle is how long the link rests before idleness is measured: the last receipts
-	// are under way.
-	settle = 20 * time.Second
+	// settle is how long the link rests before idleness is measured: the last receipts are
+	// under way, and that nobody types any more Dendrite says when a poll ends after that.
+	settle = typingTime + 45*time.Second
 	// busyPause is how often the homeserver gets a message that is none of the clients'
 	// business while they are idle.
 	busyPause = 500 * time.Millisecond
@@ -70,6 +71,7 @@ func liveClients(t *testing.T, program string, p plan, texts []string) clientsRo
 	row.chat = w.stats(t)
 	time.Sleep(settle)
 	row.idleBytes = w.idle(ctx, t)
+	assert.LessOrEqual(t, row.idleBytes, keptAlive(t, p.profile), "bytes in an idle minute")
 	stopClients()
 	w.stopConnect(t)
 	w.stopRelay(t)
@@ -82,6 +84,19 @@ func liveClients(t *testing.T, program string, p plan, texts []string) clientsRo
 		}
 	}
 	return row
+}
+
+// keptAlive is what an idle minute may cost on a link, in bytes: a question and its answer each
+// time that a mapping on the way would be forgotten, and nothing where none is.
+func keptAlive(t *testing.T, profile string) float64 {
+	t.Helper()
+	const questionAndAnswer = 150
+	p, ok := link.ByName(profile)
+	require.True(t, ok)
+	if p.KeepAlive == 0 {
+		return 0
+	}
+	return questionAndAnswer * float64(bed.idle/p.KeepAlive+1) / bed.idle.Minutes()
 }
 
 // startChat brings both clients into an encrypted room. Both know the other's devices
