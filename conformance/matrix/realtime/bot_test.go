@@ -154,6 +154,6 @@ func (b *bot) receipt(ctx context.Context, eventID string) error {
 
 // typing implements party.
 func (b *bot) typing(ctx context.Context, on bool) error {
-	_, err := b.UserTyping(ctx, b.room, on, 20*time.Second)
+	_, err := b.UserTyping(ctx, b.room, on, typingTime)
 	return err
 }

@@ -22,6 +22,9 @@ const corpus = "../../record/texts/heldout.json"
 // so many.
 const typingEvery = 5
 
+// typingTime is how long they then are, unless they say so again.
+const typingTime = 20 * time.Second
+
 // A party is a client in a room, as far as a chat needs it.
 type party interface {
 	send(ctx context.Context, text string) error

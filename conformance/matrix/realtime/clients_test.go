@@ -2,7 +2,6 @@ package realtime
 
 import (
 	"context"
-	"fmt"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -13,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"maunium.net/go/mautrix"
 
+	"github.com/coapgw/coapgw/coap/link"
 	"github.com/coapgw/coapgw/conformance/matrix/jssdk"
 	"github.com/coapgw/coapgw/conformance/matrix/pair"
 )
@@ -21,9 +21,10 @@ const (
 	// hang is how long a chat may take beyond its time. It tells one that hangs, not a
 	// slow one.
 	hang = 8 * time.Minute
-	// settle is how long the link rests before idleness is measured: the last receipts
-	// are under way.
-	settle = 20 * time.Second
+	// settle is how long the clients rest before idleness is measured, while there is much to
+	// do for others: the last receipts are under way, and that somebody has stopped typing
+	// Dendrite says with the first poll that ends after that and after something has happened.
+	settle = typingTime + 50*time.Second
 	// busyPause is how often the homeserver gets a message that is none of the clients'
 	// business while they are idle.
 	busyPause = 500 * time.Millisecond
@@ -68,8 +69,8 @@ func liveClients(t *testing.T, program string, p plan, texts []string) clientsRo
 
 	require.NoError(t, c.live(ctx, texts, p.pause, begin.Add(bed.duration)))
 	row.chat = w.stats(t)
-	time.Sleep(settle)
 	row.idleBytes = w.idle(ctx, t)
+	assert.LessOrEqual(t, row.idleBytes, keptAlive(t, p.profile), "bytes in an idle minute")
 	stopClients()
 	w.stopConnect(t)
 	w.stopRelay(t)
@@ -82,6 +83,19 @@ func liveClients(t *testing.T, program string, p plan, texts []string) clientsRo
 		}
 	}
 	return row
+}
+
+// keptAlive is what an idle minute may cost on a link, in bytes: a question and its answer each
+// time that a mapping on the way would be forgotten, and nothing where none is.
+func keptAlive(t *testing.T, profile string) float64 {
+	t.Helper()
+	const questionAndAnswer = 150
+	p, ok := link.ByName(profile)
+	require.True(t, ok)
+	if p.KeepAlive == 0 {
+		return 0
+	}
+	return questionAndAnswer * float64(bed.idle/p.KeepAlive+1) / bed.idle.Minutes()
 }
 
 // startChat brings both clients into an encrypted room. Both know the other's devices
@@ -155,12 +169,15 @@ func (w *way) idle(ctx context.Context, t *testing.T) (bytesPerMinute float64) {
 	others := register(ctx, t, "others")
 	room, err := others.CreateRoom(ctx, &mautrix.ReqCreateRoom{Preset: "private_chat"})
 	require.NoError(t, err)
-	before, begin := w.stats(t), time.Now()
-	for n := 0; time.Since(begin) < bed.idle; n++ {
-		_, err := others.SendText(ctx, room.RoomID, fmt.Sprintf("none of your business, %d", n))
-		require.NoError(t, err)
-		time.Sleep(busyPause)
+	chatter := func(d time.Duration) {
+		for begin := time.Now(); time.Since(begin) < d; time.Sleep(busyPause) {
+			_, err := others.SendText(ctx, room.RoomID, "none of your business, at "+time.Now().String())
+			require.NoError(t, err)
+		}
 	}
+	chatter(settle)
+	before := w.stats(t)
+	chatter(bed.idle)
 	after := w.stats(t)
 	bytes := after.Up.Bytes + after.Down.Bytes - before.Up.Bytes - before.Down.Bytes
 	return float64(bytes) / (after.Seconds - before.Seconds) * 60
