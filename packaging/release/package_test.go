@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// chroot is a clean Debian, without a running systemd.
+// chroot is a clean Debian, in which systemd is there and does not run.
 type chroot struct {
 	t   *testing.T
 	dir string
@@ -25,7 +25,7 @@ func newChroot(t *testing.T) chroot {
 		t.Skip("only root can change into another root directory")
 	}
 	c := chroot{t, filepath.Join(t.TempDir(), "root")}
-	script := `. /etc/os-release && mmdebstrap --mode=root --variant=essential --include=adduser --dpkgopt=force-unsafe-io --quiet "$VERSION_CODENAME" "$1"`
+	script := `. /etc/os-release && mmdebstrap --mode=root --variant=essential --include=adduser,systemd-sysv,procps --dpkgopt=force-unsafe-io --quiet "$VERSION_CODENAME" "$1"`
 	out, err := exec.CommandContext(t.Context(), "sh", "-c", script, "sh", c.dir).CombinedOutput()
 	require.NoError(t, err, string(out))
 	return c
@@ -167,4 +167,7 @@ func TestPackage(t *testing.T) {
 	// And again, from nothing.
 	c.install(debs["v1.2.4"])
 	assert.Contains(t, c.run("coapgw", "version"), "coapgw v1.2.4,")
+	c.run("dpkg", "--purge", "coapgw")
+
+	checkServices(t, c, debs["v1.2.3"], debs["v1.2.4"])
 }
