@@ -18,6 +18,12 @@
 # make hour   what clients cost in an hour of virtual time, into docs/clients.md
 # make plots  docs/img from the tables in testdata
 # make page   the screenshots of the status page in docs/img
+# make release
+#             static programs for all platforms and Debian packages, into dist
+# make package-test
+#             the tests of what packages are made of: units, manual, completions, an
+#             installation in a clean root; needs root and Debian
+# make vuln   known vulnerabilities of dependencies, from their database on the network
 # make soak   the tests over and over under the race detector, a session over every
 #             link with SEEDS seeds, one in real time over each of SLOW, two clients
 #             that talk for CHAT in real time, into docs/clients.md, then long fuzzing
@@ -37,7 +43,7 @@ MODULES := $(filter-out ./tools ./conformance/dendrite,$(patsubst %/go.mod,%,$(s
 # mautrix finds its cryptography in Go, not in C, by this tag.
 TAGS := -tags goolm
 
-.PHONY: test check fmt vet staticcheck unit architectures tables model sizes conformance nested fuzz bench budgets links hour plots page soak clean
+.PHONY: test check fmt vet staticcheck unit architectures tables model sizes conformance nested fuzz bench budgets links hour plots page release package-test vuln soak clean
 
 test: check unit architectures conformance nested fuzz
 
@@ -117,6 +123,19 @@ plots:
 page:
 	$(GO) -C conformance/page test -count 1 -run TestLooks . -update
 
+# Of the same commit and the same Go, the same bytes (packaging/release).
+release:
+	$(GO) -C packaging run ./release -out ../dist
+
+package-test:
+	$(GO) -C packaging test -timeout 15m ./...
+
+vuln: $(BUILD)/govulncheck
+	@for m in $(MODULES); do echo "govulncheck $$m"; (cd $$m && $(BUILD)/govulncheck $(TAGS) ./...) || exit 1; done
+
+$(BUILD)/govulncheck: tools/go.mod tools/go.sum
+	$(GO) -C tools build -o $@ golang.org/x/vuln/cmd/govulncheck
+
 soak:
 	for i in $$(seq $(SOAK)); do $(GO) test -race -count 1 -timeout 0 ./... || exit 1; done
 	$(GO) test -v -timeout 0 -run 'TestProfiles$$' ./conformance/profiles -seeds $(SEEDS)
@@ -125,4 +144,4 @@ soak:
 	$(MAKE) fuzz FUZZTIME=5m
 
 clean:
-	rm -rf $(BUILD)
+	rm -rf $(BUILD) dist

@@ -155,6 +155,7 @@ func (c *connectCmd) Run(ctx context.Context, std streams, again reparse) (err e
 		return errors.Join(err, closeAll(listeners))
 	}
 	defer unheed()
+	defer notifyReady(ctx, log.Logger)()
 	return gateway.RunWeb(ctx, view.counted(&front.Switch), c.StopTimeout, log.Logger, listeners...)
 }
 

@@ -30,6 +30,7 @@ type commands struct {
 	Inspect inspectCmd `cmd:"" help:"Show what a captured message says and what each part of it costs."`
 	CBOR    cborCmd    `cmd:"" name:"cbor" help:"Convert between JSON and the CBOR of the link."`
 	Version versionCmd `cmd:"" help:"Print the version."`
+	Manual  manualCmd  `cmd:"" hidden:"" help:"Write the man page, shell completions and example files into a directory."`
 
 	exited int // the code with which --help ended, -1 before
 }

@@ -148,7 +148,7 @@ func TestExposedKeyIsReported(t *testing.T) {
 func TestVersion(t *testing.T) {
 	r := coapgw(t, "", "version")
 	assert.Equal(t, exitOK, r.code)
-	assert.Regexp(t, `^coapgw \S+, wire version 1, go\S+ \S+/\S+\n$`, r.out)
+	assert.Regexp(t, `^coapgw \S+, wire versions 1 and 2, go\S+ \S+/\S+\ncommit: \S+\ndate:   \S+\nformat: [0-9a-f]{8}\n$`, r.out)
 }
 
 func TestCBOR(t *testing.T) {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -10,125 +9,89 @@ import (
 	"github.com/alecthomas/kong"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/coapgw/coapgw/internal/manual"
 )
 
-// TestManual holds the tables of options in docs/operations.md and the example files to the
-// command line. UPDATE_GOLDEN=1 writes them.
-func TestManual(t *testing.T) {
-	docs := filepath.Join("..", "..", "docs")
-	text, err := os.ReadFile(filepath.Join(docs, "operations.md"))
-	require.NoError(t, err)
-	manual := string(text)
-	for _, command := range []string{"serve", "connect"} {
-		flags := flagsOf(t, command)
-		begin, end := "<!-- options of "+command+": written by UPDATE_GOLDEN=1 go test ./cmd/coapgw -->\n", "<!-- /options of "+command+" -->\n"
-		before, rest, ok := strings.Cut(manual, begin)
-		require.True(t, ok, begin)
-		_, after, ok := strings.Cut(rest, end)
-		require.True(t, ok, end)
-		manual = before + begin + "\n" + table(flags) + "\n" + end + after
-		golden(t, exampleFile(command, flags), "..", docs, "examples", command+".yaml")
-	}
-	golden(t, manual, "..", docs, "operations.md")
-}
-
-// TestExampleFiles: with every line that shows a default made active, an example configures
-// what the defaults do.
-func TestExampleFiles(t *testing.T) {
-	for _, command := range []string{"serve", "connect"} {
-		text, err := os.ReadFile(filepath.Join("..", "..", "docs", "examples", command+".yaml"))
-		require.NoError(t, err)
-		active := 0
-		var b strings.Builder
-		for line := range strings.Lines(string(text)) {
-			if value, ok := strings.CutPrefix(line, "#"); ok && !strings.HasPrefix(value, " ") && strings.Contains(value, ": ") && !strings.Contains(value, "<") {
-				line = value
-				active++
-			}
-			b.WriteString(line)
-		}
-		require.Greater(t, active, 5)
-		file := filepath.Join(t.TempDir(), "example.yaml")
-		require.NoError(t, os.WriteFile(file, []byte(b.String()), 0o600))
-		want, err := parsed(t, command)
-		require.NoError(t, err)
-		got, err := parsed(t, command, "--config", file)
-		require.NoError(t, err)
-		got.Serve.Config, got.Connect.Config = "", ""
-		assert.Equal(t, want, got)
-	}
-}
-
-// flagsOf are the options of a command, in the order of its help.
-func flagsOf(t *testing.T, command string) []*kong.Flag {
+// written runs the manual command and returns its files by name.
+func written(t *testing.T) map[string]string {
 	t.Helper()
-	_, parser, err := newCommandLine(streams{})
+	dir := filepath.Join(t.TempDir(), "manual")
+	r := coapgw(t, "", "manual", dir)
+	require.Equal(t, exitOK, r.code, r.err)
+	assert.Empty(t, r.out)
+	files := make(map[string]string)
+	entries, err := os.ReadDir(dir)
 	require.NoError(t, err)
-	for _, node := range parser.Model.Children {
-		if node.Name != command {
-			continue
-		}
-		var flags []*kong.Flag
-		for _, f := range node.Flags {
-			if f.Name != "help" {
-				flags = append(flags, f)
+	for _, e := range entries {
+		text, err := os.ReadFile(filepath.Join(dir, e.Name()))
+		require.NoError(t, err)
+		files[e.Name()] = string(text)
+	}
+	return files
+}
+
+// Whatever --help names, the manual and the completions name too.
+func TestManualIsComplete(t *testing.T) {
+	files := written(t)
+	require.Len(t, files, 6)
+	page := strings.ReplaceAll(files["coapgw.1"], `\-`, "-")
+	seen, options := 0, 0
+	var visit func(all []manual.Command)
+	visit = func(all []manual.Command) {
+		for _, c := range all {
+			seen++
+			for _, name := range []string{"coapgw.1", "coapgw.bash", "_coapgw", "coapgw.fish"} {
+				assert.Contains(t, files[name], c.Name)
 			}
+			for _, o := range c.Options {
+				options++
+				assert.NotEmpty(t, o.Help, "%s --%s", c.Name, o.Name)
+				assert.Contains(t, page, "--"+o.Name)
+				assert.Contains(t, files["coapgw.bash"], "--"+o.Name)
+				assert.Contains(t, files["_coapgw"], "--"+o.Name)
+				assert.Contains(t, files["coapgw.fish"], "-l "+o.Name)
+			}
+			visit(c.Commands)
 		}
-		return flags
 	}
-	t.Fatal(command)
-	return nil
+	var cli commands
+	parser, err := kong.New(&cli, kong.Name("coapgw"), kong.Exit(func(int) {}))
+	require.NoError(t, err)
+	visit(described(parser.Model).Commands)
+	assert.Greater(t, seen, 10)
+	assert.Greater(t, options, 50)
+	for name, text := range files {
+		assert.NotContains(t, text, "manual ", "%s names what is hidden", name)
+	}
 }
 
-// table is options in Markdown.
-func table(flags []*kong.Flag) string {
-	var b strings.Builder
-	b.WriteString("| option | default | what |\n|---|---|---|\n")
-	for _, f := range flags {
-		value := ""
-		if f.HasDefault && f.Default != "" {
-			value = "`" + f.Default + "`"
-		}
-		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", f.Name, value, strings.ReplaceAll(f.Help, "|", `\|`))
-	}
-	return b.String()
-}
-
-// exampleFile is a file of options with all of them, none of which is active.
-func exampleFile(command string, flags []*kong.Flag) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "# Options of coapgw %s, all of them, with their defaults.\n# Made from 'coapgw %s --help'. Check yours with 'coapgw check %s --config FILE'.\n", command, command, command)
-	for _, f := range flags {
-		if f.Name == configFlag {
+func TestManualEnvironment(t *testing.T) {
+	files := written(t)
+	assert.Contains(t, files["serve.env"], "\n#COAPGW_HOMESERVER=\n")
+	assert.Contains(t, files["serve.env"], "\n#COAPGW_LISTEN=:5684\n")
+	assert.Contains(t, files["connect.env"], "\n#COAPGW_LISTEN=127.0.0.1:8008\n")
+	assert.NotContains(t, files["connect.env"], "COAPGW_HOMESERVER")
+	for name, text := range files {
+		if !strings.HasSuffix(name, ".env") {
 			continue
 		}
-		b.WriteString("\n")
-		for _, line := range wrap(f.Help, 88) {
-			b.WriteString("# " + line + "\n")
-		}
-		switch {
-		case f.IsSlice():
-			fmt.Fprintf(&b, "#%s: [<%s>]\n", f.Name, strings.TrimSuffix(strings.Trim(f.PlaceHolder, "'"), ",..."))
-		case f.HasDefault && f.Default != "":
-			fmt.Fprintf(&b, "#%s: %q\n", f.Name, f.Default)
-		case f.IsBool():
-			fmt.Fprintf(&b, "#%s: false\n", f.Name)
-		default:
-			fmt.Fprintf(&b, "#%s: <%s>\n", f.Name, f.PlaceHolder)
+		for line := range strings.Lines(text) {
+			assert.True(t, line == "\n" || strings.HasPrefix(line, "#"), "%s: %q is set", name, line)
 		}
 	}
-	return b.String()
 }
 
-// wrap breaks a text into lines of so many characters.
-func wrap(text string, width int) []string {
-	var lines []string
-	line := ""
-	for _, word := range strings.Fields(text) {
-		if line != "" && len([]rune(line))+1+len([]rune(word)) > width {
-			lines, line = append(lines, line), ""
-		}
-		line = strings.TrimSpace(line + " " + word)
-	}
-	return append(lines, line)
+// The files must not depend on who makes the package.
+func TestManualIsReproducible(t *testing.T) {
+	first := written(t)
+	t.Setenv("COAPGW_LISTEN", "127.0.0.1:1")
+	t.Setenv("COLUMNS", "40")
+	assert.Equal(t, first, written(t))
+}
+
+func TestManualSaysWhatFailed(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	require.NoError(t, os.WriteFile(file, nil, 0o600))
+	assert.Equal(t, exitFailure, coapgw(t, "", "manual", file).code)
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -39,9 +40,9 @@ type view struct {
 // be nil, is its outbox.
 func newView(role status.Role, page config.Page, profile link.Profile, sessions func() coap.Status, waiting *outbox.Transport, log *operatorLog) *view {
 	v := &view{log: log.Logger, page: page, events: newEvents(page.TraceFile, log.Logger)}
-	measured := metrics.Options{Role: string(role), Version: version(), Status: sessions}
+	measured := metrics.Options{Role: string(role), Version: cmp.Or(readBuild().Version, "unknown"), Status: sessions}
 	v.options = status.Options{
-		Role: role, Version: version(), Link: profile, Status: sessions, Meter: &v.meter,
+		Role: role, Version: cmp.Or(readBuild().Version, "unknown"), Link: profile, Status: sessions, Meter: &v.meter,
 		Problems: log.problems, Hosts: page.Hosts,
 	}
 	if waiting != nil {

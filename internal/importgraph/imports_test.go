@@ -37,6 +37,8 @@ var importRules = []importRule{
 	}},
 	{name: "nobody imports the suites", except: []string{"conformance"}, forbidden: []string{module + "/conformance"}},
 	{name: "only the program has a page", except: []string{"cmd", "conformance", "internal/status", "internal/metrics"}, forbidden: []string{module + "/internal/status", module + "/internal/metrics"}},
+	{name: "only the program has a manual", except: []string{"cmd", "internal/manual"}, forbidden: []string{module + "/internal/manual"}},
+	{name: "the manual is written from a description", packages: []string{"internal/manual"}, forbidden: []string{"github.com", "net", "os"}},
 	{name: "only the exporter knows Prometheus", except: []string{"internal/metrics"}, forbidden: []string{"github.com/prometheus"}},
 	{name: "one package merges the configuration", except: []string{"internal/config"}, forbidden: []string{"github.com/knadh", "go.yaml.in"}},
 	{name: "the program replaces itself", except: []string{"cmd", "conformance", "internal/upgrade"}, forbidden: []string{module + "/internal/upgrade", module + "/internal/activation"}},
