@@ -116,8 +116,11 @@ func (c *checkConnectCmd) Run(ctx context.Context, std streams) error {
 			found = append(found, checkup.Private(secret.thing, secret.file))
 		}
 	}
-	if isFile {
+	switch {
+	case isFile:
 		found = append(found, checkup.Private("pairing", pairing))
+	case pairing != "" && c.Config != "": // which holds the line, unless the environment does
+		found = append(found, checkup.Private("pairing", c.Config))
 	}
 	if c.Peer.Cert != "" {
 		found = append(found, checkup.Certificate("cert", c.Peer.Cert, c.Peer.Key, now))

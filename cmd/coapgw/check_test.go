@@ -54,6 +54,13 @@ func TestCheck(t *testing.T) {
 	assert.Equal(t, exitUsage, r.code)
 	assert.Contains(t, r.err, "--listen")
 
+	write("inline.yaml", "pairing: \""+strings.TrimSpace(made.out)+"\"\nlisten: 127.0.0.1:0\nstatus-listen: 127.0.0.1:0\n")
+	require.NoError(t, os.Chmod(at("inline.yaml"), 0o644))
+	r = coapgw(t, "", "check", "connect", "--config", at("inline.yaml"))
+	assert.Equal(t, exitOK, r.code)
+	assert.Contains(t, r.out, "look   pairing: others can read "+at("inline.yaml"))
+	assert.NotContains(t, r.out, strings.TrimSpace(made.out))
+
 	require.NoError(t, os.Chmod(at("keys"), 0o644))
 	r = coapgw(t, "", "check", "serve", "--config", at("serve.yaml"))
 	assert.Equal(t, exitOK, r.code)

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os/signal"
 	"strings"
 
 	"github.com/coapgw/coapgw/coap"
@@ -55,6 +56,8 @@ func (c *connectCmd) Run(ctx context.Context, std streams, again reparse) (err e
 	if err := c.check(); err != nil {
 		return err
 	}
+	signals := hangups()
+	defer signal.Stop(signals)
 	log, err := newLog(c.Log, std)
 	if err != nil {
 		return err
@@ -76,6 +79,9 @@ func (c *connectCmd) Run(ctx context.Context, std streams, again reparse) (err e
 	pairingFile, isFile := strings.CutPrefix(c.Pairing, "@")
 	if !isFile {
 		pairingFile = ""
+		if c.Pairing != "" {
+			pairingFile = c.Config // which holds the line, unless the environment does
+		}
 	}
 	warnExposed(log.Logger, pairingFile, c.PSKKeyFile, c.StationKeyFile, c.Peer.Key, c.TLSKey, c.Page.TokenFile, c.Page.Key)
 	state, err := gateway.OpenState(c.State)
@@ -124,7 +130,7 @@ func (c *connectCmd) Run(ctx context.Context, std streams, again reparse) (err e
 	if err := front.set(c); err != nil {
 		return errors.Join(err, closeAll(listeners))
 	}
-	reloads := &reloader{read: again, live: connectLive, log: log.Logger, apply: func(now *commands) error {
+	reloads := &reloader{read: again, signals: signals, live: connectLive, log: log.Logger, apply: func(now *commands) error {
 		c := &now.Connect
 		if err := c.check(); err != nil {
 			return err

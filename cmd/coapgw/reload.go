@@ -49,6 +49,16 @@ func settingsOf(cli *commands, command *kong.Context) *settings {
 	return s
 }
 
+// hangups receives the signals that ask for a reload. Take them as soon as the program
+// means to go on after one: without that they end it.
+func hangups() chan os.Signal {
+	signals := make(chan os.Signal, 1) // those that come meanwhile are one
+	if len(reloadSignals) > 0 {        // none would mean all
+		signal.Notify(signals, reloadSignals...)
+	}
+	return signals
+}
+
 // reloader brings what changed in files into a running program, at a signal.
 type reloader struct {
 	read reparse
@@ -57,25 +67,23 @@ type reloader struct {
 	// apply brings them in. It does all that it can, also after an error.
 	apply func(*commands) error
 	log   *slog.Logger
-	last  *settings
+	// signals ask for it, see hangups.
+	signals chan os.Signal
+	// first is what the program was started with.
+	first *settings
 }
 
 // heed reloads at each signal until stop is called.
 func (r *reloader) heed(ctx context.Context) (stop func(), err error) {
-	if r.last, err = r.read(); err != nil {
+	if r.first, err = r.read(); err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	signals := make(chan os.Signal, 1)
-	if len(reloadSignals) > 0 { // none would mean all
-		signal.Notify(signals, reloadSignals...)
-	}
 	var running sync.WaitGroup
 	running.Go(func() {
-		defer signal.Stop(signals)
 		for {
 			select {
-			case <-signals:
+			case <-r.signals:
 				r.reload()
 			case <-ctx.Done():
 				return
@@ -110,7 +118,7 @@ func (r *reloader) reload() {
 func (r *reloader) later(now *settings) []string {
 	var names []string
 	for name, value := range now.values {
-		if !slices.Contains(r.live, name) && !reflect.DeepEqual(value, r.last.values[name]) {
+		if !slices.Contains(r.live, name) && !reflect.DeepEqual(value, r.first.values[name]) {
 			names = append(names, name)
 		}
 	}

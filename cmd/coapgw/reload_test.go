@@ -5,11 +5,13 @@ package main
 import (
 	"bufio"
 	"encoding/json"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -161,6 +163,25 @@ func TestReloadCertificates(t *testing.T) {
 	serve.reload(t, "msg=reloaded")
 	assert.Equal(t, exitOK, opens(second))
 	assert.Equal(t, exitFailure, opens(first))
+}
+
+// TestEarlyHangup: a signal from before the program serves is heeded when it does.
+func TestEarlyHangup(t *testing.T) {
+	signals := hangups()
+	defer signal.Stop(signals)
+	require.NoError(t, syscall.Kill(os.Getpid(), syscall.SIGHUP))
+	applied := make(chan struct{}, 1)
+	r := &reloader{
+		signals: signals, log: slog.New(slog.DiscardHandler), read: parseAgain([]string{"serve"}),
+		apply: func(*commands) error {
+			applied <- struct{}{}
+			return nil
+		},
+	}
+	stop, err := r.heed(t.Context())
+	require.NoError(t, err)
+	<-applied
+	stop()
 }
 
 // TestReloadPairing: connect goes on with its session when it is given another key, and uses

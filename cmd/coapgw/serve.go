@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"os/signal"
 	"sync"
 	"time"
 
@@ -52,6 +53,8 @@ func (c *serveCmd) Run(ctx context.Context, std streams, again reparse) (err err
 	if err := c.check(); err != nil {
 		return err
 	}
+	signals := hangups()
+	defer signal.Stop(signals)
 	log, err := newLog(c.Log, std)
 	if err != nil {
 		return err
@@ -151,7 +154,7 @@ func (c *serveCmd) Run(ctx context.Context, std streams, again reparse) (err err
 		return errors.Join(err, socket.Close())
 	}
 	defer stop()
-	reloads := &reloader{read: again, live: serveLive, log: log.Logger, apply: func(now *commands) error {
+	reloads := &reloader{read: again, signals: signals, live: serveLive, log: log.Logger, apply: func(now *commands) error {
 		c := &now.Serve
 		if err := c.check(); err != nil {
 			return err

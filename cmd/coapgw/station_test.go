@@ -52,7 +52,7 @@ func TestStation(t *testing.T) {
 		"--stations", at("stations"), "--state", at("serve.state"), "--log-level", "error")
 	require.True(t, strings.HasPrefix(server, "coap+integrity://"), server)
 	client := start(t, "connect", "--listen", "127.0.0.1:0", "--link-security", "integrity", "--station", "OE1XYZ-7",
-		"--station-key-file", at("key"), "--server", server, "--state", at("connect.state"), "--log-level", "error")
+		"--station-key-file", at("key"), "--server", server, "--state", at("connect.state"), "--outbox", "--log-level", "error")
 
 	login := func(password string) (int, string) {
 		return postJSON(t, client+"/_matrix/client/v3/login", `{"type":"m.login.password","identifier":{"type":"m.id.user","user":"@radio:localhost"},"password":"`+password+`"}`)
@@ -63,4 +63,18 @@ func TestStation(t *testing.T) {
 	require.Equal(t, http.StatusOK, status, answer)
 	assert.Contains(t, answer, `"user_id":"@radio:localhost"`)
 	assert.NotContains(t, answer, token)
+
+	// A message goes through the outbox, where no request bears a token of the homeserver.
+	_, local, _ := strings.Cut(answer, `"access_token":"`)
+	local, _, _ = strings.Cut(local, `"`)
+	code, room := do(t, "POST", homeserver.URL+"/_matrix/client/v3/createRoom", token, `{}`)
+	require.Equal(t, http.StatusOK, code, room)
+	_, id, _ := strings.Cut(room, `"room_id":"`)
+	id, _, _ = strings.Cut(id, `"`)
+	send := client + "/_matrix/client/v3/rooms/" + id + "/send/m.room.message/1"
+	code, first := do(t, "PUT", send, local, `{"msgtype":"m.text","body":"cq"}`)
+	require.Equal(t, http.StatusOK, code, first)
+	code, again := do(t, "PUT", send, local, `{"msgtype":"m.text","body":"cq"}`)
+	require.Equal(t, http.StatusOK, code, again)
+	assert.Equal(t, first, again)
 }

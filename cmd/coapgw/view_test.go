@@ -19,6 +19,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/coapgw/coapgw/coap"
+	"github.com/coapgw/coapgw/coap/link"
+	"github.com/coapgw/coapgw/internal/config"
 	"github.com/coapgw/coapgw/internal/fakehs"
 	"github.com/coapgw/coapgw/internal/status"
 )
@@ -230,6 +233,15 @@ func TestTakenPage(t *testing.T) {
 	r := coapgw(t, "", "connect", "--plain-insecure", "--listen", "127.0.0.1:0", "--server", "coap://127.0.0.1:1", "--status-listen", taken.Listener.Addr().String())
 	assert.Equal(t, exitFailure, r.code)
 	assert.Contains(t, r.err, "in use")
+
+	log, err := newLog(config.Default().Log, streams{err: io.Discard})
+	require.NoError(t, err)
+	address := taken.Listener.Addr().String()
+	v := newView(status.Connect, config.Page{Listen: address}, link.Default(), func() coap.Status { return coap.Status{} }, nil, log)
+	stop, err := v.start(t.Context(), address)
+	require.NoError(t, err)
+	stop()
+	require.Len(t, log.problems.List(), 1)
 }
 
 func TestShortPageToken(t *testing.T) {
