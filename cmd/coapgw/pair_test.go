@@ -147,9 +147,9 @@ func TestRequest(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "body")
 	require.NoError(t, os.WriteFile(file, []byte(`{"from":"file"}`), 0o600))
 
-	r := request("", "get", server+"/a%2Fb/?x=1")
+	r := request("", "get", server+"/_matrix/client/v3/a%2Fb/?x=1")
 	assert.Equal(t, exitFailure, r.code)
-	assert.Equal(t, `{"method":"GET","target":"/a%2Fb/?x=1","sent":0}`+"\n", r.out)
+	assert.Equal(t, `{"method":"GET","target":"/_matrix/client/v3/a%2Fb/?x=1","sent":0}`+"\n", r.out)
 	assert.Equal(t, "coapgw: 401 Unauthorized\n", r.err)
 
 	t.Setenv("COAPGW_TOKEN", token)

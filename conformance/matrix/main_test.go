@@ -78,7 +78,7 @@ func run(m *testing.M, names, logs string) (code int) {
 	}
 	lap("stop", &begin)
 	for _, r := range routes {
-		n, err := r.watch.verify(r.joins)
+		n, err := r.watch.verify(r.joins, r.pushes)
 		if err != nil {
 			code = fail(fmt.Errorf("route %s: what one side sent is not what the other got:\n%w", r.name, err))
 		}

@@ -29,6 +29,7 @@ type route struct {
 	transport func() http.RoundTripper
 	watch     *watch
 	joins     bool     // it may answer identical requests alike: see package join
+	pushes    bool     // its polls do not cross the link: see package observe
 	logs      []string // files that the gateway's programs wrote, at level debug
 }
 
@@ -72,7 +73,7 @@ func openPair(ctx context.Context, homeserverURL, dir string) (route, func() err
 		return route{}, nil, errors.Join(err, serve.Stop())
 	}
 	stop := func() error { return errors.Join(connect.Stop(), serve.Stop()) }
-	return route{baseURL: connect.URL(), joins: true, logs: []string{connect.LogPath(), serve.LogPath()}}, stop, nil
+	return route{baseURL: connect.URL(), joins: true, pushes: true, logs: []string{connect.LogPath(), serve.LogPath()}}, stop, nil
 }
 
 // openTransport links coap.Transport into every client; the far side is coapgw

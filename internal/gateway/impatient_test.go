@@ -115,7 +115,7 @@ func TestHangUp(t *testing.T) {
 		connect.ServeHTTP(w, r)
 		close(left)
 	}, func(t *testing.T, conn net.Conn) {
-		io.WriteString(conn, "GET /_matrix/client/v3/sync HTTP/1.1\r\nHost: h\r\n\r\n")
+		io.WriteString(conn, "GET /_matrix/client/v3/sync HTTP/1.1\r\nHost: localhost\r\n\r\n")
 		<-link.entered
 		require.NoError(t, conn.Close())
 		<-left

@@ -24,8 +24,8 @@ import (
 // The long-polls that an observation of /sync takes are requests too, one at a time for
 // each user.
 type Limits struct {
-	// Rate is how many requests a second one peer may make for long, default 50, and
-	// Burst how many at once after a pause, default 500: a client that starts asks for
+	// Rate is how many requests a second one peer may make for long, default 100, and
+	// Burst how many at once after a pause, default 1,000: a client that starts asks for
 	// much.
 	Rate  float64
 	Burst int
@@ -50,7 +50,7 @@ type Limits struct {
 // withDefaults fills in what is 0.
 func (l Limits) withDefaults() Limits {
 	return Limits{
-		Rate: cmp.Or(l.Rate, 50), Burst: cmp.Or(l.Burst, 500),
+		Rate: cmp.Or(l.Rate, 100), Burst: cmp.Or(l.Burst, 1000),
 		Concurrent: cmp.Or(l.Concurrent, 256),
 		Bytes:      cmp.Or(l.Bytes, 4<<20), BytesBurst: cmp.Or(l.BytesBurst, 256<<20),
 		TotalRate: cmp.Or(l.TotalRate, 2000), TotalBurst: cmp.Or(l.TotalBurst, 10_000),
