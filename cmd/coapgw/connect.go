@@ -190,7 +190,7 @@ func (f *front) set(c *connectCmd) error {
 	if err != nil {
 		return err
 	}
-	options := gateway.ConnectOptions{Transport: f.transport, Advertise: advertise, MaxBody: f.maxBody, Log: f.log}
+	options := gateway.ConnectOptions{Transport: f.transport, Advertise: advertise, Names: c.Names, MaxBody: f.maxBody, Log: f.log}
 	if f.station != nil {
 		f.Set(gateway.NewClearConnect(options, f.station.Station.Key))
 		return nil

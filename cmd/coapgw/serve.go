@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -103,6 +105,11 @@ func (c *serveCmd) Run(ctx context.Context, std streams, again reparse) (err err
 		security.Store = state.Sessions()
 		security.MaxPerIdentity, security.IdleLifetime = c.MaxPerIdentity, c.IdleLifetime
 	}
+	roots, err := gateway.Roots(c.HomeserverCA)
+	if err != nil {
+		return fmt.Errorf("--homeserver-ca: %w", err)
+	}
+	name.RootCAs = roots
 	station := &gateway.Station{
 		Security:    security,
 		Stations:    clear,
@@ -115,10 +122,11 @@ func (c *serveCmd) Run(ctx context.Context, std streams, again reparse) (err err
 	}
 	view := newView(status.Serve, c.Page, profile, station.Status, nil, log)
 	station.Recorder = view.recorder()
+	station.Guard = gateway.GuardOptions{Paths: c.Paths, Limits: c.guardLimits(), Refused: view.refused, Log: log.Logger}
 	if clear != nil {
 		clear.Store = state.Sessions()
 	}
-	homeward := &homeward{homeserver: homeserver, stations: stations, wrap: view.metrics.Homeserver, log: log.Logger}
+	homeward := &homeward{homeserver: homeserver, roots: roots, stations: stations, wrap: view.metrics.Homeserver, log: log.Logger}
 	if err := homeward.set(c.Serve); err != nil {
 		return err
 	}
@@ -148,7 +156,7 @@ func (c *serveCmd) Run(ctx context.Context, std streams, again reparse) (err err
 		log.Warn("serving WITHOUT encryption: anyone on the path reads and changes everything")
 	}
 	fmt.Fprintf(std.out, "listening on %s://%s\n", scheme, socket.LocalAddr())
-	view.options.Ready = homeserverAnswers(homeserver)
+	view.options.Ready = homeserverAnswers(homeserver, roots)
 	stop, err := view.start(ctx, "")
 	if err != nil {
 		return errors.Join(err, socket.Close())
@@ -179,6 +187,14 @@ var serveLive = []string{
 	"slow-links", "thumbnails", "status-cert", "status-key", "log-level",
 }
 
+// guardLimits are what each peer may ask; what cannot be configured has its default.
+func (c *serveCmd) guardLimits() gateway.Limits {
+	if c.Rate == 0 {
+		return gateway.Limits{Rate: -1}
+	}
+	return gateway.Limits{Rate: c.Rate, Burst: c.Burst}
+}
+
 // check reports the first thing wrong with the configuration.
 func (c *serveCmd) check() error {
 	for _, check := range []func() error{c.Serve.Check, c.Wire.Check, c.Limits.Check, c.Page.Check} {
@@ -193,6 +209,7 @@ func (c *serveCmd) check() error {
 type homeward struct {
 	gateway.Switch
 	homeserver *url.URL
+	roots      *x509.CertPool
 	stations   []keys.Station // nil where the link is encrypted
 	wrap       func(http.RoundTripper) http.RoundTripper
 	log        *slog.Logger
@@ -207,6 +224,7 @@ func (h *homeward) set(cfg config.Serve) error {
 	}
 	options := gateway.ServeOptions{
 		Homeserver:      h.homeserver,
+		RootCAs:         h.roots,
 		Advertise:       advertise,
 		ConnectTimeout:  cfg.ConnectTimeout,
 		ResponseTimeout: cfg.ResponseTimeout,
@@ -256,7 +274,7 @@ const (
 
 // homeserverAnswers says why serve is of no use: its homeserver does not answer. It asks
 // once in a while, however often it is asked: probes are for everyone.
-func homeserverAnswers(homeserver *url.URL) func(context.Context) error {
+func homeserverAnswers(homeserver *url.URL, roots *x509.CertPool) func(context.Context) error {
 	const holds = 5 * time.Second
 	var (
 		mu   sync.Mutex
@@ -267,7 +285,7 @@ func homeserverAnswers(homeserver *url.URL) func(context.Context) error {
 		mu.Lock()
 		defer mu.Unlock()
 		if time.Since(last) > holds {
-			err = askHomeserver(homeserver)
+			err = askHomeserver(homeserver, roots)
 			last = time.Now()
 		}
 		return err
@@ -275,14 +293,17 @@ func homeserverAnswers(homeserver *url.URL) func(context.Context) error {
 }
 
 // askHomeserver asks a homeserver for its versions, and says why it is none.
-func askHomeserver(homeserver *url.URL) error {
+func askHomeserver(homeserver *url.URL, roots *x509.CertPool) error {
 	ctx, cancel := context.WithTimeout(context.Background(), askTimeout)
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, homeserver.JoinPath("/_matrix/client/versions").String(), nil)
 	if err != nil {
 		return err
 	}
-	res, err := http.DefaultClient.Do(r)
+	client := http.Client{Transport: &http.Transport{
+		TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}, DisableKeepAlives: true,
+	}}
+	res, err := client.Do(r)
 	if err != nil {
 		return err
 	}

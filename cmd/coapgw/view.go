@@ -73,6 +73,18 @@ func queue(s outbox.Snapshot, now time.Time) status.Outbox {
 // recorder receives the events of sessions.
 func (v *view) recorder() trace.Recorder { return trace.Tee(v.metrics, &v.events.log) }
 
+// refused counts what a Guard has not let pass.
+func (v *view) refused(why gateway.Refusal) {
+	limit := metrics.LimitRate
+	switch why {
+	case gateway.RefusedPath:
+		limit = metrics.LimitPath
+	case gateway.RefusedConcurrent, gateway.RefusedLoad:
+		limit = metrics.LimitRequests
+	}
+	v.metrics.Hit(limit)
+}
+
 // counted counts what h is asked.
 func (v *view) counted(h http.Handler) http.Handler { return v.metrics.Middleware(v.meter.Handler(h)) }
 

@@ -51,6 +51,17 @@ func (s Serve) Check() error {
 	); err != nil {
 		return err
 	}
+	for _, path := range s.Paths {
+		if !strings.HasPrefix(path, "/") {
+			return fail("path", "%q does not begin with a slash", path)
+		}
+	}
+	if s.Rate < 0 || s.Burst < 0 || s.Rate > 0 && s.Burst == 0 {
+		return fail("rate", "must not be negative, and --burst at least 1 with it")
+	}
+	if s.HomeserverCA != "" && !strings.HasPrefix(s.Homeserver, "https:") {
+		return fail("homeserver-ca", "is of no use with a homeserver that is not https")
+	}
 	if s.Thumbnails && !s.SlowLinks {
 		return fail("thumbnails", "is of no use with --no-slow-links")
 	}

@@ -33,6 +33,16 @@ type Serve struct {
 	Listen string `help:"UDP address to listen on." placeholder:"HOST:PORT"`
 	// Homeserver is the base URL of the homeserver, http or https.
 	Homeserver string `help:"Base URL of the homeserver (http or https)." placeholder:"URL"`
+	// HomeserverCA names the PEM file of the authorities that may have signed the certificate
+	// of an https homeserver; empty means those of the system.
+	HomeserverCA string `name:"homeserver-ca" help:"Authorities (PEM) that may have signed the homeserver's certificate; by default those that the system knows." placeholder:"FILE" type:"path"`
+	// Paths are the trees of paths at the homeserver that clients reach; none means
+	// gateway.DefaultPaths.
+	Paths []string `name:"path" help:"Let clients reach this path of the homeserver and all below it; may be given more than once, / is everything. By default what Matrix clients use: /_matrix/client, /_matrix/media and /.well-known/matrix." placeholder:"PATH"`
+	// Rate is how many requests a second one identity may make for long, Burst how many at
+	// once; 0 means no limit.
+	Rate  float64 `help:"Requests a second that each key or certificate may make for long; 0: any number." placeholder:"N"`
+	Burst int     `help:"Requests that each key or certificate may make at once after a pause." placeholder:"N"`
 	// ServerName is the homeserver's name as identifiers have it; empty asks the
 	// homeserver.
 	ServerName string `help:"Name of the homeserver as user IDs have it behind the colon; by default the homeserver is asked. It makes messages shorter." placeholder:"NAME"`
@@ -129,6 +139,9 @@ type Connect struct {
 	// base_url in discovery and login answers, which would otherwise send clients
 	// past the link. Empty leaves them alone.
 	Advertise string `help:"URL at which clients reach this program. Without it, a login answer may send clients past the link." placeholder:"URL"`
+	// Names are those by which clients call connect in plain HTTP, besides addresses,
+	// localhost and that of Advertise.
+	Names []string `name:"host" help:"Answer plain HTTP under this name too, besides addresses, localhost and that of --advertise; may be given more than once. Others are refused: they may be pages that have been led here." placeholder:"NAME"`
 	// Push has the server push what is new instead of polling for it over the link.
 	Push bool `negatable:"" help:"Answer /sync out of what the server pushes: nothing crosses the link while nothing happens. With --no-push polls cross it."`
 	// KeepAnswers bounds the answers kept in memory for clients that gave up on
@@ -252,6 +265,8 @@ func Default() Config {
 			ConnectTimeout:  10 * time.Second,
 			ResponseTimeout: 10 * time.Minute,
 			SlowLinks:       true,
+			Rate:            100,
+			Burst:           1000,
 		},
 		Connect: Connect{
 			LinkSecurity: DTLS,

@@ -67,6 +67,13 @@ func TestServeCheck(t *testing.T) {
 		{"no session for an identity", func(s *config.Serve) { s.MaxPerIdentity = 0 }, "max-sessions-per-identity"},
 		{"sessions end at once", func(s *config.Serve) { s.IdleLifetime = 0 }, "idle-lifetime"},
 		{"no connect timeout", func(s *config.Serve) { s.ConnectTimeout = 0 }, "connect-timeout"},
+		{"path", func(s *config.Serve) { s.Paths = []string{"/_matrix/client"} }, ""},
+		{"path without a slash", func(s *config.Serve) { s.Paths = []string{"_matrix"} }, "path"},
+		{"no limit", func(s *config.Serve) { s.Rate = 0 }, ""},
+		{"negative rate", func(s *config.Serve) { s.Rate = -1 }, "rate"},
+		{"rate without burst", func(s *config.Serve) { s.Burst = 0 }, "rate"},
+		{"authority of a homeserver without TLS", func(s *config.Serve) { s.HomeserverCA = "ca" }, "homeserver-ca"},
+		{"authority of a homeserver", func(s *config.Serve) { s.Homeserver, s.HomeserverCA = "https://h", "ca" }, ""},
 		{"thumbnails of what is not refused", func(s *config.Serve) { s.SlowLinks, s.Thumbnails = false, true }, "thumbnails"},
 		{"negative response timeout", func(s *config.Serve) { s.ResponseTimeout = -1 }, "response-timeout"},
 	}

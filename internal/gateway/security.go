@@ -132,6 +132,15 @@ func loadCertificate(sec *dtls.Config, certFile, keyFile string) error {
 	return nil
 }
 
+// Roots reads the authorities in a PEM file; without a name it returns nil, which stands for
+// those of the system.
+func Roots(name string) (*x509.CertPool, error) {
+	if name == "" {
+		return nil, nil
+	}
+	return loadPool(name)
+}
+
 func loadPool(name string) (*x509.CertPool, error) {
 	b, err := os.ReadFile(name)
 	if err != nil {
