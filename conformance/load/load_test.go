@@ -86,6 +86,31 @@ func TestLoad(t *testing.T) {
 	}
 }
 
+// TestRefused: above its limit a client is told when to come back, what was let in is
+// answered, and others are not held up.
+func TestRefused(t *testing.T) {
+	hs := httptest.NewServer(http.HandlerFunc(homeserver))
+	defer hs.Close()
+	greedy, modest := keys.NewPSK(), keys.NewPSK()
+	s := serve(t, hs.URL, []keys.PSK{greedy, modest}, "--rate", "5", "--burst", "20")
+	ctx, stop := context.WithTimeout(t.Context(), 4*time.Second)
+	defer stop()
+	var much, little tally
+	var running sync.WaitGroup
+	running.Go(func() { client(ctx, greedy, 0, s.address, rand.New(rand.NewPCG(1, 1)), &much) })
+	transport := dial(modest, 1, s.address, func(net.PacketConn) {})
+	for n := range 10 {
+		send(ctx, transport, modest.Identity, fmt.Sprint(n), http.MethodPut, fmt.Sprintf("/_matrix/client/v3/rooms/!r:hs/send/m.room.message/%d", n), 60, false, &little)
+	}
+	require.NoError(t, transport.Close())
+	running.Wait()
+	assert.Empty(t, append(much.wrong, little.wrong...))
+	assert.Positive(t, much.served)
+	assert.Positive(t, much.refused)
+	assert.Equal(t, 10, little.served)
+	assert.Zero(t, little.refused)
+}
+
 const (
 	pageBegin = "<!-- load: written by go test ./conformance/load -update -->\n"
 	pageEnd   = "<!-- /load -->\n"
@@ -112,7 +137,7 @@ type server struct {
 	log     string
 }
 
-func serve(t *testing.T, homeserver string, psks []keys.PSK) *server {
+func serve(t *testing.T, homeserver string, psks []keys.PSK, flags ...string) *server {
 	dir := t.TempDir()
 	binary := filepath.Join(dir, "coapgw")
 	out, err := exec.Command("go", "build", "-o", binary, "../../cmd/coapgw").CombinedOutput()
@@ -127,8 +152,8 @@ func serve(t *testing.T, homeserver string, psks []keys.PSK) *server {
 	log, err := os.Create(s.log)
 	require.NoError(t, err)
 	defer log.Close() // the child has its own
-	s.cmd = exec.Command(binary, "serve", "--listen", "127.0.0.1:0", "--homeserver", homeserver, "--psk-file", file,
-		"--max-sessions-per-identity", fmt.Sprint(perIdentity), "--log-level", "error")
+	s.cmd = exec.Command(binary, append([]string{"serve", "--listen", "127.0.0.1:0", "--homeserver", homeserver, "--psk-file", file,
+		"--max-sessions-per-identity", fmt.Sprint(perIdentity), "--log-level", "error"}, flags...)...)
 	s.cmd.Env = append(os.Environ(), "GOTRACEBACK=all")
 	s.cmd.Stderr = log
 	stdout, err := s.cmd.StdoutPipe()
