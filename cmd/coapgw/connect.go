@@ -121,6 +121,7 @@ func (c *connectCmd) Run(ctx context.Context, std streams, again reparse) (err e
 		transport.Renew()
 		return nil
 	}
+	view.controls(carrier.policy)
 	stop, err := view.start(ctx, config.Default().Page.Listen)
 	if err != nil {
 		return errors.Join(err, closeAll(listeners))

@@ -25,6 +25,7 @@ type stack struct {
 	http.RoundTripper
 	// layers are those that end, the innermost first.
 	layers []io.Closer
+	policy *policy.Transport
 }
 
 // newStack puts what the configuration asks for on a transport, which it closes with the
@@ -56,6 +57,7 @@ func (c *connectCmd) newStack(transport *coap.Transport, profile link.Profile, b
 	if p.MaxMedia == 0 {
 		p.MaxMedia = -1
 	}
+	s.policy = p
 	add(s, p)
 	return s, nil
 }

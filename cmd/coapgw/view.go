@@ -17,6 +17,7 @@ import (
 	"github.com/coapgw/coapgw/coap"
 	"github.com/coapgw/coapgw/coap/link"
 	"github.com/coapgw/coapgw/coap/outbox"
+	"github.com/coapgw/coapgw/coap/policy"
 	"github.com/coapgw/coapgw/coap/trace"
 	"github.com/coapgw/coapgw/internal/config"
 	"github.com/coapgw/coapgw/internal/gateway"
@@ -59,6 +60,26 @@ func newView(role status.Role, page config.Page, profile link.Profile, sessions 
 	v.metrics = metrics.New(measured)
 	v.options.Metrics = v.metrics
 	return v
+}
+
+// controls lets the page show and hold up what a policy withholds.
+func (v *view) controls(p *policy.Transport) {
+	v.options.Chatter = func() status.Chatter {
+		c := p.Counts()
+		return status.Chatter{Paused: c.Paused, Answered: c.Answered, Merged: c.Merged, Dropped: c.Dropped}
+	}
+	v.options.Actions.PauseChatter = func(_ context.Context, paused bool) error {
+		p.Pause(paused)
+		return nil
+	}
+	links := v.options.Actions.Flush
+	v.options.Actions.Flush = func(ctx context.Context) error {
+		p.Flush(ctx)
+		if links != nil {
+			return links(ctx)
+		}
+		return nil
+	}
 }
 
 // queue is what the page shows of an outbox.

@@ -35,9 +35,9 @@ type held struct {
 	due  time.Time
 	// failures counts those in a row.
 	failures int
-	// hurried: what comes while one is being sent goes right after it; void: the user's
-	// token has ended.
-	hurried, void bool
+	// hurried: what comes while one is being sent goes right after it; forced: during a pause
+	// too; void: the user's token has ended.
+	hurried, forced, void bool
 }
 
 // later is one request.
@@ -58,6 +58,9 @@ func (t *Transport) hold(c *call, body []byte, key string, after time.Duration) 
 	copied.Body = nil
 	next := &later{&copied, body}
 	if h := t.held[key]; h != nil {
+		if h.next != nil {
+			t.counts.Merged++
+		}
 		h.next, h.failures = next, 0 // another one, which has not failed
 		return true
 	}
@@ -96,13 +99,16 @@ func (t *Transport) work() {
 			return
 		}
 		last, wait := t.closed, time.Until(h.due)
+		if t.paused && !h.forced && !h.void && !last {
+			wait = max(wait, pausedHold) // or until it is over
+		}
 		if wait > 0 && !last {
 			t.mu.Unlock()
 			t.await(wait)
 			continue
 		}
 		next := h.next
-		h.next, h.hurried = nil, false
+		h.next, h.hurried, h.forced = nil, false, false
 		void := h.void
 		t.mu.Unlock()
 
@@ -122,6 +128,12 @@ func (t *Transport) work() {
 // first is what is due before all others. t.mu is held.
 func (t *Transport) first() (key string, h *held) {
 	for k, other := range t.held {
+		if t.paused && h != nil && h.forced != other.forced {
+			if other.forced {
+				key, h = k, other
+			}
+			continue
+		}
 		if h == nil || other.due.Before(h.due) || other.due.Equal(h.due) && other.number < h.number {
 			key, h = k, other
 		}
@@ -208,6 +220,9 @@ func (t *Transport) hurry(which func(*held) bool) (hurried []*held) {
 func (t *Transport) flush(ctx context.Context, which func(*held) bool) {
 	t.mu.Lock()
 	hurried := t.hurry(which)
+	for _, h := range hurried {
+		h.forced = true
+	}
 	t.mu.Unlock()
 	if len(hurried) == 0 {
 		return

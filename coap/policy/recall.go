@@ -44,6 +44,7 @@ func (t *Transport) recall(c *call, age time.Duration) (*http.Response, error) {
 	e, fresh := s.get(c.key(), time.Now())
 	if e != nil && fresh && (!c.doubtful() || c.row.media) && (!c.token || t.trusted(c.user)) {
 		t.Log.Debug("answered from what is kept", "policy", c.row.Name)
+		t.count(func(n *Counts) { n.Answered++ })
 		return e.response(c.Request), nil
 	}
 	asked, m := *c, s.now(c.family)

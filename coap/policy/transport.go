@@ -64,6 +64,8 @@ type Transport struct {
 	held    map[string]*held
 	holds   uint64
 	working bool
+	paused  bool
+	counts  Counts
 }
 
 const (
@@ -151,7 +153,7 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if c.row == nil {
 		return t.carry(&c)
 	}
-	switch action := t.actions[c.row.Name]; action.Verb {
+	switch action := t.action(c.row); action.Verb {
 	case Cache:
 		return t.recall(&c, action.For)
 	case Merge, Drop:

@@ -40,6 +40,9 @@ func (t *Transport) withhold(c *call, a Action) (*http.Response, error) {
 	ok := whole && (len(bytes.TrimSpace(body)) == 0 || json.Unmarshal(body, &members) == nil && members != nil)
 	if ok && a.Verb == Drop || ok && t.hold(c, body, c.sameAs(members), a.For) {
 		t.Log.Debug("withheld", "policy", c.row.Name)
+		if a.Verb == Drop {
+			t.count(func(n *Counts) { n.Dropped++ })
+		}
 		return &http.Response{
 			Status: "200 OK", StatusCode: http.StatusOK, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 			Header: http.Header{"Content-Type": {"application/json"}},
