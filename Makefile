@@ -24,8 +24,8 @@
 #             the tests of what packages are made of: units, manual, completions, an
 #             installation in a clean root; needs root and Debian
 # make vuln   known vulnerabilities of dependencies, from their database on the network
-# make soak   the tests over and over under the race detector, a session over every
-#             link with SEEDS seeds, one in real time over each of SLOW, two clients
+# make soak   the tests over and over under the race detector, ten thousand histories of
+#             pushed syncs, a session over every link with SEEDS seeds, one in real time over each of SLOW, two clients
 #             that talk for CHAT in real time, into docs/clients.md, then long fuzzing
 
 GO       ?= go
@@ -138,6 +138,8 @@ $(BUILD)/govulncheck: tools/go.mod tools/go.sum
 
 soak:
 	for i in $$(seq $(SOAK)); do $(GO) test -race -count 1 -timeout 0 ./... || exit 1; done
+	$(GO) test -count 1 -timeout 0 -run 'TestHistories$$' ./coap/observe -histories 2000
+	$(GO) test -count 1 -timeout 0 -run 'TestHistories$$' ./conformance/push -histories 10000
 	$(GO) test -v -timeout 0 -run 'TestProfiles$$' ./conformance/profiles -seeds $(SEEDS)
 	$(GO) -C conformance/matrix test $(TAGS) -v -timeout 0 -run 'TestSession$$' ./realtime -profiles $(SLOW)
 	$(GO) -C conformance/matrix test $(TAGS) -v -timeout 0 -run 'TestClients$$' ./realtime -duration $(CHAT) -idle 10m -update
