@@ -25,8 +25,9 @@
 #             installation in a clean root; needs root and Debian
 # make vuln   known vulnerabilities of dependencies, from their database on the network
 # make soak   the tests over and over under the race detector, ten thousand histories of
-#             pushed syncs, a session over every link with SEEDS seeds, one in real time over each of SLOW, two clients
-#             that talk for CHAT in real time, into docs/clients.md, then long fuzzing
+#             pushed syncs, a session over every link with SEEDS seeds, one in real
+#             time over each of SLOW, two clients that talk for CHAT in real time, into
+#             docs/clients.md, ten minutes of load, then long fuzzing
 
 GO       ?= go
 FUZZTIME ?= 5s
