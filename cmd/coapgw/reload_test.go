@@ -255,3 +255,37 @@ func TestTraceSignal(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, text, after)
 }
+
+// TestReloadLimits: other limits hold for the next request of a session that is open.
+func TestReloadLimits(t *testing.T) {
+	defer http.DefaultClient.CloseIdleConnections()
+	homeserver := httptest.NewServer(fakehs.New(fakehs.Config{}))
+	defer homeserver.Close()
+	dir := t.TempDir()
+	at := func(name string) string { return filepath.Join(dir, name) }
+	const key = "00112233445566778899aabbccddeeff"
+	write(t, at("keys"), "boat:"+key+"\n")
+	write(t, at("boat.key"), key)
+	options := "listen: 127.0.0.1:0\nhomeserver: " + homeserver.URL + "\npsk-file: " + at("keys") + "\n"
+	write(t, at("serve.yaml"), options)
+	serve := spawn(t, "serve", "--config", at("serve.yaml"))
+	connect := launch(t, "connect", "--listen", "127.0.0.1:0", "--status-listen=", "--chatter", "full",
+		"--server", serve.address, "--psk-identity", "boat", "--psk-key-file", at("boat.key"))
+	ask := func() int {
+		code, _ := do(t, "GET", connect.address+"/_matrix/client/versions", "", "")
+		return code
+	}
+	for range 5 {
+		require.Equal(t, http.StatusOK, ask())
+	}
+	write(t, at("serve.yaml"), options+"rate: 0.001\nburst: 1\n")
+	serve.reload(t, "msg=reloaded")
+	codes := map[int]int{}
+	for range 4 {
+		codes[ask()]++
+	}
+	assert.GreaterOrEqual(t, codes[http.StatusTooManyRequests], 3, "%v", codes)
+	write(t, at("serve.yaml"), options+"rate: 0\n")
+	serve.reload(t, "msg=reloaded")
+	assert.Equal(t, http.StatusOK, ask())
+}

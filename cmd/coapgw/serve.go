@@ -122,7 +122,6 @@ func (c *serveCmd) Run(ctx context.Context, std streams, again reparse) (err err
 	}
 	view := newView(status.Serve, c.Page, profile, station.Status, nil, log)
 	station.Recorder = view.recorder()
-	station.Guard = gateway.GuardOptions{Paths: c.Paths, Limits: c.guardLimits(), Refused: view.refused, Log: log.Logger}
 	if clear != nil {
 		clear.Store = state.Sessions()
 	}
@@ -135,7 +134,10 @@ func (c *serveCmd) Run(ctx context.Context, std streams, again reparse) (err err
 	if err != nil {
 		return err
 	}
-	station.Handler, station.Version2 = view.counted(remembering), version2
+	guard := gateway.NewGuard(view.counted(remembering), gateway.GuardOptions{
+		Paths: c.Paths, Limits: c.guardLimits(), Refused: view.refused, Log: log.Logger,
+	})
+	station.Handler, station.Version2 = guard, version2
 	if version2 != nil {
 		asking, stop := context.WithCancel(ctx)
 		var asked sync.WaitGroup
@@ -168,6 +170,7 @@ func (c *serveCmd) Run(ctx context.Context, std streams, again reparse) (err err
 			return err
 		}
 		err := errors.Join(log.reload(c.Log), homeward.set(c.Serve), view.reload(c.Page))
+		guard.SetLimits(c.guardLimits())
 		if keyring != nil {
 			err = errors.Join(err, keyring.Reload(c.Serve))
 		}
@@ -184,7 +187,7 @@ func (c *serveCmd) Run(ctx context.Context, std streams, again reparse) (err err
 // serveLive are the options that take effect with a reload.
 var serveLive = []string{
 	"psk-file", "cert", "key", "client-ca", "advertise", "connect-timeout", "response-timeout",
-	"slow-links", "thumbnails", "status-cert", "status-key", "log-level",
+	"rate", "burst", "slow-links", "thumbnails", "status-cert", "status-key", "log-level",
 }
 
 // guardLimits are what each peer may ask; what cannot be configured has its default.

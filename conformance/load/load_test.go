@@ -29,7 +29,7 @@ import (
 )
 
 var (
-	duration = flag.Duration("duration", 20*time.Second, "how long there is load")
+	duration = flag.Duration("duration", time.Minute, "how long there is load")
 	clients  = flag.Int("clients", 48, "how many clients there are")
 	update   = flag.Bool("update", false, "write what was measured to docs/load.md")
 )
