@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	"encoding/json"
 	"errors"
 	"net/http"
 	"net/url"
@@ -158,23 +157,13 @@ type syncState struct {
 const countsDigest = 8
 
 func inspectSync(body []byte) (syncState, error) {
-	var keys map[string]json.RawMessage
-	if err := json.Unmarshal(body, &keys); err != nil {
-		return syncState{}, err
+	g, ok := observe.GistOf(body)
+	if !ok {
+		return syncState{}, errNoNextBatch
 	}
-	var s syncState
-	if err := json.Unmarshal(keys["next_batch"], &s.nextBatch); err != nil || s.nextBatch == "" {
-		return s, errNoNextBatch
-	}
-	counts := ""
-	for _, key := range observe.CountKeys() {
-		if count, ok := keys[key]; ok {
-			counts += key + string(count) + "\n"
-			delete(keys, key)
-		}
-	}
-	if counts != "" {
-		digest := sha256.Sum256([]byte(counts))
+	s := syncState{nextBatch: g.NextBatch}
+	if g.Counts != "" {
+		digest := sha256.Sum256([]byte(g.Counts))
 		s.counts = string(digest[:countsDigest])
 	}
 	return s, nil

@@ -11,7 +11,7 @@ import (
 // update is an answer that goes on from what was there before.
 type update struct {
 	next string
-	// counts are those in it, see gist.
+	// counts are those in it, see Gist.
 	counts string
 	body   []byte
 	// kept: it is in the store.
@@ -25,32 +25,33 @@ type passing struct {
 	body   []byte
 }
 
-// gist is what an answer to /sync says to this package.
-type gist struct {
-	next string
-	// counts are the members that every answer repeats, as a fragment of an object; empty
+// Gist is what a gateway reads in an answer to /sync (CS API, "Syncing").
+type Gist struct {
+	// NextBatch is the token of the answer.
+	NextBatch string
+	// Counts are the members that every answer repeats, as a fragment of an object; empty
 	// where there are none.
-	counts string
-	// empty: nothing but those.
-	empty bool
+	Counts string
+	// Empty says that there is nothing but those.
+	Empty bool
 }
 
-// gistOf reads a body; ok is false for one that is no answer to a /sync.
-func gistOf(body []byte) (g gist, ok bool) {
+// GistOf reads a body; ok is false for one that is no answer to a /sync.
+func GistOf(body []byte) (g Gist, ok bool) {
 	var members map[string]json.RawMessage
-	if json.Unmarshal(body, &members) != nil || json.Unmarshal(members["next_batch"], &g.next) != nil || g.next == "" {
+	if json.Unmarshal(body, &members) != nil || json.Unmarshal(members["next_batch"], &g.NextBatch) != nil || g.NextBatch == "" {
 		return g, false
 	}
 	delete(members, "next_batch")
-	for _, name := range CountKeys() {
+	for _, name := range countKeys() {
 		if count, has := members[name]; has {
-			g.counts += `,"` + name + `":` + string(count)
+			g.Counts += `,"` + name + `":` + string(count)
 			delete(members, name)
 		}
 	}
-	g.empty = true
+	g.Empty = true
 	for _, value := range members {
-		g.empty = g.empty && hollow(value)
+		g.Empty = g.Empty && hollow(value)
 	}
 	return g, true
 }

@@ -176,7 +176,7 @@ func (s *Syncer) fetch(st *stream) (done, wanted bool) {
 	if err != nil || resp.StatusCode >= 500 || resp.StatusCode == http.StatusTooManyRequests {
 		return false, true // the server will call for it again
 	}
-	g, ok := gistOf(body)
+	g, ok := GistOf(body)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
@@ -184,13 +184,13 @@ func (s *Syncer) fetch(st *stream) (done, wanted bool) {
 	case resp.StatusCode != http.StatusOK || !ok:
 		st.failed = &passing{resp.StatusCode, resp.Header, body}
 		st.tell()
-	case g.empty:
-		if g.counts != "" {
-			st.counts = g.counts
+	case g.Empty:
+		if g.Counts != "" {
+			st.counts = g.Counts
 			st.tell()
 		}
 	default:
-		s.append(st, update{next: g.next, counts: g.counts, body: body})
+		s.append(st, update{next: g.NextBatch, counts: g.Counts, body: body})
 	}
 	return true, true
 }
@@ -230,7 +230,7 @@ func (s *Syncer) deliver(st *stream, number int, p Pushed) error {
 	if err != nil {
 		return err
 	}
-	g, ok := gistOf(body)
+	g, ok := GistOf(body)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
@@ -244,22 +244,22 @@ func (s *Syncer) deliver(st *stream, number int, p Pushed) error {
 		return errNoSync
 	case st.from != st.tail():
 		return errGone
-	case g.empty:
+	case g.Empty:
 		// Where it leads is no different from where the client stands.
-		st.counts = g.counts
+		st.counts = g.Counts
 		st.tell()
 		return nil
 	}
-	if st.had(g.next) {
+	if st.had(g.NextBatch) {
 		return nil // sent again because our acknowledgement was lost
 	}
 	if st.full() {
 		return errNotKept
 	}
-	if u := s.append(st, update{next: g.next, counts: g.counts, body: body}); u.kept {
+	if u := s.append(st, update{next: g.NextBatch, counts: g.Counts, body: body}); u.kept {
 		return nil
 	}
-	return s.await(st, g.next)
+	return s.await(st, g.NextBatch)
 }
 
 // await waits until the client has come back for what follows a token, but not for so long

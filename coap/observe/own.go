@@ -15,7 +15,7 @@ func OwnOnly(body []byte) bool {
 		return false
 	}
 	delete(members, "next_batch")
-	for _, name := range CountKeys() {
+	for _, name := range countKeys() {
 		delete(members, name)
 	}
 	echoes := 0

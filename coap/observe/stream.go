@@ -31,7 +31,7 @@ type stream struct {
 	counts, told string
 	// after is where an answer leads that the client was given from the link, if it comes
 	// back for what follows.
-	after *gist
+	after *Gist
 	// failed is the last answer, which was not 200; nil while there is none.
 	failed *passing
 	// err is why there is no observation: those who wait are told so.
@@ -104,7 +104,7 @@ func (s *stream) follow(since string) bool {
 		s.nudge()
 		return true
 	}
-	if s.after == nil || s.after.next != since || s.tail() != s.token() || s.live || s.keeping {
+	if s.after == nil || s.after.NextBatch != since || s.tail() != s.token() || s.live || s.keeping {
 		return false
 	}
 	for i := range s.chain {
@@ -113,8 +113,8 @@ func (s *stream) follow(since string) bool {
 	s.leave(s.start)
 	s.number += uint64(len(s.chain))
 	s.start, s.chain, s.at, s.size = since, nil, 0, 0
-	if s.after.counts != "" {
-		s.counts, s.told = s.after.counts, s.after.counts
+	if s.after.Counts != "" {
+		s.counts, s.told = s.after.Counts, s.after.Counts
 	}
 	s.after = nil
 	return true

@@ -225,7 +225,7 @@ func (s *Syncer) through(r *http.Request, q question, st *stream) (*http.Respons
 		_ = resp.Body.Close()
 		return nil, err
 	}
-	g, ok := gistOf(body)
+	g, ok := GistOf(body)
 	whole := resp.Body
 	if len(body) < maxAnswer {
 		_ = whole.Close()
@@ -250,21 +250,21 @@ type longAnswer struct {
 
 // begin notes where an answer from the link leads, in the stream st or else a new one. s.mu
 // is held.
-func (s *Syncer) begin(q question, g gist, st *stream) {
+func (s *Syncer) begin(q question, g Gist, st *stream) {
 	if st != nil {
-		if g.next == st.tail() && g.counts != "" {
-			st.counts, st.told = g.counts, g.counts
+		if g.NextBatch == st.tail() && g.Counts != "" {
+			st.counts, st.told = g.Counts, g.Counts
 		}
 		st.after = &g
 		return
 	}
 	for _, old := range s.streams {
-		if _, ok := old.place(g.next); ok && old.key == q.key {
+		if _, ok := old.place(g.NextBatch); ok && old.key == q.key {
 			return
 		}
 	}
 	s.last++
-	s.add(newStream(strconv.Itoa(s.last), q.key, g.next, g.counts))
+	s.add(newStream(strconv.Itoa(s.last), q.key, g.NextBatch, g.Counts))
 }
 
 // add adds a stream; another gives way. s.mu is held.

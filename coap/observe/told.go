@@ -24,7 +24,7 @@ type fact struct{ room, kind string }
 const maxFacts = 4096
 
 // Repeats reports whether an answer to /sync says nothing that the observer was not told
-// already, and what it says. Besides it may repeat what every answer does (CountKeys), which
+// already, and what it says. Besides it may repeat what every answer does (countKeys), which
 // is compared elsewhere.
 func (t *Told) Repeats(body []byte) (said Facts, repeats bool) {
 	var members map[string]json.RawMessage
@@ -32,7 +32,7 @@ func (t *Told) Repeats(body []byte) (said Facts, repeats bool) {
 		return nil, false
 	}
 	delete(members, "next_batch")
-	for _, name := range CountKeys() {
+	for _, name := range countKeys() {
 		delete(members, name)
 	}
 	r := reading{said: make(Facts), nothingElse: true}

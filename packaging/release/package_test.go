@@ -51,8 +51,8 @@ func (c chroot) install(deb string) {
 	c.t.Helper()
 	data, err := os.ReadFile(deb)
 	require.NoError(c.t, err)
-	require.NoError(c.t, os.WriteFile(filepath.Join(c.dir, "tmp/coapgw.deb"), data, 0o644))
-	c.run("dpkg", "--install", "/tmp/coapgw.deb")
+	require.NoError(c.t, os.WriteFile(filepath.Join(c.dir, "root/coapgw.deb"), data, 0o644))
+	c.run("dpkg", "--install", "/root/coapgw.deb")
 }
 
 // state returns owner and mode of a file, and its text.
