@@ -63,7 +63,7 @@ func (w *watch) close() error {
 	return nil
 }
 
-// begin forgets what the start of the route sent by itself.
+// begin forgets what the start of the route sent by itself until now.
 func (w *watch) begin() { w.arrive.Take() }
 
 // verify compares everything that the clients saw with what the homeserver saw,
@@ -81,7 +81,7 @@ func (w *watch) verify(joins, pushes bool) (int, error) {
 	if joins {
 		match = recorder.MatchJoined
 	}
-	arrived := w.arrive.Exchanges()
+	arrived := slices.DeleteFunc(w.arrive.Exchanges(), ofGateway)
 	if pushes {
 		sent, arrived = slices.DeleteFunc(sent, isSync), slices.DeleteFunc(arrived, isSync)
 	}
@@ -103,6 +103,13 @@ func (w *watch) verify(joins, pushes bool) (int, error) {
 		}
 	}
 	return len(pairs), errors.Join(errs...)
+}
+
+// ofGateway reports whether an exchange is the one that coapgw serve has with the
+// homeserver on its own account: it asks for its name while clients are served already,
+// so begin may be too early to forget it.
+func ofGateway(e recorder.Exchange) bool {
+	return e.Request.Method == http.MethodGet && e.Request.URI == "/_matrix/key/v2/server"
 }
 
 // isSync reports whether an exchange is a poll.
