@@ -44,9 +44,15 @@ MODULES := $(filter-out ./tools ./conformance/dendrite,$(patsubst %/go.mod,%,$(s
 # mautrix finds its cryptography in Go, not in C, by this tag.
 TAGS := -tags goolm
 
-.PHONY: test check fmt vet staticcheck unit architectures tables model sizes conformance nested fuzz bench budgets links hour plots page release package-test vuln soak clean
+.PHONY: test check fmt vet staticcheck rest realtime unit architectures tables model sizes conformance nested fuzz bench budgets links hour plots page release package-test vuln soak clean
 
-test: check unit architectures conformance nested fuzz
+# The suites in real time wait for slow links most of their time, so the others run
+# meanwhile.
+test: check
+	$(MAKE) -j 2 realtime rest
+
+rest:
+	@for t in unit architectures conformance nested fuzz; do $(MAKE) $$t || exit 1; done
 
 check: fmt vet staticcheck
 
@@ -95,8 +101,13 @@ conformance:
 	$(GO) test -timeout 10m ./conformance/fidelity -wire-version 1
 
 # A cold build of Dendrite counts for those who wait for it.
+REALTIME := conformance/matrix/realtime
+realtime:
+	$(GO) -C $(REALTIME) test $(TAGS) -timeout 20m .
+
 nested:
-	@for m in $(filter-out .,$(MODULES)); do echo "test $$m"; $(GO) -C $$m test $(TAGS) -timeout 15m ./... || exit 1; done
+	@for m in $(filter-out .,$(MODULES)); do echo "test $$m"; \
+		$(GO) -C $$m test $(TAGS) -timeout 15m $$($(GO) -C $$m list $(TAGS) ./... | grep -v /$(REALTIME)) || exit 1; done
 
 fuzz:
 	@GO=$(GO) tools/fuzz.sh $(FUZZTIME)
