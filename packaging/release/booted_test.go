@@ -110,6 +110,8 @@ func checkServices(t *testing.T, c chroot, older, newer string) {
 		before[unit] = b.property(unit, "MainPID")
 	}
 
+	before[units[0]] = b.checkTakeover(units[0], before[units[0]])
+
 	b.run("dpkg", "--install", "/root/newer.deb")
 	for _, unit := range units {
 		assert.Equal(t, "active", b.property(unit, "ActiveState"))
@@ -121,4 +123,21 @@ func checkServices(t *testing.T, c chroot, older, newer string) {
 	_, err := b.try("pgrep", "coapgw")
 	assert.Error(t, err, "something still runs")
 	assert.NoDirExists(t, filepath.Join(c.dir, "var/lib/coapgw"))
+}
+
+// checkTakeover has a new process take over from the service's main one and returns its
+// PID (docs/upgrade.md). The service manager must hear of it, from inside the sandbox, and see
+// no service that ended; reloads then reach the new process.
+func (b booted) checkTakeover(unit, old string) (pid string) {
+	b.run("systemctl", "kill", "--kill-whom=main", "--signal=USR2", unit)
+	require.Eventually(b.t, func() bool {
+		pid = b.property(unit, "MainPID")
+		_, err := b.try("kill", "-0", old)
+		return pid != old && err != nil && b.property(unit, "ActiveState") == "active"
+	}, time.Minute, 50*time.Millisecond, "%s: no new process", unit)
+	assert.Equal(b.t, "0", b.property(unit, "NRestarts"), "it was a restart")
+	b.run("systemctl", "reload", unit)
+	assert.Equal(b.t, pid, b.property(unit, "MainPID"))
+	assert.Equal(b.t, "active", b.property(unit, "ActiveState"))
+	return pid
 }
