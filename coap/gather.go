@@ -35,10 +35,7 @@ func (s *serverSession) gather(r *endpoint.Request, whole bool) (done func()) {
 // Read implements io.Reader. It fails with a *Error when the session holds too much.
 func (g *gathering) Read(p []byte) (int, error) {
 	n, err := g.Reader.Read(p)
-	limit := g.s.MaxBody
-	if limit <= 0 {
-		limit = defaultMaxBody
-	}
+	limit := g.s.bodies.or(g.s.MaxBody)
 	g.s.mu.Lock()
 	defer g.s.mu.Unlock()
 	if g.s.gathered+int64(n) > limit {

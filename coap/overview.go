@@ -191,6 +191,15 @@ func (b *book) open(s *liveSession) {
 	}
 }
 
+// each calls f with each session that is open.
+func (b *book) each(f func(*endpoint.Conn)) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, s := range b.live {
+		f(s.conn)
+	}
+}
+
 // over takes a session out that has ended.
 func (b *book) over(number uint64) {
 	b.mu.Lock()

@@ -55,13 +55,11 @@ type Server struct {
 	// Recorder receives the events of all sessions; nil discards them.
 	Recorder trace.Recorder
 
-	book book
+	book   book
+	bodies bodyLimit // see SetMaxBody
 }
 
-const (
-	defaultMaxSessions = 10_000
-	defaultMaxBody     = 64 << 20
-)
+const defaultMaxSessions = 10_000
 
 // Peer is who sent a request.
 type Peer struct {
@@ -219,7 +217,7 @@ func (s *serving) start(conn net.Conn, ended *sync.WaitGroup) {
 		Handler:       handler,
 		KnownCritical: knownCritical,
 		Overhead:      overhead(conn),
-		MaxBody:       s.MaxBody,
+		MaxBody:       s.bodies.or(s.MaxBody),
 		MaxRequests:   s.MaxRequests,
 		Paths:         pathsOf(conn),
 		Log:           s.log,
@@ -230,6 +228,7 @@ func (s *serving) start(conn net.Conn, ended *sync.WaitGroup) {
 		number: handler.number, identity: peer.Identity, lives: handler.carrier.Incarnation(),
 		conn: c, describe: handler.describe,
 	})
+	c.SetMaxBody(s.bodies.or(s.MaxBody)) // which may have changed before it was in the book
 	s.sessions[c] = handler
 	s.mu.Unlock()
 	handler.mu.Lock()

@@ -172,16 +172,20 @@ func TestTooLargeBody(t *testing.T) {
 		l := newPipeListener(nil)
 		ctx, stop := context.WithCancel(t.Context())
 		served := make(chan error)
-		go func() {
-			served <- (&coap.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				if _, err := io.Copy(io.Discard, r.Body); err != nil {
-					panic(http.ErrAbortHandler)
-				}
-			}), MaxBody: 10_000}).Serve(ctx, l)
-		}()
+		server := &coap.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if _, err := io.Copy(io.Discard, r.Body); err != nil {
+				panic(http.ErrAbortHandler)
+			}
+		}), MaxBody: 10_000}
+		go func() { served <- server.Serve(ctx, l) }()
 		rt := &coap.Transport{Dial: l.Dial}
-		assert.Equal(t, 200, status(t, rt, "POST", "/x", "", strings.Repeat("\xff", 10_000)))
-		assert.Equal(t, 413, status(t, rt, "POST", "/x", "", strings.Repeat("\xff", 10_001)))
+		for _, limit := range []int{10_000, 20_000, 5_000} {
+			if limit != 10_000 { // on the session that is open
+				server.SetMaxBody(int64(limit))
+			}
+			assert.Equal(t, 200, status(t, rt, "POST", "/x", "", strings.Repeat("\xff", limit)))
+			assert.Equal(t, 413, status(t, rt, "POST", "/x", "", strings.Repeat("\xff", limit+1)))
+		}
 		require.NoError(t, rt.Close())
 		stop()
 		require.NoError(t, <-served)

@@ -188,7 +188,7 @@ func (t *Transport) dial(s *slotted) {
 		Profile:       t.Profile,
 		Side:          endpoint.SideConstrained,
 		Overhead:      overhead(conn),
-		MaxBody:       t.MaxBody,
+		MaxBody:       t.bodies.or(t.MaxBody),
 		Lives:         carrier.Incarnation(),
 		KnownCritical: criticalInResponse,
 		Log:           t.Log,
@@ -203,6 +203,7 @@ func (t *Transport) dial(s *slotted) {
 	t.book.open(&liveSession{
 		number: number, lives: carrier.Incarnation(), conn: c, describe: s.describe,
 	})
+	c.SetMaxBody(t.bodies.or(t.MaxBody)) // which may have changed before it was in the book
 	stop = context.AfterFunc(t.life, func() { _ = c.Close() })
 }
 

@@ -50,6 +50,7 @@ type Transport struct {
 
 	once    sync.Once
 	book    book
+	bodies  bodyLimit // see SetMaxBody
 	mapping *Mapping
 	// life ends when Close is called; dials run under it, because several
 	// requests wait for one dial and none of them owns it.

@@ -171,7 +171,6 @@ func (c Config) server() (Config, error) {
 		v        *int
 		def, max int
 	}{
-		{&c.MaxSessions, defaultMaxSessions, mostSessions},
 		{&c.MaxHalfOpen, defaultMaxHalfOpen, defaultMaxHalfOpen},
 		{&c.MaxCookieless, defaultMaxCookieless, defaultMaxHalfOpen},
 	} {
@@ -183,7 +182,8 @@ func (c Config) server() (Config, error) {
 	for _, p := range link.Profiles() {
 		flight, timeout = max(flight, p.FlightInterval), max(timeout, p.HandshakeTimeout)
 	}
-	c.IdleLifetime = cmp.Or(c.IdleLifetime, defaultIdleLifetime)
+	limits := Limits{c.MaxSessions, c.MaxPerIdentity, c.IdleLifetime}.bounded()
+	c.MaxSessions, c.IdleLifetime = limits.MaxSessions, limits.IdleLifetime
 	c.Slowest.FlightInterval = cmp.Or(c.Slowest.FlightInterval, flight)
 	c.Slowest.HandshakeTimeout = cmp.Or(c.Slowest.HandshakeTimeout, timeout)
 	return c, errors.Join(c.checkProfile(), c.checkCertificates())

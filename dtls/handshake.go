@@ -120,8 +120,8 @@ func (l *Listener) promote(a *association, conn *Conn) (ending []func() error, o
 
 // admit adds a session and returns how to end those that are too many.
 func (l *Listener) admit(a *association, conn *Conn) (ending []func() error) {
-	room := len(l.sessions) < l.cfg.MaxSessions
-	if n := l.cfg.MaxPerIdentity; n > 0 && conn.identity != "" && l.perIdentity[conn.identity] >= n {
+	room := len(l.sessions) < l.limits.MaxSessions
+	if n := l.limits.MaxPerIdentity; n > 0 && conn.identity != "" && l.perIdentity[conn.identity] >= n {
 		end, rested := l.oldestOf(conn.identity)
 		ending = append(ending, end)
 		room = room || !rested

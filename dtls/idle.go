@@ -9,20 +9,25 @@ import (
 // reap closes sessions that were idle for too long. It sleeps while there are
 // none.
 func (l *Listener) reap() {
-	every := max(min(l.cfg.IdleLifetime, addressLifetime)/8, time.Second)
-	var tick <-chan time.Time
+	var (
+		tick  <-chan time.Time
+		every time.Duration // until tick
+	)
+	wait := func() {
+		if e := max(min(l.lifetime(), addressLifetime)/8, time.Second); tick == nil || e < every {
+			tick, every = time.After(e), e
+		}
+	}
 	for {
 		select {
 		case <-l.ctx.Done():
 			return
 		case <-l.populated:
-			if tick == nil {
-				tick = time.After(every)
-			}
+			wait()
 		case now := <-tick:
 			tick = nil
 			if l.closeIdle(now) {
-				tick = time.After(every)
+				wait()
 			}
 			l.expire(now)
 		}
@@ -38,9 +43,10 @@ const usesStored = 4
 func (l *Listener) closeIdle(now time.Time) bool {
 	var idle, used []*Conn
 	l.mu.Lock()
+	longest := l.limits.IdleLifetime
 	remain := len(l.sessions) + len(l.stored)
 	for a := range l.sessions {
-		lifetime := l.cfg.IdleLifetime
+		lifetime := longest
 		if !a.session.withCID() {
 			lifetime = min(lifetime, addressLifetime)
 		}
@@ -61,7 +67,7 @@ func (l *Listener) closeIdle(now time.Time) bool {
 		if l.ctx.Err() != nil {
 			break
 		}
-		if err := c.numbers.refresh(l.cfg.IdleLifetime / usesStored); err != nil && !errors.Is(err, net.ErrClosed) {
+		if err := c.numbers.refresh(longest / usesStored); err != nil && !errors.Is(err, net.ErrClosed) {
 			l.cfg.log().Error("dtls: the use of a session is not stored", "error", err)
 		}
 	}

@@ -14,7 +14,7 @@ import (
 // connections that it accepts are *Conn.
 type Listener struct {
 	pc  net.PacketConn
-	cfg Config
+	cfg Config // but for what limits has
 
 	ctx    context.Context
 	cancel context.CancelCauseFunc
@@ -24,6 +24,7 @@ type Listener struct {
 	populated chan struct{}
 
 	mu        sync.Mutex
+	limits    Limits
 	ids       cidAllocator
 	resets    resetter
 	admission admission
@@ -76,7 +77,8 @@ func Listen(pc net.PacketConn, cfg Config) (*Listener, error) {
 	}
 	ctx, cancel := context.WithCancelCause(context.Background())
 	l := &Listener{
-		pc: pc, cfg: cfg, ctx: ctx, cancel: cancel,
+		pc: pc, cfg: cfg, limits: Limits{cfg.MaxSessions, cfg.MaxPerIdentity, cfg.IdleLifetime},
+		ctx: ctx, cancel: cancel,
 		accept: make(chan *Conn),
 
 		populated: make(chan struct{}, 1),

@@ -37,6 +37,41 @@ func TestMaxSessions(t *testing.T) {
 	})
 }
 
+// Limits may change while sessions are open.
+func TestSetLimits(t *testing.T) {
+	in(t, time.Millisecond, serverConfig(), func(t *testing.T, w *world) {
+		var clients, servers []*Conn
+		for i := range 4 {
+			c, s := w.connect(fmt.Sprintf("198.51.100.%d:5", i+1), clientConfig())
+			clients, servers = append(clients, c), append(servers, s)
+			time.Sleep(time.Second)
+		}
+		carries(t, clients[0], servers[0], "I am not idle")
+		gone := func(s *Conn) {
+			t.Helper()
+			_, err := s.Read(make([]byte, 1))
+			assert.Error(t, err)
+		}
+		w.listener.SetLimits(Limits{MaxSessions: 2})
+		gone(servers[1])
+		gone(servers[2])
+		assert.Equal(t, 2, w.listener.Stats().Sessions)
+		carries(t, clients[0], servers[0], "one of those that stay")
+
+		w.listener.SetLimits(Limits{MaxPerIdentity: 1})
+		assert.Equal(t, 2, w.listener.Stats().Sessions, "until there is another")
+		_, last := w.connect("198.51.100.9:5", clientConfig())
+		gone(servers[3])
+
+		time.Sleep(time.Hour)
+		assert.Equal(t, 2, w.listener.Stats().Sessions)
+		w.listener.SetLimits(Limits{IdleLifetime: time.Minute})
+		time.Sleep(10 * time.Second)
+		gone(last)
+		assert.Zero(t, w.listener.Stats().Sessions)
+	})
+}
+
 // A slow reader loses datagrams; it does not hold up others.
 func TestSlowReader(t *testing.T) {
 	in(t, time.Millisecond, serverConfig(), func(t *testing.T, w *world) {

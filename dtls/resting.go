@@ -142,7 +142,7 @@ func (l *Listener) expire(now time.Time) {
 	l.mu.Lock()
 	var over []cid
 	for c, r := range l.stored {
-		if now.Sub(r.since) > l.cfg.IdleLifetime {
+		if now.Sub(r.since) > l.limits.IdleLifetime {
 			over = append(over, c)
 		}
 	}

@@ -127,7 +127,7 @@ func (c *connectCmd) Run(ctx context.Context, std streams, again reparse) (err e
 		return errors.Join(err, closeAll(listeners))
 	}
 	defer stop()
-	front := &front{transport: carrier, station: station, maxBody: c.MaxBody, log: log.Logger}
+	front := &front{transport: carrier, station: station, log: log.Logger}
 	if err := front.set(c); err != nil {
 		return errors.Join(err, closeAll(listeners))
 	}
@@ -136,6 +136,7 @@ func (c *connectCmd) Run(ctx context.Context, std streams, again reparse) (err e
 		if err := c.check(); err != nil {
 			return err
 		}
+		transport.SetMaxBody(c.MaxBody)
 		err := errors.Join(log.reload(c.Log), front.set(c), view.reload(c.Page))
 		if cert != nil && c.TLSCert != "" {
 			err = errors.Join(err, cert.Reload(c.TLSCert, c.TLSKey))
@@ -164,7 +165,7 @@ func (c *connectCmd) Run(ctx context.Context, std streams, again reparse) (err e
 // next session is opened.
 var connectLive = []string{
 	"server", "pairing", "psk-identity", "psk-key-file", "cert", "key", "ca", "fingerprint",
-	"advertise", "tls-cert", "tls-key", "status-cert", "status-key", "log-level",
+	"max-body", "advertise", "tls-cert", "tls-key", "status-cert", "status-key", "log-level",
 }
 
 // keep has sessions with the server of these addresses outlive the program, where there is
@@ -181,7 +182,6 @@ type front struct {
 	gateway.Switch
 	transport http.RoundTripper
 	station   *integrity.Config // nil where the link is encrypted
-	maxBody   int64
 	log       *slog.Logger
 }
 
@@ -191,7 +191,7 @@ func (f *front) set(c *connectCmd) error {
 	if err != nil {
 		return err
 	}
-	options := gateway.ConnectOptions{Transport: f.transport, Advertise: advertise, Names: c.Names, MaxBody: f.maxBody, Log: f.log}
+	options := gateway.ConnectOptions{Transport: f.transport, Advertise: advertise, Names: c.Names, MaxBody: c.MaxBody, Log: f.log}
 	if f.station != nil {
 		f.Set(gateway.NewClearConnect(options, f.station.Station.Key))
 		return nil

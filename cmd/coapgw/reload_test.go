@@ -118,9 +118,9 @@ func TestReload(t *testing.T) {
 	assert.NotContains(t, serve.log.String(), "level=DEBUG")
 
 	write(t, at("keys"), "stays:"+other+"\nnew:"+later+"\n")
-	write(t, at("serve.yaml"), options+"log-level: debug\nmax-sessions: 7\n")
+	write(t, at("serve.yaml"), options+"log-level: debug\nstop-timeout: 7s\n")
 	serve.reload(t, "msg=reloaded")
-	assert.Contains(t, serve.log.String(), "options=max-sessions")
+	assert.Contains(t, serve.log.String(), "options=stop-timeout")
 	asks()
 	assert.Equal(t, "2", handshakes(), "the session goes on, although its key is gone")
 	assert.Equal(t, exitFailure, opens("gone", "2s"))
@@ -288,4 +288,20 @@ func TestReloadLimits(t *testing.T) {
 	write(t, at("serve.yaml"), options+"rate: 0\n")
 	serve.reload(t, "msg=reloaded")
 	assert.Equal(t, http.StatusOK, ask())
+
+	upload := func() int {
+		code, _ := do(t, "POST", connect.address+"/_matrix/media/v3/upload", "", strings.Repeat("x", 3000))
+		return code
+	}
+	require.Equal(t, http.StatusUnauthorized, upload(), "of nobody, but it arrives")
+	write(t, at("serve.yaml"), options+"rate: 0\nmax-body: 2000\n")
+	serve.reload(t, "msg=reloaded")
+	assert.Equal(t, http.StatusRequestEntityTooLarge, upload())
+
+	// The session of connect is idle from now on.
+	write(t, at("serve.yaml"), options+"rate: 0\nidle-lifetime: 1s\nlog-level: debug\n")
+	require.NotContains(t, serve.log.String(), "session ends")
+	serve.reload(t, "msg=reloaded")
+	require.Eventually(t, func() bool { return strings.Contains(serve.log.String(), "session ends") }, 20*time.Second, 10*time.Millisecond)
+	assert.Equal(t, http.StatusOK, ask(), "on another one")
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/coapgw/coapgw/coap/answers"
 	"github.com/coapgw/coapgw/coap/session"
+	"github.com/coapgw/coapgw/dtls"
 	"github.com/coapgw/coapgw/internal/config"
 	"github.com/coapgw/coapgw/internal/gateway"
 	"github.com/coapgw/coapgw/internal/keys"
@@ -171,6 +172,7 @@ func (c *serveCmd) Run(ctx context.Context, std streams, again reparse) (err err
 		}
 		err := errors.Join(log.reload(c.Log), homeward.set(c.Serve), view.reload(c.Page))
 		guard.SetLimits(c.guardLimits())
+		station.SetLimits(c.stationLimits())
 		if keyring != nil {
 			err = errors.Join(err, keyring.Reload(c.Serve))
 		}
@@ -187,7 +189,15 @@ func (c *serveCmd) Run(ctx context.Context, std streams, again reparse) (err err
 // serveLive are the options that take effect with a reload.
 var serveLive = []string{
 	"psk-file", "cert", "key", "client-ca", "advertise", "connect-timeout", "response-timeout",
-	"rate", "burst", "slow-links", "thumbnails", "status-cert", "status-key", "log-level",
+	"max-body", "max-sessions", "max-sessions-per-identity", "idle-lifetime", "rate", "burst", "slow-links", "thumbnails", "status-cert", "status-key", "log-level",
+}
+
+// stationLimits are what sessions may take.
+func (c *serveCmd) stationLimits() gateway.StationLimits {
+	return gateway.StationLimits{
+		MaxBody:  c.MaxBody,
+		Sessions: dtls.Limits{MaxSessions: c.MaxSessions, MaxPerIdentity: c.MaxPerIdentity, IdleLifetime: c.IdleLifetime},
+	}
 }
 
 // guardLimits are what each peer may ask; what cannot be configured has its default.

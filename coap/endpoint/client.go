@@ -277,8 +277,8 @@ func (d *clientDownload) take(m *Message) error {
 	}
 	d.offset += int64(len(m.Payload))
 	d.progress.advance(d.offset)
-	if d.offset > d.x.c.cfg.MaxBody {
-		return &BlockError{Offset: d.offset, Reason: fmt.Sprintf("body is larger than %d bytes", d.x.c.cfg.MaxBody)}
+	if d.offset > d.x.c.maxBody.Load() {
+		return &BlockError{Offset: d.offset, Reason: fmt.Sprintf("body is larger than %d bytes", d.x.c.maxBody.Load())}
 	}
 	d.unread, d.szx, d.more = m.Payload, min(d.szx, b.szx), b.more
 	return nil

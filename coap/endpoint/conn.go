@@ -66,6 +66,7 @@ type Conn struct {
 	sending     map[token]*bulkSend // responses under way in Q-Block2 blocks
 	gets        []*bulkGet          // request bodies of the peer in Q-Block1 blocks
 	parked      []parkedBody        // downloads of ours that were given up
+	maxBody     atomic.Int64        // see SetMaxBody
 	putting     atomic.Int32        // bodies of ours under way in Q-Block1 blocks
 	kept        shelf               // what downloads of ours keep
 	parkedPuts  []parkedPut         // uploads of ours that were given up
@@ -86,9 +87,6 @@ type Conn struct {
 // New starts a session over c, which keeps datagram boundaries, and takes it
 // over: Close closes it. It starts one goroutine, which reads.
 func New(c net.Conn, cfg Config) *Conn {
-	if cfg.MaxBody == 0 {
-		cfg.MaxBody = defaultMaxBody
-	}
 	if cfg.MaxRequests == 0 {
 		cfg.MaxRequests = defaultMaxRequests
 	}
@@ -100,6 +98,7 @@ func New(c net.Conn, cfg Config) *Conn {
 		tokens: newTokens(cfg.Lives),
 		seen:   duplicates{seed: maphash.MakeSeed()},
 	}
+	conn.SetMaxBody(cfg.MaxBody)
 	t := newTerms(&cfg)
 	conn.current.Store(t)
 	conn.estimator = newEstimator(t)
@@ -114,6 +113,15 @@ func New(c net.Conn, cfg Config) *Conn {
 
 // RemoteAddr returns the address of the peer, which may change during a session.
 func (c *Conn) RemoteAddr() net.Addr { return c.nc.RemoteAddr() }
+
+// SetMaxBody changes Config.MaxBody: it holds for what arrives from now on, also of bodies
+// of which a part is there.
+func (c *Conn) SetMaxBody(bytes int64) {
+	if bytes == 0 {
+		bytes = defaultMaxBody
+	}
+	c.maxBody.Store(bytes)
+}
 
 // Done is closed when the session is over.
 func (c *Conn) Done() <-chan struct{} { return c.ctx.Done() }

@@ -157,8 +157,8 @@ func (g *bulkGet) add(in *incoming) {
 	now := time.Now()
 	missed := g.g.missed(in.qBlock1.num, now.Add(-g.path.jitter))
 	fresh, err := g.g.add(in.qBlock1, in.m.Payload, now)
-	if err == nil && g.offset() > g.c.cfg.MaxBody+int64(g.g.size()) {
-		err = &BlockError{Offset: g.c.cfg.MaxBody, Reason: "body is too large"}
+	if err == nil && g.offset() > g.c.maxBody.Load()+int64(g.g.size()) {
+		err = &BlockError{Offset: g.c.maxBody.Load(), Reason: "body is too large"}
 	}
 	if err != nil {
 		g.c.endGet(g, err.(*BlockError).Reason)

@@ -146,7 +146,7 @@ func (d *bulkBody) take(m *Message) {
 		}
 		d.arrived, d.polls = now, 0
 	}
-	if limit := d.x.c.cfg.MaxBody; err == nil && d.offset() > limit {
+	if limit := d.x.c.maxBody.Load(); err == nil && d.offset() > limit {
 		err = &BlockError{Offset: d.offset(), Reason: fmt.Sprintf("body is larger than %d bytes", limit)}
 	}
 	if err != nil {

@@ -20,7 +20,7 @@ func busy() *Message {
 // serve admits a request, of which the body may be only the first block, and
 // starts its handler.
 func (c *Conn) serve(in *incoming) {
-	if size, ok := in.m.Options.GetUint(Size1); (in.hasBlock1 || in.hasQBlock1) && ok && int64(size) > c.cfg.MaxBody {
+	if size, ok := in.m.Options.GetUint(Size1); (in.hasBlock1 || in.hasQBlock1) && ok && int64(size) > c.maxBody.Load() {
 		in.decline(c.tooLarge())
 		return
 	}
@@ -150,7 +150,7 @@ func (c *Conn) doneServing() {
 func (c *Conn) tooLarge() *Message {
 	return &Message{
 		Code:    RequestEntityTooLarge,
-		Options: Options{}.AddUint(Size1, uint32(min(c.cfg.MaxBody, 1<<32-1))),
+		Options: Options{}.AddUint(Size1, uint32(min(c.maxBody.Load(), 1<<32-1))),
 	}
 }
 

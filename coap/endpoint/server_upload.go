@@ -145,7 +145,7 @@ func (c *Conn) receiveBlock(in *incoming) {
 	case in.block1.offset() != u.next:
 		c.mu.Unlock()
 		in.answer(&Message{Code: RequestEntityIncomplete})
-	case end > c.cfg.MaxBody:
+	case end > c.maxBody.Load():
 		c.failUpload(u, &BlockError{Offset: u.next, Reason: "body is too large"})
 		c.mu.Unlock()
 		in.answer(c.tooLarge())

@@ -49,7 +49,27 @@ type Station struct {
 	// Recorder receives the events of all sessions; nil discards them.
 	Recorder trace.Recorder
 
-	server atomic.Pointer[coap.Server]
+	server   atomic.Pointer[coap.Server]
+	listener atomic.Pointer[dtls.Listener] // nil without Security
+}
+
+// StationLimits may change while a Station runs.
+type StationLimits struct {
+	// MaxBody is as in Station.
+	MaxBody int64
+	// Sessions bound those of Security; MaxSessions holds without it too, from the start only.
+	Sessions dtls.Limits
+}
+
+// SetLimits changes the limits of a Station that runs, for sessions that are open too.
+// Before Run it does nothing.
+func (s *Station) SetLimits(l StationLimits) {
+	if server := s.server.Load(); server != nil {
+		server.SetMaxBody(l.MaxBody)
+	}
+	if listener := s.listener.Load(); listener != nil {
+		listener.SetLimits(l.Sessions)
+	}
 }
 
 // Status returns what is known of the sessions at the moment; nothing before Run.
@@ -122,5 +142,10 @@ func (s *Station) listen(pc net.PacketConn) (net.Listener, error) {
 		cfg.Slowest.FlightInterval = max(cfg.Slowest.FlightInterval, slowestCertificate(s.Slowest))
 	}
 	cfg.CheckPaths = true // coap.Server checks them
-	return dtls.Listen(pc, cfg)
+	l, err := dtls.Listen(pc, cfg)
+	if err != nil {
+		return nil, err // not l, which would be a nil *dtls.Listener in an interface
+	}
+	s.listener.Store(l)
+	return l, nil
 }
