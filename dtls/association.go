@@ -80,6 +80,12 @@ func (a *association) send(b []byte, to net.Addr) error {
 	return nil
 }
 
+// sendFlight is send for the handshake.
+func (a *association) sendFlight(b []byte, to net.Addr) error {
+	a.l.cfg.outgoing().count(b)
+	return a.send(b, to)
+}
+
 // localAddr implements below.
 func (a *association) localAddr() net.Addr { return a.l.pc.LocalAddr() }
 

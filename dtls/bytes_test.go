@@ -34,12 +34,19 @@ func TestHandshakeBytesPSK(t *testing.T) {
 		{PSKWithChaCha20, 75, []int{80, -101, 105, -67}},
 	} {
 		t.Run(tc.suite.String(), func(t *testing.T) {
-			in(t, time.Millisecond, serverConfig(), func(t *testing.T, w *world) {
+			server := serverConfig()
+			server.Meter = &Meter{}
+			in(t, time.Millisecond, server, func(t *testing.T, w *world) {
 				cfg := clientConfig()
-				cfg.Profile.RateUp = tc.rate
-				client, _ := w.connect(clientAddress, cfg)
+				cfg.Profile.RateUp, cfg.Meter = tc.rate, &Meter{}
+				client, served := w.connect(clientAddress, cfg)
 				require.Equal(t, tc.suite, client.Info().Suite)
 				assert.Equal(t, tc.flights, flights(w.net.sentLog()))
+
+				carries(t, client, served, "not of the handshake")
+				f := tc.flights
+				up, down := Traffic{2, uint64(f[0] + f[2])}, Traffic{2, uint64(-f[1] - f[3])}
+				assert.Equal(t, []Traffic{up, down, down, up}, []Traffic{cfg.Meter.Sent(), cfg.Meter.Received(), server.Meter.Sent(), server.Meter.Received()})
 			})
 		})
 	}

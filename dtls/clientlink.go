@@ -81,13 +81,14 @@ func (l *clientLink) read() {
 	}
 }
 
-// look notes, while the handshake lasts, what explains its failure.
+// look counts what is not of the session, and notes, while the handshake lasts, what explains
+// its failure.
 func (l *clientLink) look(b []byte) {
-	if l.established() {
-		return
-	}
 	r, _, ok := nextRecord(b, noCID)
-	if !ok || !r.acceptable() {
+	if !ok || !ofSession(r) {
+		l.cfg.incoming().count(b)
+	}
+	if l.established() || !ok || !r.acceptable() {
 		return
 	}
 	l.answered.Store(true)
@@ -117,6 +118,9 @@ func (l *clientLink) attempt(b []byte, to net.Addr) error {
 	err := l.send(b, to)
 	if errors.Is(err, net.ErrClosed) {
 		return err
+	}
+	if err == nil {
+		l.cfg.outgoing().count(b)
 	}
 	if err != nil {
 		l.sendError.Store(&err)

@@ -109,6 +109,8 @@ type Config struct {
 	// client's address has changed, until Conn.PathVerified is called.
 	CheckPaths bool
 
+	// Meter, when set, counts what crosses the link outside of sessions.
+	Meter *Meter
 	// Log receives what an operator should know; nil discards it.
 	Log *slog.Logger
 }

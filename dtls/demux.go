@@ -31,8 +31,12 @@ type site struct{ current, pending *association }
 func (l *Listener) deliver(b []byte, from net.Addr) {
 	first, id, ok := routing(b)
 	if !ok {
+		l.cfg.incoming().count(b)
 		l.stats.malformed.Add(1)
 		return
+	}
+	if !ofSession(first) {
+		l.cfg.incoming().count(b)
 	}
 	if id != nil {
 		if c, ok := parseCID(id); ok {
@@ -102,6 +106,9 @@ func (l *Listener) at(from net.Addr) (pending, current *association) {
 // hand gives a datagram to an association.
 func (l *Listener) hand(b []byte, from net.Addr, a *association) {
 	if a == nil {
+		if first, _, ok := nextRecord(b, shortCIDLen); ok && ofSession(first) { // of none
+			l.cfg.incoming().count(b)
+		}
 		l.stats.unrouted.Add(1)
 		return
 	}
@@ -155,7 +162,7 @@ func (l *Listener) greet(h clientHello, from net.Addr) (a *association, lost boo
 	a.cookie = l.cookie(key, h)
 	ctx, cancel := context.WithCancel(l.ctx)
 	a.cancel = cancel
-	a.shaking = &pipe{in: a.early, out: a.send, local: a.localAddr, inspect: a.inspect}
+	a.shaking = &pipe{in: a.early, out: a.sendFlight, local: a.localAddr, inspect: a.inspect}
 	if s == nil {
 		s = &site{}
 	}
@@ -202,6 +209,7 @@ func (l *Listener) makeRoom() bool {
 func (l *Listener) sayLost(to net.Addr) {
 	// The number is above those that the lost handshake used.
 	alert := []byte{typeAlert, versionMajor, versionMinor, 0, 0, 0, 0, 0, 1, 0, 0, 0, alertSize, alertFatal, alertInternalError}
+	l.cfg.outgoing().count(alert)
 	if _, err := l.pc.WriteTo(alert, to); err != nil {
 		l.stats.sendErrors.Add(1)
 	}

@@ -133,6 +133,7 @@ func (l *Listener) reset(c cid, b []byte, from net.Addr) {
 		return
 	}
 	l.stats.resets.Add(1)
+	l.cfg.outgoing().count(answer)
 	if _, err := l.pc.WriteTo(answer, from); err != nil {
 		l.stats.sendErrors.Add(1)
 	}

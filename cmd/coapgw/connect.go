@@ -104,8 +104,11 @@ func (c *connectCmd) Run(ctx context.Context, std streams, again reparse) (err e
 	if c.Outbox.Enabled {
 		box = &outbox.Transport{}
 	}
-	view := newView(status.Connect, c.Page, profile, transport.Status, box, log)
+	view := newView(status.Connect, c.Page, profile, transport.Status, box, state.Store(), log)
 	transport.Recorder = view.recorder()
+	if security != nil {
+		security.Meter = &view.handshakes
+	}
 	carrier, err := c.newStack(transport, profile, box, state.Store(), log.Logger)
 	if err != nil {
 		return err
@@ -149,6 +152,7 @@ func (c *connectCmd) Run(ctx context.Context, std streams, again reparse) (err e
 			return errors.Join(err, failed)
 		}
 		keep(renewed, addresses, state)
+		renewed.Meter = &view.handshakes
 		dialer.Renew(gateway.UDPRoutes(addresses...), renewed)
 		return err
 	}}

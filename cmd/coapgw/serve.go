@@ -121,8 +121,11 @@ func (c *serveCmd) Run(ctx context.Context, std streams, again reparse) (err err
 		Grace:       c.StopTimeout,
 		Log:         log.Logger,
 	}
-	view := newView(status.Serve, c.Page, profile, station.Status, nil, log)
+	view := newView(status.Serve, c.Page, profile, station.Status, nil, state.Store(), log)
 	station.Recorder = view.recorder()
+	if security != nil {
+		security.Meter = &view.handshakes
+	}
 	if clear != nil {
 		clear.Store = state.Sessions()
 	}

@@ -18,7 +18,9 @@ import (
 	"github.com/coapgw/coapgw/coap/link"
 	"github.com/coapgw/coapgw/coap/outbox"
 	"github.com/coapgw/coapgw/coap/policy"
+	"github.com/coapgw/coapgw/coap/session"
 	"github.com/coapgw/coapgw/coap/trace"
+	"github.com/coapgw/coapgw/dtls"
 	"github.com/coapgw/coapgw/internal/config"
 	"github.com/coapgw/coapgw/internal/gateway"
 	"github.com/coapgw/coapgw/internal/metrics"
@@ -32,17 +34,21 @@ type view struct {
 	page    config.Page
 	options status.Options
 	meter   status.Meter
-	metrics *metrics.Metrics
-	events  *events
-	cert    *gateway.WebCertificate // nil without TLS
+	// handshakes are those of both roles, to be set in what secures the link.
+	handshakes dtls.Meter
+	metrics    *metrics.Metrics
+	events     *events
+	cert       *gateway.WebCertificate // nil without TLS
 }
 
 // newView returns the view of an end; sessions tells of its sessions, and waiting, which may
-// be nil, is its outbox.
-func newView(role status.Role, page config.Page, profile link.Profile, sessions func() coap.Status, waiting *outbox.Transport, log *operatorLog) *view {
+// be nil, is its outbox. The account of the day is in store, which may be nil.
+func newView(role status.Role, page config.Page, profile link.Profile, sessions func() coap.Status, waiting *outbox.Transport, store session.Store, log *operatorLog) *view {
 	v := &view{log: log.Logger, page: page, events: newEvents(page.TraceFile, log.Logger)}
-	measured := metrics.Options{Role: string(role), Version: cmp.Or(readBuild().Version, "unknown"), Status: sessions}
+	apart := outside(&v.handshakes, profile, role == status.Connect)
+	measured := metrics.Options{Role: string(role), Version: cmp.Or(readBuild().Version, "unknown"), Status: sessions, Outside: apart}
 	v.options = status.Options{
+		Outside: apart, Store: store, Log: log.Logger,
 		Role: role, Version: cmp.Or(readBuild().Version, "unknown"), Link: profile, Status: sessions, Meter: &v.meter,
 		Problems: log.problems, Hosts: page.Hosts,
 	}

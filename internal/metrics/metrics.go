@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/coapgw/coapgw/coap"
+	"github.com/coapgw/coapgw/coap/endpoint"
 	"github.com/coapgw/coapgw/coap/trace"
 )
 
@@ -19,6 +20,8 @@ type Options struct {
 	Version string
 	// Status is that of a coap.Transport or a coap.Server.
 	Status func() coap.Status
+	// Outside returns what this end has sent and received outside of sessions.
+	Outside func() (sent, received endpoint.Traffic)
 	// Outbox returns how many requests wait for a link that is down, and their bytes.
 	Outbox func() (requests int, bytes int64)
 }

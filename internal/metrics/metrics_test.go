@@ -103,15 +103,19 @@ coapgw_bytes_total{direction="down",layer="link"} 1340
 coapgw_datagrams_total{direction="up"} 10
 coapgw_airtime_seconds_total{direction="up"} 3
 coapgw_transfers{direction="up"} 2
+coapgw_outside_bytes_total{direction="up"} 11
 `, "serve": `
 coapgw_bytes_total{direction="down",layer="coap"} 100
 coapgw_bytes_total{direction="up",layer="link"} 1340
 coapgw_datagrams_total{direction="up"} 20
 coapgw_airtime_seconds_total{direction="down"} 3
 coapgw_transfers{direction="up"} 1
+coapgw_outside_bytes_total{direction="up"} 22
 coapgw_homeserver_response_seconds_count{status="2xx"} 1
 `} {
-		m := New(Options{Role: role, Status: status})
+		m := New(Options{Role: role, Status: status, Outside: func() (sent, received endpoint.Traffic) {
+			return endpoint.Traffic{LinkBytes: 11}, endpoint.Traffic{LinkBytes: 22}
+		}})
 		use(m)
 		text := scrape(t, m)
 		for want := range strings.Lines(strings.TrimSpace(common + rest)) {

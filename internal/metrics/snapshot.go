@@ -20,8 +20,10 @@ type row struct {
 type reading struct {
 	coap.Status
 	// up is what the clients' side sent, down what it received.
-	up, down           endpoint.Traffic
-	requests, response coap.Content
+	up, down endpoint.Traffic
+	// outside is the same for what does not belong to sessions.
+	outsideUp, outsideDown endpoint.Traffic
+	requests, response     coap.Content
 	// Of all sessions:
 	queue        [3]int
 	observations int
@@ -66,6 +68,11 @@ var rows = []row{
 			add(float64(v.down.Bytes), "coap", "down")
 			add(float64(v.up.LinkBytes), "link", "up")
 			add(float64(v.down.LinkBytes), "link", "down")
+		}},
+	{"outside_bytes_total", "Bytes outside of sessions, in packets with all headers: of handshakes, those that failed included, and at a server what strangers sent.", counter, []string{"direction"},
+		func(v *reading, add func(float64, ...string)) {
+			add(float64(v.outsideUp.LinkBytes), "up")
+			add(float64(v.outsideDown.LinkBytes), "down")
 		}},
 	{"datagrams_total", "Datagrams that carried CoAP.", counter, []string{"direction"}, both(func(t endpoint.Traffic) float64 { return float64(t.Datagrams) })},
 	{"airtime_seconds_total", "How long links were busy, by their profiles.", counter, []string{"direction"}, both(func(t endpoint.Traffic) float64 { return t.Airtime.Seconds() })},
@@ -137,6 +144,9 @@ func (s *snapshot) Collect(ch chan<- prometheus.Metric) {
 func (s *snapshot) read() *reading {
 	v := &reading{Status: s.o.Status()}
 	v.up, v.down = v.Total.Sent, v.Total.Received
+	if s.o.Outside != nil {
+		v.outsideUp, v.outsideDown = s.o.Outside()
+	}
 	v.requests, v.response = v.Total.Requests, v.Total.Responses
 	for _, one := range v.Sessions {
 		v.queue[0] += one.Stats.Outstanding
@@ -153,6 +163,7 @@ func (s *snapshot) read() *reading {
 	}
 	if s.o.Role != "connect" {
 		v.up, v.down = v.down, v.up
+		v.outsideUp, v.outsideDown = v.outsideDown, v.outsideUp
 		v.sending, v.receiving = v.receiving, v.sending
 	}
 	if s.o.Outbox != nil {

@@ -1,26 +1,25 @@
 package status
 
 import (
+	"encoding/json"
+	"fmt"
 	"sync"
 	"time"
-
-	"github.com/coapgw/coapgw/coap"
 )
-
-// reading is the counters at a moment.
-type reading struct {
-	at     time.Time
-	totals coap.Totals
-	counts Counts
-}
 
 // daily knows how much of what was counted belongs to today, by local time, and what
 // happened in each of the latest minutes.
 type daily struct {
-	mu      sync.Mutex
-	begin   reading // of the day, or of the process
-	last    reading
-	minutes []minute // the latest last
+	mu sync.Mutex
+	// since is when the day began, or the first process of the day.
+	since time.Time
+	// before is what earlier processes counted today.
+	before account
+	// begin is what the counters of this process said when the day began, last what they
+	// said at lastAt.
+	begin, last account
+	lastAt      time.Time
+	minutes     []minute // the latest last
 }
 
 // minute is what went over the link in one minute.
@@ -29,33 +28,45 @@ type minute struct{ up, down uint64 }
 // keptMinutes is for how many of them the page has a bar.
 const keptMinutes = 60
 
-// take notes what the counters say, and returns what they said when the day began.
-func (d *daily) take(now reading) (begin reading) {
+// take notes what the counters say, and returns what belongs to today.
+func (d *daily) take(at time.Time, counted account) (since time.Time, today account) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.begin.at.IsZero() {
+	if d.lastAt.IsZero() {
 		// Counters begin with the process: all of them belong to its first day.
-		d.begin, d.last = reading{at: now.at}, reading{at: now.at}
-	}
-	if y, m, day := now.at.Date(); !d.last.at.IsZero() {
-		if ly, lm, lday := d.last.at.Date(); y != ly || m != lm || day != lday {
-			// What came since the last reading, a minute ago, counts for the day before.
-			d.begin = now
+		d.lastAt = at
+		if d.since.IsZero() {
+			d.since = at
 		}
 	}
-	if passed := int(now.at.Truncate(time.Minute).Sub(d.last.at.Truncate(time.Minute)) / time.Minute); passed > 0 || d.minutes == nil {
+	if !sameDay(d.lastAt, at) {
+		// What came since the last reading, a minute ago, counts for the day before.
+		d.since, d.begin, d.before = at, counted, account{}
+	}
+	d.chart(at, counted)
+	return d.since, d.before.plus(counted.minus(d.begin))
+}
+
+func sameDay(a, b time.Time) bool {
+	y, m, day := a.Date()
+	y2, m2, day2 := b.Date()
+	return y == y2 && m == m2 && day == day2
+}
+
+// chart adds what has come since the last look to the latest minute.
+func (d *daily) chart(at time.Time, counted account) {
+	if passed := int(at.Truncate(time.Minute).Sub(d.lastAt.Truncate(time.Minute)) / time.Minute); passed > 0 || d.minutes == nil {
 		for range min(max(passed, 1), keptMinutes) {
 			d.minutes = append(d.minutes, minute{})
 		}
 		d.minutes = d.minutes[max(len(d.minutes)-keptMinutes, 0):]
 	}
 	latest := &d.minutes[len(d.minutes)-1]
-	latest.up += since(sent(now.totals), sent(d.last.totals))
-	latest.down += since(received(now.totals), received(d.last.totals))
-	if sent(now.totals) >= sent(d.last.totals) && received(now.totals) >= received(d.last.totals) {
-		d.last = now
+	latest.up += since(counted.Sent.LinkBytes, d.last.Sent.LinkBytes)
+	latest.down += since(counted.Received.LinkBytes, d.last.Received.LinkBytes)
+	if counted.Sent.LinkBytes >= d.last.Sent.LinkBytes && counted.Received.LinkBytes >= d.last.Received.LinkBytes {
+		d.lastAt, d.last = at, counted
 	}
-	return d.begin
 }
 
 // history returns the latest minutes.
@@ -65,8 +76,29 @@ func (d *daily) history() []minute {
 	return append([]minute(nil), d.minutes...)
 }
 
-// since is how much a counter has grown. Two looks at a time may come in either order.
-func since[T uint64 | time.Duration](now, then T) T { return max(now, then) - then }
+// kept is the account of a day as a store has it.
+type kept struct {
+	Since   time.Time
+	At      time.Time
+	Account account
+}
 
-func sent(t coap.Totals) uint64     { return t.Sent.LinkBytes }
-func received(t coap.Totals) uint64 { return t.Received.LinkBytes }
+// restore goes on with the account of an earlier process, if that is of the same day.
+func (d *daily) restore(stored []byte, now time.Time) error {
+	var k kept
+	if err := json.Unmarshal(stored, &k); err != nil {
+		return fmt.Errorf("the account of the day: %w", err)
+	}
+	if sameDay(k.At.In(now.Location()), now) {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		d.since, d.before = k.Since.In(now.Location()), k.Account
+	}
+	return nil
+}
+
+// keep returns what restore needs.
+func (d *daily) keep(now time.Time, counted account) ([]byte, error) {
+	since, today := d.take(now, counted)
+	return json.Marshal(kept{since, now, today})
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"log/slog"
 	"net/http"
 	"time"
 )
@@ -29,6 +30,9 @@ type Handler struct {
 
 // New returns a Handler. Run it, so that it knows when a day begins.
 func New(o Options) *Handler {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
 	h := &Handler{o: o, mux: http.NewServeMux(), guard: newGuard(o.Token, o.Hosts), form: rand.Text()}
 	h.mux.HandleFunc("GET /{$}", h.page)
 	h.mux.HandleFunc("GET /status.json", h.json)
@@ -42,17 +46,57 @@ func New(o Options) *Handler {
 	return h
 }
 
+// keepEvery is how often the account of the day goes to the store, which may be on a card
+// that wears off.
+const keepEvery = 10 * time.Minute
+
+// storeKey is where the account of the day is in a store.
+const storeKey = "status/today"
+
 // Run keeps the account of the day until ctx ends.
 func (h *Handler) Run(ctx context.Context) {
-	tick := time.NewTicker(time.Minute)
+	tick, keep := time.NewTicker(time.Minute), time.NewTicker(keepEvery)
 	defer tick.Stop()
+	defer keep.Stop()
+	h.restore()
+	defer h.keep()
 	for {
 		h.today(h.now(), h.o.Status())
 		select {
 		case <-tick.C:
+		case <-keep.C:
+			h.keep()
 		case <-ctx.Done():
 			return
 		}
+	}
+}
+
+// restore goes on with the day of an earlier process.
+func (h *Handler) restore() {
+	if h.o.Store == nil {
+		return
+	}
+	stored, err := h.o.Store.Load(storeKey)
+	if err == nil && stored != nil {
+		err = h.daily.restore(stored, h.now())
+	}
+	if err != nil {
+		h.o.Log.Warn("the status page begins its day anew", "error", err)
+	}
+}
+
+// keep stores the day so far.
+func (h *Handler) keep() {
+	if h.o.Store == nil {
+		return
+	}
+	day, err := h.daily.keep(h.now(), h.accountOf(h.o.Status()))
+	if err == nil {
+		err = h.o.Store.Commit(map[string][]byte{storeKey: day})
+	}
+	if err != nil {
+		h.o.Log.Warn("the account of the day is not stored", "error", err)
 	}
 }
 

@@ -20,6 +20,7 @@ import (
 	"github.com/coapgw/coapgw/coap"
 	"github.com/coapgw/coapgw/coap/endpoint"
 	"github.com/coapgw/coapgw/coap/link"
+	"github.com/coapgw/coapgw/coap/session"
 )
 
 // TestActions: only forms of the page itself do anything.
@@ -211,19 +212,58 @@ func TestState(t *testing.T) {
 	assert.Equal(t, State{"down", "Not ready", "the homeserver is gone"}, h.view(t.Context()).State)
 }
 
+// TestDayOutlivesProcess: the account of the day goes on where the last process ended, and
+// that of yesterday does not.
+func TestDayOutlivesProcess(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { // it begins at midnight UTC
+		store := &session.Memory{}
+		live := func(bytes uint64, lasting time.Duration) Today {
+			h := New(Options{
+				Role: Connect, Store: store, Now: func() time.Time { return time.Now().UTC() },
+				Status: func() (s coap.Status) {
+					s.Total.Sent.LinkBytes = bytes
+					return s
+				},
+				Outside: func() (sent, received endpoint.Traffic) {
+					return endpoint.Traffic{LinkBytes: 2 * bytes}, endpoint.Traffic{LinkBytes: 3 * bytes}
+				},
+			})
+			ctx, stop := context.WithCancel(t.Context())
+			ended := make(chan struct{})
+			go func() { defer close(ended); h.Run(ctx) }()
+			time.Sleep(lasting)
+			today := h.view(ctx).Today
+			stop()
+			<-ended
+			return today
+		}
+		began := time.Now().UTC()
+		assert.EqualValues(t, 100, live(100, time.Hour).Up.Bytes)
+		second := live(10, time.Minute)
+		assert.EqualValues(t, 110, second.Up.Bytes)
+		assert.EqualValues(t, 220, second.OutsideUp.Bytes)
+		assert.EqualValues(t, 330, second.OutsideDown.Bytes)
+		assert.Equal(t, began, second.Since)
+		assert.EqualValues(t, 115, live(5, 23*time.Hour+30*time.Minute-time.Hour).Up.Bytes, "the same day")
+		time.Sleep(time.Hour)
+		assert.EqualValues(t, 7, live(7, time.Minute).Up.Bytes, "another day")
+
+		require.NoError(t, store.Commit(map[string][]byte{storeKey: []byte("{")}))
+		assert.EqualValues(t, 1, live(1, time.Minute).Up.Bytes)
+	})
+}
+
 // TestLooksCross: two people look at a time, and the older look comes later.
 func TestLooksCross(t *testing.T) {
 	var d daily
 	noon := time.Date(2026, 3, 14, 12, 0, 0, 0, time.UTC)
-	look := func(bytes uint64, at time.Time) reading {
-		r := reading{at: at}
-		r.totals.Sent.LinkBytes = bytes
-		return r
+	look := func(bytes uint64, at time.Time) {
+		d.take(at, account{Sent: endpoint.Traffic{LinkBytes: bytes}})
 	}
-	d.take(look(100, noon))
-	d.take(look(300, noon.Add(2*time.Second)))
-	d.take(look(200, noon.Add(time.Second)))
-	d.take(look(350, noon.Add(3*time.Second)))
+	look(100, noon)
+	look(300, noon.Add(2*time.Second))
+	look(200, noon.Add(time.Second))
+	look(350, noon.Add(3*time.Second))
 	h := d.history()
 	assert.Equal(t, []minute{{up: 350}}, h)
 	assert.Equal(t, uint64(0), since(uint64(5), uint64(9)))

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/coapgw/coapgw/coap"
+	"github.com/coapgw/coapgw/coap/endpoint"
 )
 
 // Bounds of what is shown.
@@ -85,34 +86,26 @@ func when(t time.Time) *time.Time {
 
 // today is what was counted since midnight.
 func (h *Handler) today(now time.Time, s coap.Status) Today {
-	read := reading{now, s.Total, h.o.Meter.Counts()}
-	begin := h.daily.take(read)
-	t := Today{Since: begin.at}
-	was := begin.totals
-	t.Up = Way{
-		since(sent(s.Total), sent(was)), since(s.Total.Sent.Datagrams, was.Sent.Datagrams),
-		since(s.Total.Sent.Airtime, was.Sent.Airtime).Seconds(),
-	}
-	t.Down = Way{
-		since(received(s.Total), received(was)), since(s.Total.Received.Datagrams, was.Received.Datagrams),
-		since(s.Total.Received.Airtime, was.Received.Airtime).Seconds(),
+	began, a := h.daily.take(now, h.accountOf(s))
+	t := Today{
+		Since: began, Up: way(a.Sent), Down: way(a.Received), Requests: a.Counts.Requests,
+		OutsideUp: way(a.OutsideSent), OutsideDown: way(a.OutsideReceived),
 	}
 	if h.o.Role == Serve {
 		t.Up, t.Down = t.Down, t.Up
+		t.OutsideUp, t.OutsideDown = t.OutsideDown, t.OutsideUp
 	}
-	plain := since(s.Total.Requests.Plain+s.Total.Responses.Plain, was.Requests.Plain+was.Responses.Plain)
-	coded := since(s.Total.Requests.Coded+s.Total.Responses.Coded, was.Requests.Coded+was.Responses.Coded)
-	if plain > 0 {
-		t.Ratio = float64(coded) / float64(plain)
+	if a.Plain > 0 {
+		t.Ratio = float64(a.Coded) / float64(a.Plain)
 	}
-	counts := read.counts.minus(begin.counts)
-	t.Requests = counts.Requests
-	if counts.Requests > 0 {
-		cost := FittedHTTPS().Of(counts, 0) // handshakes are not counted on our side either
+	if a.Counts.Requests > 0 {
+		cost := FittedHTTPS().Of(a.Counts, 0) // what is outside of sessions stands apart on our side
 		t.HTTPSUp, t.HTTPSDown = h.airtime(cost.Up, true), h.airtime(cost.Down, false)
 	}
 	return t
 }
+
+func way(t endpoint.Traffic) Way { return Way{t.LinkBytes, t.Datagrams, t.Airtime.Seconds()} }
 
 // airtime is how long the link takes for so many bytes by its profile, where that tells.
 func (h *Handler) airtime(bytes float64, up bool) Way {

@@ -43,6 +43,13 @@ func (c Counts) minus(d Counts) Counts {
 	}
 }
 
+func (c Counts) plus(d Counts) Counts {
+	return Counts{
+		Requests: c.Requests + d.Requests, WithBody: c.WithBody + d.WithBody, BodyBytes: c.BodyBytes + d.BodyBytes,
+		FirstBytes: c.FirstBytes + d.FirstBytes, RestBytes: c.RestBytes + d.RestBytes,
+	}
+}
+
 // Counts returns what was counted so far.
 func (m *Meter) Counts() Counts {
 	if m == nil {

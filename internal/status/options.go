@@ -2,11 +2,14 @@ package status
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"time"
 
 	"github.com/coapgw/coapgw/coap"
+	"github.com/coapgw/coapgw/coap/endpoint"
 	"github.com/coapgw/coapgw/coap/link"
+	"github.com/coapgw/coapgw/coap/session"
 )
 
 // Role is which end of the link the page is for.
@@ -29,6 +32,13 @@ type Options struct {
 	// Meter counts what the clients of the gateway ask of it: what HTTPS would cost follows
 	// from that.
 	Meter *Meter
+	// Outside returns what this end has sent and received outside of sessions, such as
+	// handshakes.
+	Outside func() (sent, received endpoint.Traffic)
+	// Store keeps the account of the day beyond the life of the process.
+	Store session.Store
+	// Log receives what an operator should know; nil discards it.
+	Log *slog.Logger
 	// Outbox returns what waits for a link that is down.
 	Outbox func() Outbox
 	// Chatter returns what a policy withholds.

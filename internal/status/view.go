@@ -63,6 +63,10 @@ type Today struct {
 	// nothing tells. Handshakes are left out on both sides.
 	HTTPSUp   Way `json:"https_up_estimated"`
 	HTTPSDown Way `json:"https_down_estimated"`
+	// OutsideUp and OutsideDown are what Up and Down leave out: handshakes, those that failed
+	// included, and at a server what strangers sent.
+	OutsideUp   Way `json:"outside_up"`
+	OutsideDown Way `json:"outside_down"`
 	// Requests is how many the clients made.
 	Requests uint64 `json:"requests"`
 	// Ratio is bytes of options and payload for each byte of path, query and body, 0
@@ -79,6 +83,9 @@ type Way struct {
 
 // Total is bytes of both directions.
 func (t Today) Total() uint64 { return t.Up.Bytes + t.Down.Bytes }
+
+// Outside is OutsideUp and OutsideDown, in bytes.
+func (t Today) Outside() uint64 { return t.OutsideUp.Bytes + t.OutsideDown.Bytes }
 
 // HTTPS is Total for HTTPS.
 func (t Today) HTTPS() uint64 { return t.HTTPSUp.Bytes + t.HTTPSDown.Bytes }
