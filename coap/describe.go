@@ -33,6 +33,29 @@ func (t *Transport) Renew() {
 	}
 }
 
+// NetworkChanged says that the way to the peer is another one, for instance since the device
+// has gone from one network to the next: what waits for an answer, or for what the peer may
+// send unasked, has the peer hear at once where this end is, and what was learnt of the way
+// before is forgotten. It costs an empty message and its answer in each session that waits
+// for something, and nothing in others.
+func (t *Transport) NetworkChanged() {
+	t.init()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.closed {
+		return
+	}
+	for _, s := range t.sessions {
+		select {
+		case <-s.ready:
+			if s.session != nil {
+				t.wg.Go(func() { s.conn.Moved(t.life) })
+			}
+		default: // it is being dialled
+		}
+	}
+}
+
 // describe adds what the session knows of itself.
 func (s *session) describe(to *SessionStatus) {
 	s.mu.Lock()

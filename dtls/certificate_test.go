@@ -8,6 +8,7 @@ import (
 
 	"github.com/coapgw/coapgw/coap/link"
 	"github.com/coapgw/coapgw/internal/keys"
+	"github.com/coapgw/coapgw/pairing"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -28,7 +29,7 @@ func withCertificate(cfg Config, c tls.Certificate) Config {
 	return cfg
 }
 
-func pinned(f keys.Fingerprint) Config {
+func pinned(f pairing.Fingerprint) Config {
 	return Config{Profile: link.Default(), Fingerprint: f[:]}
 }
 
@@ -51,7 +52,7 @@ func TestPinnedFingerprint(t *testing.T) {
 			carries(t, server, client, "down")
 			assert.Equal(t, ECDHEECDSAWithChaCha20, server.Info().Suite)
 			assert.Empty(t, server.PeerIdentity())
-			f, err := keys.ParseFingerprint(client.PeerIdentity())
+			f, err := pairing.ParseFingerprint(client.PeerIdentity())
 			require.NoError(t, err)
 			assert.Equal(t, pair.Fingerprint(), f)
 			assert.Equal(t, 32, client.Overhead())
@@ -111,7 +112,7 @@ func TestClientCertificate(t *testing.T) {
 	in(t, 50*time.Millisecond, cfg, func(t *testing.T, w *world) {
 		c, s := w.connect(clientAddress, withCertificate(pinned(server.Fingerprint()), client.TLS()))
 		carries(t, c, s, "up")
-		f, err := keys.ParseFingerprint(s.PeerIdentity())
+		f, err := pairing.ParseFingerprint(s.PeerIdentity())
 		require.NoError(t, err)
 		assert.Equal(t, client.Fingerprint(), f)
 

@@ -25,7 +25,7 @@ func Dial(ctx context.Context, pc net.PacketConn, peer net.Addr, cfg Config) (*C
 		return nil, err
 	}
 	link := newClientLink(pc, peer, cfg)
-	link.start()
+	link.start(pc)
 	ctx, cancel := context.WithTimeout(ctx, cfg.Profile.HandshakeTimeout)
 	defer cancel()
 	for attempt := 1; ; attempt++ {
@@ -113,7 +113,7 @@ func Resume(pc net.PacketConn, peer net.Addr, cfg Config) (*Conn, error) {
 		link.close()
 		return nil, err
 	}
-	link.start()
+	link.start(pc)
 	return conn, nil
 }
 

@@ -10,11 +10,12 @@ import (
 // clientLink is the socket of a client.
 type clientLink struct {
 	inlet
-	pc   net.PacketConn
 	cfg  Config
 	work sync.WaitGroup
 
 	peerMu sync.Mutex
+	pc     net.PacketConn
+	ended  bool // pc is closed for good
 	peer   net.Addr
 	key    addrKey
 
@@ -43,34 +44,65 @@ func (l *clientLink) peerAddr() net.Addr {
 	return l.peer
 }
 
+// socket is the present one, and where the peer is.
+func (l *clientLink) socket() (net.PacketConn, net.Addr) {
+	l.peerMu.Lock()
+	defer l.peerMu.Unlock()
+	return l.pc, l.peer
+}
+
+// move has the session go on over another socket. The goroutine that reads the old one ends.
+func (l *clientLink) move(pc net.PacketConn, peer net.Addr) error {
+	l.peerMu.Lock()
+	defer l.peerMu.Unlock()
+	if l.ended {
+		pc.Close()
+		return net.ErrClosed
+	}
+	old := l.pc
+	l.pc, l.peer, l.key = pc, peer, keyOf(peer)
+	l.start(pc)
+	_ = old.Close() // nothing is lost with it
+	return nil
+}
+
+// end closes the socket for good.
+func (l *clientLink) end() {
+	l.peerMu.Lock()
+	defer l.peerMu.Unlock()
+	l.ended = true
+	l.pc.Close()
+}
+
 func (l *clientLink) fromPeer(a net.Addr) bool {
 	l.peerMu.Lock()
 	defer l.peerMu.Unlock()
 	return keyOf(a) == l.key
 }
 
-// start begins to read the socket.
-func (l *clientLink) start() { l.work.Go(l.read) }
+// start begins to read a socket.
+func (l *clientLink) start(pc net.PacketConn) { l.work.Go(func() { l.read(pc) }) }
 
 // close ends a link without a session.
 func (l *clientLink) close() {
-	l.pc.Close()
+	l.end()
 	l.work.Wait()
 }
 
-// read hands in the datagrams of the peer until the socket is closed or broken.
-func (l *clientLink) read() {
+// read hands in the datagrams of the peer until the socket is closed or broken, or another
+// has taken its place.
+func (l *clientLink) read(pc net.PacketConn) {
 	buf := make([]byte, maxDatagram)
 	for failures := 0; ; {
-		n, from, err := l.pc.ReadFrom(buf)
+		n, from, err := pc.ReadFrom(buf)
 		switch {
 		case errors.Is(err, net.ErrClosed):
-			l.broken()
+			l.broken(pc)
 			return
 		case err != nil:
 			// Most are echoes of an earlier send, such as "port unreachable".
 			if failures++; failures == maxReadErrors {
-				l.broken()
+				l.broken(pc)
 				return
 			}
 		case l.fromPeer(from):
@@ -97,9 +129,12 @@ func (l *clientLink) look(b []byte) {
 	}
 }
 
-// broken ends what lives on the link when nothing more will come. The store keeps
-// the session: the next socket may be better.
-func (l *clientLink) broken() {
+// broken ends what lives on the link when nothing more will come of its socket. The store
+// keeps the session: the next socket may be better.
+func (l *clientLink) broken(pc net.PacketConn) {
+	if now, _ := l.socket(); now != pc {
+		return
+	}
 	l.mu.Lock()
 	early, conn := l.early, l.conn
 	l.mu.Unlock()
@@ -131,18 +166,26 @@ func (l *clientLink) attempt(b []byte, to net.Addr) error {
 // send implements below: to the peer's present address. An error of the socket goes
 // to who writes, so that the message layer learns that the network is down.
 func (l *clientLink) send(b []byte, _ net.Addr) error {
-	_, err := l.pc.WriteTo(b, l.peerAddr())
-	if errors.Is(err, net.ErrClosed) {
-		return net.ErrClosed
+	for {
+		pc, peer := l.socket()
+		_, err := pc.WriteTo(b, peer)
+		if !errors.Is(err, net.ErrClosed) {
+			return err
+		}
+		if now, _ := l.socket(); now == pc {
+			return net.ErrClosed
+		} // else: the session has moved meanwhile
 	}
-	return err
 }
 
 // localAddr implements below.
-func (l *clientLink) localAddr() net.Addr { return l.pc.LocalAddr() }
+func (l *clientLink) localAddr() net.Addr {
+	pc, _ := l.socket()
+	return pc.LocalAddr()
+}
 
 // gone implements below.
-func (l *clientLink) gone(bool) { l.pc.Close() }
+func (l *clientLink) gone(bool) { l.end() }
 
 // wait implements below.
 func (l *clientLink) wait() { l.work.Wait() }

@@ -151,6 +151,25 @@ func (c *Conn) SetPeer(peer net.Addr) {
 	c.path.verified(c.path.snapshot().ID) // a client trusts the addresses that it was given
 }
 
+// Move has a client's session go on over another socket, which it takes over, towards an
+// address of the same server: the network has changed. It closes the socket before. Nothing
+// is sent; the Connection ID tells the server with the next record. Without one (Info) the
+// session goes on only where the server sees the same address. It fails with net.ErrClosed
+// after the session's end.
+func (c *Conn) Move(pc net.PacketConn, peer net.Addr) error {
+	l, ok := c.below.(*clientLink)
+	if !ok {
+		pc.Close()
+		return errors.New("dtls: a server's session has no socket of its own")
+	}
+	if err := l.move(pc, peer); err != nil {
+		return err
+	}
+	c.path.moved(peer)
+	c.path.verified(c.path.snapshot().ID) // a client trusts the addresses that it was given
+	return nil
+}
+
 // Path returns where the peer is. After a change of the address of a session with
 // Connection ID it is not verified; whoever set Config.CheckPaths then makes the
 // peer show that it receives there, for example by Echo (RFC 9175), and calls

@@ -13,6 +13,7 @@ import (
 	"github.com/coapgw/coapgw/coap"
 	"github.com/coapgw/coapgw/coap/outbox"
 	"github.com/coapgw/coapgw/dtls"
+	"github.com/coapgw/coapgw/dtls/dialer"
 	"github.com/coapgw/coapgw/integrity"
 	"github.com/coapgw/coapgw/internal/config"
 	"github.com/coapgw/coapgw/internal/gateway"
@@ -92,14 +93,14 @@ func (c *connectCmd) Run(ctx context.Context, std streams, again reparse) (err e
 	keep(security, addresses, state)
 	if station != nil {
 		station.Store = state.Sessions()
-		station.SessionName = strings.Join(addresses, ",") + "/" + station.Station.Call
+		station.SessionName = dialer.SessionName(addresses, station.Station.Call)
 	}
 	version2, err := gateway.Version2(c.Wire, nil)
 	if err != nil {
 		return err
 	}
-	dialer := &gateway.Dialer{Routes: gateway.UDPRoutes(addresses...), Security: security, Station: station, Profile: profile, Log: log.Logger}
-	transport := &coap.Transport{Dial: dialer.Dial, Profile: profile, NoTokens: station != nil, Version2: version2, FoldV3: c.FoldV3, MaxBody: c.MaxBody, Log: log.Logger}
+	dial := &gateway.Dialer{Routes: gateway.UDPRoutes(addresses...), Security: security, Station: station, Profile: profile, Log: log.Logger}
+	transport := &coap.Transport{Dial: dial.Dial, Profile: profile, NoTokens: station != nil, Version2: version2, FoldV3: c.FoldV3, MaxBody: c.MaxBody, Log: log.Logger}
 	var box *outbox.Transport
 	if c.Outbox.Enabled {
 		box = &outbox.Transport{}
@@ -153,7 +154,7 @@ func (c *connectCmd) Run(ctx context.Context, std streams, again reparse) (err e
 		}
 		keep(renewed, addresses, state)
 		renewed.Meter = &view.handshakes
-		dialer.Renew(gateway.UDPRoutes(addresses...), renewed)
+		dial.Renew(gateway.UDPRoutes(addresses...), renewed)
 		return err
 	}}
 	unheed, err := reloads.heed(ctx)
@@ -177,7 +178,7 @@ var connectLive = []string{
 func keep(security *dtls.Config, addresses []string, state *gateway.State) {
 	if security != nil {
 		security.Store = state.Sessions()
-		security.SessionName = strings.Join(addresses, ",") + "/" + security.Identity
+		security.SessionName = dialer.SessionName(addresses, security.Identity)
 	}
 }
 

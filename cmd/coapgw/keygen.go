@@ -7,6 +7,7 @@ import (
 
 	"github.com/coapgw/coapgw/internal/config"
 	"github.com/coapgw/coapgw/internal/keys"
+	"github.com/coapgw/coapgw/pairing"
 )
 
 type keygenCmd struct {
@@ -43,7 +44,7 @@ func (c keygenPSKCmd) Run(std streams) error {
 	var line string
 	if len(c.Server) > 0 {
 		var err error
-		line, err = keys.Pairing{Addresses: c.Server, PSK: psk, Homeserver: c.Homeserver}.Secret()
+		line, err = pairing.Pairing{Addresses: c.Server, PSK: psk, Homeserver: c.Homeserver}.Secret()
 		if err != nil {
 			return err
 		}
@@ -127,7 +128,7 @@ func (c keygenCertCmd) Run(std streams) error {
 		return nil
 	}
 	fingerprint := pair.Fingerprint()
-	line, err := keys.Pairing{Addresses: c.Server, Fingerprint: &fingerprint, Homeserver: c.Homeserver}.Secret()
+	line, err := pairing.Pairing{Addresses: c.Server, Fingerprint: &fingerprint, Homeserver: c.Homeserver}.Secret()
 	if err != nil {
 		return err
 	}

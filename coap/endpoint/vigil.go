@@ -1,6 +1,9 @@
 package endpoint
 
-import "time"
+import (
+	"context"
+	"time"
+)
 
 // A mapping on the way (a NAT) that is forgotten in silence loses what the peer sends
 // unasked. So while something is expected from the peer, and only then, silence is broken
@@ -129,6 +132,22 @@ func (c *Conn) breakSilence() {
 	}
 	v.on = true
 	c.wg.Go(func() { c.inquire(x.token, silence) })
+}
+
+// Moved says that the way to the peer is another one. What was learnt of the former is
+// forgotten, an outage is over, and where anything is expected of the peer, it hears at once
+// where this end is. That it answers sends again what was repeated in vain. ctx bounds the
+// wait for that.
+func (c *Conn) Moved(ctx context.Context) {
+	c.mu.Lock()
+	c.vigil.mapping = Mapping{}
+	c.outageOver(time.Now())
+	waits := c.expected() != nil || len(c.outstanding) > 0
+	c.mu.Unlock()
+	c.flush()
+	if waits {
+		_ = c.Ping(ctx) // in vain where the link is away, which is found out anyway
+	}
 }
 
 // watchIn looks again after that time. c.mu is held.

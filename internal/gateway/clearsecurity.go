@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/url"
 
+	"github.com/coapgw/coapgw/dtls/dialer"
 	"github.com/coapgw/coapgw/integrity"
 	"github.com/coapgw/coapgw/internal/config"
 	"github.com/coapgw/coapgw/internal/keys"
@@ -42,16 +43,19 @@ func PeerStation(cfg config.Connect) (addresses []string, _ *integrity.Config, e
 	if err != nil {
 		return nil, nil, err
 	}
-	return []string{withPort(u.Host, defaultPort)}, &integrity.Config{Station: integrity.Station{Call: cfg.Station, Key: key}}, nil
+	return []string{dialer.WithPort(u.Host, dialer.Port)}, &integrity.Config{Station: integrity.Station{Call: cfg.Station, Key: key}}, nil
 }
 
 // dialStation opens a session of a station, or goes on with the stored one.
 func (d *Dialer) dialStation(ctx context.Context, r Route, pc net.PacketConn) (net.Conn, error) {
 	cfg := *d.Station
 	cfg.Profile, cfg.Log = d.Profile, d.Log
-	release, kept := d.claim(cfg.Store != nil)
-	if !kept {
-		cfg.Store = nil
+	release := func() {}
+	if cfg.Store != nil {
+		var kept bool
+		if release, kept = d.slot.Claim(); !kept {
+			cfg.Store = nil
+		}
 	}
 	if cfg.Store != nil {
 		conn, err := integrity.Resume(pc, r.Peer, cfg)

@@ -11,7 +11,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/coapgw/coapgw/internal/config"
-	"github.com/coapgw/coapgw/internal/keys"
 )
 
 func TestSecurityReload(t *testing.T) {
@@ -98,22 +97,4 @@ func TestSwitch(t *testing.T) {
 	}))
 	assert.Equal(t, "old", answer(s), "it began there")
 	assert.Equal(t, "new", answer(s))
-}
-
-// TestDialerRenew: an address and a key that were changed count from the next session on.
-func TestDialerRenew(t *testing.T) {
-	f := newFiles(t)
-	_, first, err := PeerSecurity(config.Peer{Pairing: "@" + f.pairing})
-	require.NoError(t, err)
-	d := &Dialer{Routes: UDPRoutes("192.0.2.1:1"), Security: first}
-	_, security := d.peer()
-	assert.Same(t, first, security)
-	other := *first
-	other.Identity = keys.NewPSK().Identity
-	d.Renew(UDPRoutes("192.0.2.2:2"), &other)
-	find, security := d.peer()
-	assert.Equal(t, other.Identity, security.Identity)
-	routes, err := find(t.Context())
-	require.NoError(t, err)
-	assert.Equal(t, "192.0.2.2:2", routes[0].Peer.String())
 }

@@ -5,21 +5,19 @@ import (
 	"crypto/x509"
 	"encoding/hex"
 	"fmt"
-	"net"
 	"net/url"
 	"os"
 	"strings"
 
 	"github.com/coapgw/coapgw/dtls"
+	"github.com/coapgw/coapgw/dtls/dialer"
 	"github.com/coapgw/coapgw/internal/config"
 	"github.com/coapgw/coapgw/internal/keys"
+	"github.com/coapgw/coapgw/pairing"
 )
 
-// defaultPort is the port of coaps (RFC 7252 §6.2), plainPort that of coap (§6.1).
-const (
-	defaultPort = "5684"
-	plainPort   = "5683"
-)
+// plainPort is the port of coap (RFC 7252 §6.1).
+const plainPort = "5683"
 
 // ServerSecurity reads the keys and certificates that cfg names; nil means that there
 // is no encryption.
@@ -57,13 +55,9 @@ func PeerSecurity(cfg config.Peer) (addresses []string, _ *dtls.Config, err erro
 		if err != nil {
 			return nil, nil, err
 		}
-		for _, a := range p.Addresses {
-			addresses = append(addresses, withPort(a, defaultPort))
-		}
-		sec.Identity, sec.Key = p.PSK.Identity, p.PSK.Key
-		if p.Fingerprint != nil {
-			sec.Fingerprint = p.Fingerprint[:]
-		}
+		var paired *dtls.Config
+		addresses, paired = dialer.FromPairing(p)
+		sec = *paired
 	}
 	if cfg.Server != "" {
 		u, err := url.Parse(cfg.Server)
@@ -71,9 +65,9 @@ func PeerSecurity(cfg config.Peer) (addresses []string, _ *dtls.Config, err erro
 			return nil, nil, err
 		}
 		if u.Scheme == "coap" {
-			return []string{withPort(u.Host, plainPort)}, nil, nil
+			return []string{dialer.WithPort(u.Host, plainPort)}, nil, nil
 		}
-		addresses = []string{withPort(u.Host, defaultPort)}
+		addresses = []string{dialer.WithPort(u.Host, dialer.Port)}
 		sec.ServerName = u.Hostname()
 	}
 	if err := loadCertificate(&sec, cfg.Cert, cfg.Key); err != nil {
@@ -84,8 +78,8 @@ func PeerSecurity(cfg config.Peer) (addresses []string, _ *dtls.Config, err erro
 		sec.Identity = cfg.PSKIdentity
 		sec.Key, err = loadKey(cfg.PSKKeyFile)
 	case cfg.Fingerprint != "":
-		var f keys.Fingerprint
-		f, err = keys.ParseFingerprint(cfg.Fingerprint)
+		var f pairing.Fingerprint
+		f, err = pairing.ParseFingerprint(cfg.Fingerprint)
 		sec.Fingerprint = f[:]
 	case cfg.CA != "":
 		sec.RootCAs, err = loadPool(cfg.CA)
@@ -97,15 +91,15 @@ func PeerSecurity(cfg config.Peer) (addresses []string, _ *dtls.Config, err erro
 }
 
 // loadPairing reads a pairing line, or the file of one after "@".
-func loadPairing(text string) (keys.Pairing, error) {
+func loadPairing(text string) (pairing.Pairing, error) {
 	if name, ok := strings.CutPrefix(text, "@"); ok {
 		b, err := os.ReadFile(name)
 		if err != nil {
-			return keys.Pairing{}, err
+			return pairing.Pairing{}, err
 		}
 		text = string(b)
 	}
-	return keys.ParsePairing(text)
+	return pairing.Parse(text)
 }
 
 func loadKey(name string) ([]byte, error) {
@@ -151,12 +145,4 @@ func loadPool(name string) (*x509.CertPool, error) {
 		return nil, fmt.Errorf("%s: no certificate (PEM) in it", name)
 	}
 	return pool, nil
-}
-
-// withPort adds a port to "host" or "[IPv6]"; "host:port" stays.
-func withPort(address, port string) string {
-	if _, _, err := net.SplitHostPort(address); err == nil {
-		return address
-	}
-	return net.JoinHostPort(strings.Trim(address, "[]"), port)
 }

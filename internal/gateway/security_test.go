@@ -11,6 +11,7 @@ import (
 
 	"github.com/coapgw/coapgw/internal/config"
 	"github.com/coapgw/coapgw/internal/keys"
+	"github.com/coapgw/coapgw/pairing"
 )
 
 // files writes what the tests read and returns where.
@@ -19,7 +20,7 @@ type files struct {
 	psk                             keys.PSK
 	pskFile, keyFile, pairing       string
 	ca, cert, certKey, junk, absent string
-	fingerprint                     keys.Fingerprint
+	fingerprint                     pairing.Fingerprint
 }
 
 func newFiles(t *testing.T) files {
@@ -32,7 +33,7 @@ func newFiles(t *testing.T) files {
 	}
 	require.NoError(t, keys.AppendPSK(f.pskFile, f.psk))
 	require.NoError(t, os.WriteFile(f.keyFile, []byte(f.psk.Key.Hex()+"\n"), 0o600))
-	line, err := keys.Pairing{Addresses: []string{"gw.example:7", "192.0.2.1"}, PSK: f.psk}.Secret()
+	line, err := pairing.Pairing{Addresses: []string{"gw.example:7", "192.0.2.1"}, PSK: f.psk}.Secret()
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(f.pairing, []byte(line+"\n"), 0o600))
 	ca, err := keys.NewCA("ca", time.Now())

@@ -137,7 +137,7 @@ func (s *Station) listen(pc net.PacketConn) (net.Listener, error) {
 	}
 	cfg := *s.Security
 	cfg.Profile, cfg.Slowest, cfg.MaxSessions, cfg.Log = s.Profile, s.Slowest, s.MaxSessions, s.Log
-	cfg.Profile.MTU = handshakeMTU(s.Profile)
+	cfg.Profile.MTU = dtls.HandshakeMTU(s.Profile)
 	if len(cfg.Certificates) > 0 {
 		cfg.Slowest.FlightInterval = max(cfg.Slowest.FlightInterval, slowestCertificate(s.Slowest))
 	}

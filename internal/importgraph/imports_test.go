@@ -47,9 +47,17 @@ var importRules = []importRule{
 	{name: "go-coap is a codec here", forbidden: []string{
 		goCoAP + "/message/pool", goCoAP + "/net", goCoAP + "/udp/client", goCoAP + "/udp/server", goCoAP + "/dtls",
 	}},
-	{name: "the library needs nothing internal", packages: []string{"coap", "cborcodec", "dtls", "integrity"}, forbidden: []string{module + "/internal"}, deep: true},
-	{name: "the library needs no command line", packages: []string{"coap", "cborcodec", "dtls", "integrity"}, forbidden: []string{"github.com/alecthomas", "flag"}},
+	{name: "the library needs nothing internal", packages: library, forbidden: []string{module + "/internal"}, deep: true},
+	{name: "the library needs no command line", packages: library, forbidden: []string{"github.com/alecthomas", "flag"}},
+	{name: "what a program links to be a client is lean", packages: []string{"client", "pairing"}, forbidden: []string{
+		module + "/coap/session/boltstore", module + "/coap/policy", module + "/coap/outbox", module + "/integrity",
+		"go.etcd.io", "github.com/prometheus", "github.com/alecthomas", "github.com/knadh", "go.yaml.in",
+		"net/http/httputil", "net/http/pprof", "expvar", "text/template", "html/template", "os/exec",
+	}, deep: true},
 }
+
+// library are the packages that are for other programs.
+var library = []string{"coap", "cborcodec", "client", "dtls", "integrity", "pairing"}
 
 // bytesOnly are the packages that embedded builds link: no network, log or clock.
 var bytesOnly = []string{"cborcodec", "cborcodec/coder", "cborcodec/dialect", "cborcodec/idtable", "cborcodec/wire2", "coap/paths", "coap/link"}

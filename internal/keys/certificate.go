@@ -17,6 +17,8 @@ import (
 	"net"
 	"os"
 	"time"
+
+	"github.com/coapgw/coapgw/pairing"
 )
 
 // Algorithm is the kind of a certificate's key.
@@ -168,7 +170,7 @@ func (p Pair) TLS(issuers ...[]byte) tls.Certificate {
 }
 
 // Fingerprint is the SHA-256 of the certificate.
-func (p Pair) Fingerprint() Fingerprint { return sha256.Sum256(p.DER) }
+func (p Pair) Fingerprint() pairing.Fingerprint { return sha256.Sum256(p.DER) }
 
 // CertificatePEM returns the certificate as PEM.
 func (p Pair) CertificatePEM() []byte {

@@ -5,12 +5,13 @@ import (
 	"crypto/x509"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/coapgw/coapgw/pairing"
 )
 
 func at() time.Time { return time.Date(2027, 3, 1, 12, 0, 0, 0, time.UTC) }
@@ -37,7 +38,7 @@ func TestSelfSigned(t *testing.T) {
 		require.NoError(t, c.VerifyHostname("2001:db8::1"))
 		require.Error(t, c.VerifyHostname("other.example"))
 		assert.False(t, c.IsCA)
-		assert.Equal(t, Fingerprint(sha256.Sum256(p.DER)), p.Fingerprint())
+		assert.Equal(t, pairing.Fingerprint(sha256.Sum256(p.DER)), p.Fingerprint())
 		assert.LessOrEqual(t, len(p.DER), tc.max)
 
 		bare, err := NewSelfSigned(tc.alg, nil, at())
@@ -95,21 +96,5 @@ func TestPairFiles(t *testing.T) {
 		other := filepath.Join(dir, "other.pem")
 		require.ErrorIs(t, p.Write(cert, other), os.ErrExist)
 		assert.NoFileExists(t, other, "no key stays behind without its certificate")
-	}
-}
-
-func TestParseFingerprint(t *testing.T) {
-	p, err := NewSelfSigned(Ed25519, nil, at())
-	require.NoError(t, err)
-	f := p.Fingerprint()
-	for _, s := range []string{f.String(), strings.ToLower(f.String()), strings.ReplaceAll(f.String(), ":", ""), " " + f.String() + "\n"} {
-		got, err := ParseFingerprint(s)
-		require.NoError(t, err)
-		assert.Equal(t, f, got)
-	}
-	for _, s := range []string{"", "00", "zz", f.String()[3:], f.String() + ":00", "0:0" + f.String()[3:], f.String() + ":"} {
-		_, err := ParseFingerprint(s)
-		var fe *FingerprintError
-		assert.ErrorAs(t, err, &fe, s)
 	}
 }

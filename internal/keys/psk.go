@@ -7,77 +7,29 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"strings"
+
+	"github.com/coapgw/coapgw/pairing"
 )
 
-// Bounds of a pre-shared key and its identity, in bytes. The upper ones are what
-// RFC 4279 §5.3 demands of every implementation.
-const (
-	MinKey      = 16
-	MaxKey      = 64
-	MaxIdentity = 128
+// Key and PSK are what a pairing line holds.
+type (
+	Key = pairing.Key
+	PSK = pairing.PSK
 )
 
 // maxPSKFile bounds a PSK file, in bytes.
 const maxPSKFile = 4 << 20
 
-// Key is a pre-shared key. It formats and logs as a placeholder, never as itself.
-type Key []byte
-
-// String implements fmt.Stringer and hides the key.
-func (k Key) String() string { return "(secret)" }
-
-// GoString hides the key from %#v.
-func (k Key) GoString() string { return "keys.Key(secret)" }
-
-// Format hides the key from every verb of fmt.
-func (k Key) Format(f fmt.State, _ rune) { io.WriteString(f, k.String()) }
-
-// LogValue hides the key from logs.
-func (k Key) LogValue() slog.Value { return slog.StringValue(k.String()) }
-
-// Hex returns the key itself in hexadecimal, for a file.
-func (k Key) Hex() string { return hex.EncodeToString(k) }
-
-// PSK is an identity and its pre-shared key.
-type PSK struct {
-	Identity string
-	Key      Key
-}
-
 // NewPSK makes a key of 128 random bits. Its identity is random too, because it
 // travels in clear: 8 characters that say nothing about their owner.
 func NewPSK() PSK {
 	var id [6]byte
-	key := make(Key, MinKey)
+	key := make(Key, pairing.MinKey)
 	rand.Read(id[:])
 	rand.Read(key)
 	return PSK{Identity: base64.RawURLEncoding.EncodeToString(id[:]), Key: key}
-}
-
-// Line returns the PSK, with its key, as a line of a PSK file, without the line
-// feed.
-func (p PSK) Line() string { return p.Identity + ":" + p.Key.Hex() }
-
-// check returns why the PSK cannot be used, or "".
-func (p PSK) check() string {
-	switch {
-	case p.Identity == "":
-		return "the identity is empty"
-	case len(p.Identity) > MaxIdentity:
-		return fmt.Sprintf("the identity is longer than %d bytes", MaxIdentity)
-	case p.Identity[0] == '#':
-		return "the identity begins with #"
-	case strings.ContainsFunc(p.Identity, func(r rune) bool { return r <= ' ' || r > '~' }):
-		return "the identity has characters other than visible ASCII"
-	case len(p.Key) < MinKey:
-		return fmt.Sprintf("the key has %d bytes, at least %d are needed", len(p.Key), MinKey)
-	case len(p.Key) > MaxKey:
-		return fmt.Sprintf("the key has more than %d bytes", MaxKey)
-	}
-	return ""
 }
 
 // PSKs are the keys of a server by identity.
@@ -150,7 +102,10 @@ func parseLine(line string) (p PSK, reason string) {
 		return p, "the key is not hexadecimal"
 	}
 	p = PSK{Identity: line[:i], Key: key}
-	return p, p.check()
+	if err := p.Check(); err != nil {
+		return p, err.Error()
+	}
+	return p, ""
 }
 
 // LoadPSKs reads the PSK file at path.
@@ -170,8 +125,8 @@ func LoadPSKs(path string) (PSKs, error) {
 // AppendPSK adds a line to the PSK file at path, which it creates for its owner
 // only when there is none.
 func AppendPSK(path string, p PSK) error {
-	if reason := p.check(); reason != "" {
-		return &LineError{Reason: reason}
+	if err := p.Check(); err != nil {
+		return &LineError{Reason: err.Error()}
 	}
 	return appendLine(path, p.Line())
 }

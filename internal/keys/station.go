@@ -13,6 +13,8 @@ import (
 	"io"
 	"os"
 	"strings"
+
+	"github.com/coapgw/coapgw/pairing"
 )
 
 // Station is an amateur radio station as its server knows it.
@@ -28,7 +30,7 @@ type Station struct {
 // NewStation makes a key of 128 random bits for a station. It fails with
 // *StationLineError when the call sign or the token cannot be used.
 func NewStation(call string, token Key) (Station, error) {
-	s := Station{Call: call, Key: make(Key, MinKey), Token: token}
+	s := Station{Call: call, Key: make(Key, pairing.MinKey), Token: token}
 	rand.Read(s.Key)
 	if reason := s.check(); reason != "" {
 		return Station{}, &StationLineError{0, reason}
@@ -48,8 +50,8 @@ func (s Station) check() string {
 	switch {
 	case s.Call == "" || len(s.Call) > 16 || strings.Trim(s.Call, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-/") != "":
 		return "the call sign is not 1 to 16 upper-case letters, digits, - and /"
-	case len(s.Key) < MinKey || len(s.Key) > MaxKey:
-		return fmt.Sprintf("the key has %d bytes, not %d to %d", len(s.Key), MinKey, MaxKey)
+	case len(s.Key) < pairing.MinKey || len(s.Key) > pairing.MaxKey:
+		return fmt.Sprintf("the key has %d bytes, not %d to %d", len(s.Key), pairing.MinKey, pairing.MaxKey)
 	case len(s.Token) == 0:
 		return "the access token is missing"
 	case len(s.Token) > maxToken || strings.ContainsFunc(string(s.Token), func(r rune) bool { return r <= ' ' || r > '~' }):

@@ -10,6 +10,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/coapgw/coapgw/pairing"
 )
 
 func TestStationFile(t *testing.T) {
@@ -38,7 +40,7 @@ func TestStationFile(t *testing.T) {
 }
 
 func TestStationFileErrors(t *testing.T) {
-	key := strings.Repeat("ab", MinKey)
+	key := strings.Repeat("ab", pairing.MinKey)
 	for _, line := range []string{
 		"", "OE1XYZ", "OE1XYZ:" + key, "OE1XYZ:" + key + ":", "oe1xyz:" + key + ":t", "OE1XYZ:abcd:t", "OE1XYZ:xx:t",
 		":" + key + ":t", "OE1XYZ:" + key + ":a b", "A:" + key + ":t\nA:" + key + ":u", strings.Repeat("A", 1<<17),
@@ -52,7 +54,7 @@ func TestStationFileErrors(t *testing.T) {
 }
 
 func TestLocalLogin(t *testing.T) {
-	key := Key(bytes.Repeat([]byte{7}, MinKey))
+	key := Key(bytes.Repeat([]byte{7}, pairing.MinKey))
 	assert.Regexp(t, "^[a-z2-7]{4}(-[a-z2-7]{4}){3}$", LocalPassword(key))
 	assert.Equal(t, LocalPassword(key), LocalPassword(key))
 	assert.NotEqual(t, LocalPassword(key), LocalPassword(NewPSK().Key))
@@ -60,7 +62,7 @@ func TestLocalLogin(t *testing.T) {
 }
 
 func FuzzStations(f *testing.F) {
-	f.Add("OE1XYZ:" + strings.Repeat("ab", MinKey) + ":token\n# comment\n")
+	f.Add("OE1XYZ:" + strings.Repeat("ab", pairing.MinKey) + ":token\n# comment\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		stations, err := ParseStations(strings.NewReader(text))
 		if err != nil {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/coapgw/coapgw/conformance/matrix/program"
 	"github.com/coapgw/coapgw/internal/keys"
+	"github.com/coapgw/coapgw/pairing"
 )
 
 const (
@@ -34,7 +35,7 @@ const announcement = "listening on "
 // A Serve is a running coapgw serve with the key of one client.
 type Serve struct {
 	program *program.Program
-	pairing keys.Pairing
+	pairing pairing.Pairing
 }
 
 // StartServe runs coapgw serve in front of the homeserver, with its files in
@@ -61,7 +62,7 @@ func StartServe(ctx context.Context, executable, dir, homeserverURL string) (*Se
 	if !ok {
 		return nil, errors.Join(fmt.Errorf("coapgw serve listens on %q, not on coaps", url), p.Stop(stopTimeout))
 	}
-	return &Serve{program: p, pairing: keys.Pairing{Addresses: []string{addr}, PSK: psk}}, nil
+	return &Serve{program: p, pairing: pairing.Pairing{Addresses: []string{addr}, PSK: psk}}, nil
 }
 
 // start runs one side and waits for the URL at which it listens.
@@ -112,7 +113,7 @@ func StartConnectThrough(ctx context.Context, executable, dir string, server *Se
 	return startConnect(ctx, executable, dir, there, append([]string{"--link", relay.Profile()}, flags...)...)
 }
 
-func startConnect(ctx context.Context, executable, dir string, server keys.Pairing, flags ...string) (*Connect, error) {
+func startConnect(ctx context.Context, executable, dir string, server pairing.Pairing, flags ...string) (*Connect, error) {
 	line, err := server.Secret()
 	if err != nil {
 		return nil, fmt.Errorf("start coapgw connect: %w", err)

@@ -1,4 +1,4 @@
-package keys
+package pairing
 
 import (
 	"encoding/base64"
@@ -42,29 +42,29 @@ type Pairing struct {
 	Homeserver string
 }
 
-// Errors of ParsePairing. Further ones are *PairingVersionError and *PairingError.
+// Errors of Parse. Further ones are *VersionError and *Error.
 var (
-	// ErrNoPairing: the text does not begin as a pairing line does.
-	ErrNoPairing = errors.New("this is no pairing line, which would begin with \"" + pairingScheme + "\"")
-	// ErrPairingDamaged: the checksum does not fit. Copy the line again.
-	ErrPairingDamaged = errors.New("the pairing line is damaged: a character is wrong or missing; copy it again")
+	// ErrNone: the text does not begin as a pairing line does.
+	ErrNone = errors.New("this is no pairing line, which would begin with \"" + pairingScheme + "\"")
+	// ErrDamaged: the checksum does not fit. Copy the line again.
+	ErrDamaged = errors.New("the pairing line is damaged: a character is wrong or missing; copy it again")
 )
 
-// PairingVersionError reports a pairing line of another version: the program
+// VersionError reports a pairing line of another version: the program
 // that made it is newer.
-type PairingVersionError struct{ Version string }
+type VersionError struct{ Version string }
 
 // Error implements error.
-func (e *PairingVersionError) Error() string {
+func (e *VersionError) Error() string {
 	return fmt.Sprintf("the pairing line has version %q, this program knows %s: update it", e.Version, pairingVersion)
 }
 
-// PairingError reports a pairing line that arrived as it was made but says
+// Error reports a pairing line that arrived as it was made but says
 // something impossible.
-type PairingError struct{ Reason string }
+type Error struct{ Reason string }
 
 // Error implements error.
-func (e *PairingError) Error() string { return "the pairing line cannot be used: " + e.Reason }
+func (e *Error) Error() string { return "the pairing line cannot be used: " + e.Reason }
 
 // wirePairing is the CBOR map. Numbers are never used again for something else.
 type wirePairing struct {
@@ -79,7 +79,7 @@ type wirePairing struct {
 // client.
 func (p Pairing) Secret() (string, error) {
 	if reason := p.check(); reason != "" {
-		return "", &PairingError{reason}
+		return "", &Error{reason}
 	}
 	w := wirePairing{Addresses: p.Addresses, Identity: p.PSK.Identity, Key: p.PSK.Key, Homeserver: p.Homeserver}
 	if p.Fingerprint != nil {
@@ -120,11 +120,11 @@ func pairingSum(b []byte) uint32 {
 	return crc32.Update(crc32.Checksum([]byte(pairingPrefix), table), table, b)
 }
 
-// ParsePairing reads a pairing line. White space is ignored, also within, as
+// Parse reads a pairing line. White space is ignored, also within, as
 // mail programs and terminals break long lines.
-func ParsePairing(line string) (Pairing, error) {
+func Parse(line string) (Pairing, error) {
 	if len(line) > maxPairingLine {
-		return Pairing{}, &PairingError{fmt.Sprintf("it is longer than %d characters", maxPairingLine)}
+		return Pairing{}, &Error{fmt.Sprintf("it is longer than %d characters", maxPairingLine)}
 	}
 	line = strings.Map(func(r rune) rune {
 		if unicode.IsSpace(r) {
@@ -134,22 +134,22 @@ func ParsePairing(line string) (Pairing, error) {
 	}, line)
 	rest, ok := strings.CutPrefix(line, pairingScheme)
 	if !ok {
-		return Pairing{}, ErrNoPairing
+		return Pairing{}, ErrNone
 	}
 	version, text, ok := strings.Cut(rest, ":")
 	switch {
 	case !ok:
-		return Pairing{}, ErrPairingDamaged
+		return Pairing{}, ErrDamaged
 	case version != pairingVersion:
-		return Pairing{}, &PairingVersionError{version}
+		return Pairing{}, &VersionError{version}
 	}
 	b, err := base64.RawURLEncoding.Strict().DecodeString(text)
 	if err != nil || len(b) < 4 {
-		return Pairing{}, ErrPairingDamaged
+		return Pairing{}, ErrDamaged
 	}
 	b, sum := b[:len(b)-4], binary.BigEndian.Uint32(b[len(b)-4:])
 	if sum != pairingSum(b) {
-		return Pairing{}, ErrPairingDamaged
+		return Pairing{}, ErrDamaged
 	}
 	return decodePairing(b)
 }
@@ -167,18 +167,18 @@ func decodePairing(b []byte) (Pairing, error) {
 	}
 	var w wirePairing
 	if err := mode.Unmarshal(b, &w); err != nil {
-		return Pairing{}, &PairingError{"its content is not the expected CBOR"}
+		return Pairing{}, &Error{"its content is not the expected CBOR"}
 	}
 	p := Pairing{Addresses: w.Addresses, PSK: PSK{Identity: w.Identity, Key: w.Key}, Homeserver: w.Homeserver}
 	if w.Fingerprint != nil {
 		if len(w.Fingerprint) != len(Fingerprint{}) {
-			return Pairing{}, &PairingError{"the fingerprint has a wrong length"}
+			return Pairing{}, &Error{"the fingerprint has a wrong length"}
 		}
 		f := Fingerprint(w.Fingerprint)
 		p.Fingerprint = &f
 	}
 	if reason := p.check(); reason != "" {
-		return Pairing{}, &PairingError{reason}
+		return Pairing{}, &Error{reason}
 	}
 	return p, nil
 }
@@ -198,7 +198,7 @@ func (p Pairing) check() string {
 	}
 	hasKey := p.PSK.Identity != "" || len(p.PSK.Key) > 0
 	if hasKey {
-		return p.PSK.check()
+		return p.PSK.problem()
 	}
 	if p.Fingerprint == nil {
 		return "it has neither a key nor a fingerprint"

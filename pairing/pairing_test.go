@@ -1,4 +1,4 @@
-package keys
+package pairing
 
 import (
 	"encoding/base64"
@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func pairing() Pairing {
+func full() Pairing {
 	f := Fingerprint{1, 2, 3}
 	return Pairing{
 		Addresses:   []string{"gw.example:5684", "[2001:db8::1]:5684"},
@@ -20,6 +20,10 @@ func pairing() Pairing {
 		Homeserver:  "example.org",
 	}
 }
+
+const hexKey = "000102030405060708090a0b0c0d0e0f"
+
+func wantKey() Key { return Key{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15} }
 
 // line makes a pairing line of any content.
 func line(t *testing.T, content any) string {
@@ -40,13 +44,13 @@ func TestPairingGolden(t *testing.T) {
 	s, err := p.Secret()
 	require.NoError(t, err)
 	assert.Equal(t, golden, s)
-	got, err := ParsePairing(golden)
+	got, err := Parse(golden)
 	require.NoError(t, err)
 	assert.Equal(t, p, got)
 }
 
 func TestPairingRoundTrip(t *testing.T) {
-	all := pairing()
+	all := full()
 	pskOnly := all
 	pskOnly.Fingerprint = nil
 	certOnly := all
@@ -55,12 +59,12 @@ func TestPairingRoundTrip(t *testing.T) {
 	for _, p := range []Pairing{all, pskOnly, certOnly} {
 		s, err := p.Secret()
 		require.NoError(t, err)
-		got, err := ParsePairing(s)
+		got, err := Parse(s)
 		require.NoError(t, err)
 		assert.Equal(t, p, got)
 
 		broken := "  " + s[:20] + "\r\n  " + s[20:] + "\n"
-		got, err = ParsePairing(broken)
+		got, err = Parse(broken)
 		require.NoError(t, err, "white space of a mail program")
 		assert.Equal(t, p, got)
 		assert.NotContains(t, p.String(), hexKey)
@@ -70,23 +74,23 @@ func TestPairingRoundTrip(t *testing.T) {
 
 func TestPairingAddresses(t *testing.T) {
 	for _, address := range []string{"gw.example", "gw.example:5684", "192.0.2.7", "192.0.2.7:1", "2001:db8::1", "[2001:db8::1]", "[2001:db8::1]:5684"} {
-		p := pairing()
+		p := full()
 		p.Addresses = []string{address}
 		_, err := p.Secret()
 		assert.NoError(t, err, address)
 	}
 	for _, address := range []string{"", ":5684", "gw:", "gw:0", "gw:65536", "gw:coaps", "coaps://gw", "coaps://gw:5684", "gw/x", "me@gw", "[gw", "g w", "\x1b[2J"} {
-		p := pairing()
+		p := full()
 		p.Addresses = []string{address}
 		_, err := p.Secret()
-		var pe *PairingError
+		var pe *Error
 		assert.ErrorAs(t, err, &pe, address)
 	}
 }
 
 // Every single wrong, missing or doubled character is told as such.
 func TestPairingTypos(t *testing.T) {
-	s, err := pairing().Secret()
+	s, err := full().Secret()
 	require.NoError(t, err)
 	for i := len(pairingPrefix); i < len(s); i++ {
 		other := byte('A')
@@ -99,8 +103,8 @@ func TestPairingTypos(t *testing.T) {
 			s[:i] + s[i:i+1] + s[i:],
 			s[:i],
 		} {
-			_, err := ParsePairing(typo)
-			require.ErrorIs(t, err, ErrPairingDamaged, typo)
+			_, err := Parse(typo)
+			require.ErrorIs(t, err, ErrDamaged, typo)
 		}
 	}
 }
@@ -108,13 +112,13 @@ func TestPairingTypos(t *testing.T) {
 func TestPairingRefuses(t *testing.T) {
 	for name, in := range map[string]string{"empty": "", "address": "gw.example:5684", "prefix cut": "apgw:1:AAAA"} {
 		t.Run(name, func(t *testing.T) {
-			_, err := ParsePairing(in)
-			require.ErrorIs(t, err, ErrNoPairing)
+			_, err := Parse(in)
+			require.ErrorIs(t, err, ErrNone)
 		})
 	}
 	t.Run("version", func(t *testing.T) {
-		_, err := ParsePairing("coapgw:2:AAAA")
-		var ve *PairingVersionError
+		_, err := Parse("coapgw:2:AAAA")
+		var ve *VersionError
 		require.ErrorAs(t, err, &ve)
 		assert.Equal(t, "2", ve.Version)
 	})
@@ -140,14 +144,14 @@ func TestPairingRefuses(t *testing.T) {
 		"wrong type":        with(2, 7),
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := ParsePairing(line(t, content))
-			var pe *PairingError
+			_, err := Parse(line(t, content))
+			var pe *Error
 			require.ErrorAs(t, err, &pe)
 		})
 	}
 	t.Run("too long", func(t *testing.T) {
-		_, err := ParsePairing(pairingPrefix + strings.Repeat("A", maxPairingLine))
-		var pe *PairingError
+		_, err := Parse(pairingPrefix + strings.Repeat("A", maxPairingLine))
+		var pe *Error
 		require.ErrorAs(t, err, &pe)
 	})
 	t.Run("unusable is not written", func(t *testing.T) {
@@ -158,35 +162,35 @@ func TestPairingRefuses(t *testing.T) {
 
 // A newer program may say more; this one uses what it knows.
 func TestPairingIgnoresUnknownFields(t *testing.T) {
-	p, err := ParsePairing(line(t, map[int]any{
+	p, err := Parse(line(t, map[int]any{
 		1: []string{"gw.example"}, 2: "id", 3: []byte(wantKey()), 99: map[string]any{"new": []int{1}}, -1: true,
 	}))
 	require.NoError(t, err)
 	assert.Equal(t, Pairing{Addresses: []string{"gw.example"}, PSK: PSK{Identity: "id", Key: wantKey()}}, p)
 }
 
-func FuzzParsePairing(f *testing.F) {
-	s, err := pairing().Secret()
+func FuzzParse(f *testing.F) {
+	s, err := full().Secret()
 	require.NoError(f, err)
 	f.Add(s)
 	f.Add("coapgw:2:AAAA")
 	f.Add("coapgw:1:")
 	f.Fuzz(func(t *testing.T, in string) {
-		p, err := ParsePairing(in)
+		p, err := Parse(in)
 		if err != nil {
 			require.Equal(t, Pairing{}, p)
 			return
 		}
 		s, err := p.Secret()
 		require.NoError(t, err)
-		again, err := ParsePairing(s)
+		again, err := Parse(s)
 		require.NoError(t, err)
 		require.Equal(t, p, again)
 	})
 }
 
 // The checksum keeps most mutations from the decoder, so it is fuzzed by itself.
-func FuzzDecodePairing(f *testing.F) {
+func FuzzDecode(f *testing.F) {
 	b, err := cbor.Marshal(map[int]any{1: []string{"gw.example"}, 2: "id", 3: []byte(wantKey())})
 	require.NoError(f, err)
 	f.Add(b)

@@ -1,4 +1,4 @@
-package keys
+package pairing
 
 import (
 	"crypto/sha256"

@@ -1,0 +1,312 @@
+package client
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+
+	"github.com/coapgw/coapgw/cborcodec/coder"
+	"github.com/coapgw/coapgw/cborcodec/wire2"
+	"github.com/coapgw/coapgw/coap"
+	"github.com/coapgw/coapgw/coap/link"
+	"github.com/coapgw/coapgw/coap/observe"
+	"github.com/coapgw/coapgw/coap/session"
+	"github.com/coapgw/coapgw/dtls"
+	"github.com/coapgw/coapgw/dtls/dialer"
+	"github.com/coapgw/coapgw/pairing"
+)
+
+// Errors of a Client. Others are those of coap.Transport, *coap.Error mostly, or the request
+// context's own.
+var (
+	// ErrSuspended: the Client sleeps, or went to sleep while the request was under way. Make
+	// the request again after Resume; one that has an effect may have had it.
+	ErrSuspended = errors.New("client: suspended")
+	// ErrClosed: the Client was closed.
+	ErrClosed = errors.New("client: closed")
+)
+
+// Store keeps sessions and what was pushed beyond the life of the process. Values hold keys
+// and tokens, and a copy of it must never be put back: see session.Store.
+type Store = session.Store
+
+// Device is what a program has to spend on making messages short.
+type Device uint8
+
+// Devices.
+const (
+	// Handheld is a phone, a single-board computer or a router: 5 MB for the coder.
+	Handheld Device = iota
+	// Microcontroller has no memory for that. Messages are larger.
+	Microcontroller
+	// Desktop has time and memory for anything that the link can carry.
+	Desktop
+)
+
+func (d Device) class() coder.Class {
+	switch d {
+	case Microcontroller:
+		return coder.Microcontroller
+	case Desktop:
+		return coder.Server
+	}
+	return coder.Handheld
+}
+
+// Options say how a Client works. The zero value is usable.
+type Options struct {
+	// Link is the kind of the link: a name, or values as in "base=gprs,mtu=500"
+	// (docs/links.md). Empty is an ordinary connection to the internet.
+	Link string
+	// Store keeps sessions, so that a restart costs no handshake, and what was pushed until it
+	// was fetched. Nil keeps them in memory.
+	Store Store
+	// Socket opens a socket for datagrams; nil opens one of UDP on a free port. It is called
+	// for each session, and when the network has changed.
+	Socket func() (net.PacketConn, error)
+	// Device is what there is to spend on coding.
+	Device Device
+	// MaxBody bounds the body of an answer, in bytes; 0 means 16 MiB.
+	MaxBody int64
+	// Poll has GET /sync go over the link like any other request, rather than be answered out
+	// of what the server pushes.
+	Poll bool
+	// Log receives what a person should know; nil discards it.
+	Log *slog.Logger
+}
+
+const defaultMaxBody = 16 << 20
+
+// Client is an http.RoundTripper that carries requests to the homeserver of a pairing. Its
+// methods may be called concurrently.
+type Client struct {
+	options  Options
+	profile  link.Profile
+	version2 *coap.Version2
+	dialer   *dialer.Dialer
+	// front takes requests: a Syncer, or the Client itself as its base.
+	front  http.RoundTripper
+	syncer *observe.Syncer
+
+	// turn is held by what puts the Client to sleep or wakes it: the next transport takes
+	// the session up only where the one before has laid it down.
+	turn sync.Mutex
+	// Guarded by mu. transport is nil while the Client sleeps, and after Close.
+	mu        sync.Mutex
+	transport *coap.Transport
+	closed    bool
+	before    Status // what transports before this one counted
+	moving    context.CancelFunc
+	work      sync.WaitGroup
+}
+
+// Open reads a pairing line and readies a Client; the first request opens a session. Errors
+// are those of pairing.Parse, or about Options.Link.
+func Open(line string, o Options) (*Client, error) {
+	p, err := pairing.Parse(line)
+	if err != nil {
+		return nil, err
+	}
+	profile, err := link.Parse(cmp.Or(o.Link, link.Default().Name))
+	if err != nil {
+		return nil, err
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.MaxBody == 0 {
+		o.MaxBody = defaultMaxBody
+	}
+	addresses, security := dialer.FromPairing(p)
+	security.Store, security.SessionName = dtls.Store(o.Store), dialer.SessionName(addresses, p.PSK.Identity)
+	if o.Store == nil {
+		security.Store = &session.Memory{}
+	}
+	format, err := wire2.Shipped(1)
+	if err != nil {
+		return nil, err
+	}
+	c := &Client{
+		options: o, profile: profile,
+		version2: &coap.Version2{Format: format, Class: o.Device.class()},
+		dialer: &dialer.Dialer{
+			Routes: dialer.UDP(o.Socket, addresses...), Security: security, Profile: profile, Log: o.Log,
+		},
+	}
+	c.front = carrier{c}
+	if !o.Poll {
+		c.syncer = &observe.Syncer{Base: carrier{c}, Source: carrier{c}, Profile: profile, Store: o.Store, Log: o.Log}
+		c.front = c.syncer
+	}
+	c.transport = c.newTransport()
+	return c, nil
+}
+
+func (c *Client) newTransport() *coap.Transport {
+	return &coap.Transport{
+		Dial: c.dialer.Dial, Profile: c.profile, Version2: c.version2, MaxBody: c.options.MaxBody, Log: c.options.Log,
+	}
+}
+
+// RoundTrip implements http.RoundTripper. Scheme and host of the URL are not used.
+func (c *Client) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := c.front.RoundTrip(r)
+	if err != nil && r.Context().Err() == nil {
+		return nil, c.explain(err)
+	}
+	return resp, err
+}
+
+// explain makes the error of a request that ended because the Client did.
+func (c *Client) explain(err error) error {
+	if errors.Is(err, observe.ErrClosed) {
+		return ErrClosed
+	}
+	return err
+}
+
+// carrier carries what the Syncer does not answer itself, by the transport of the time.
+type carrier struct{ c *Client }
+
+// RoundTrip implements http.RoundTripper.
+func (c carrier) RoundTrip(r *http.Request) (*http.Response, error) {
+	t, err := c.c.awake()
+	if err != nil {
+		if r.Body != nil {
+			r.Body.Close()
+		}
+		return nil, err
+	}
+	resp, err := t.RoundTrip(r)
+	if err != nil && r.Context().Err() == nil {
+		err = c.c.ended(t, err)
+	}
+	return resp, err
+}
+
+// Observe implements observe.Source.
+func (c carrier) Observe(r *http.Request, instead observe.Observation, deliver func(observe.Pushed) error) (observe.Observation, error) {
+	t, err := c.c.awake()
+	if err != nil {
+		return nil, err
+	}
+	o, err := t.Observe(r, instead, deliver)
+	if err != nil && r.Context().Err() == nil && !errors.Is(err, observe.ErrNotPushed) {
+		err = c.c.ended(t, err)
+	}
+	return o, err
+}
+
+// awake returns the transport to use now.
+func (c *Client) awake() (*coap.Transport, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.closed:
+		return nil, ErrClosed
+	case c.transport == nil:
+		return nil, ErrSuspended
+	}
+	return c.transport, nil
+}
+
+// ended returns why a request failed that t carried.
+func (c *Client) ended(t *coap.Transport, err error) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.closed:
+		return ErrClosed
+	case c.transport != t:
+		return ErrSuspended
+	}
+	return err
+}
+
+// Suspend readies the device for sleep: it closes the socket and ends all timers, without a
+// word on the link, and keeps the session. What is under way fails with ErrSuspended, bodies
+// that are being read too. It returns when all of that is done.
+func (c *Client) Suspend() error {
+	return c.stop(false)
+}
+
+// Resume ends the sleep. The next request goes on with the session, without a handshake.
+func (c *Client) Resume() {
+	c.turn.Lock()
+	defer c.turn.Unlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.transport == nil && !c.closed {
+		c.transport = c.newTransport()
+	}
+}
+
+// Close ends the Client and waits for everything that it started. With a Store the session
+// stays there for the next one.
+func (c *Client) Close() error {
+	err := c.stop(true)
+	if c.syncer != nil {
+		err = errors.Join(c.syncer.Close(), err)
+	}
+	return err
+}
+
+// stop ends the transport.
+func (c *Client) stop(forGood bool) error {
+	c.turn.Lock()
+	defer c.turn.Unlock()
+	c.mu.Lock()
+	t, moving := c.transport, c.moving
+	c.transport, c.moving = nil, nil
+	c.closed = c.closed || forGood
+	c.mu.Unlock()
+	if moving != nil {
+		moving()
+	}
+	c.work.Wait()
+	if t == nil {
+		return nil
+	}
+	err := t.Close()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.before.count(t.Status())
+	return err
+}
+
+// NetworkChanged says that the device is in another network: the session goes on over a new
+// socket, without a handshake (RFC 9146), and the server hears at once where to send what is
+// awaited. It does not wait for that.
+func (c *Client) NetworkChanged() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.transport == nil {
+		return
+	}
+	if c.moving != nil {
+		c.moving() // the network before is gone, too
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	c.moving = cancel
+	t := c.transport
+	c.work.Go(func() {
+		defer cancel()
+		if err := c.dialer.Move(ctx); err != nil {
+			if ctx.Err() == nil {
+				c.options.Log.Warn("the session stays with its socket", "err", err)
+			}
+			return
+		}
+		t.NetworkChanged()
+	})
+}
+
+var (
+	_ http.RoundTripper = (*Client)(nil)
+	_ io.Closer         = (*Client)(nil)
+)
