@@ -3,7 +3,7 @@
 # make architectures
 #             the coder's tests on 32-bit arm and big-endian mips, under qemu-user
 # make tables the dialect's tables, anew from the training traffic, and the numbers of rows
-#             in its document
+#             in its document; the tables of version 1 as a C header
 # make model  the coder's model, anew from the training traffic (some minutes), its
 #             vectors, and the exchanges in docs/wire-v2.md
 # make sizes  what wire version 2 takes on homeservers that are held out, in all
@@ -85,6 +85,7 @@ architectures:
 
 # After new tables, which are another identity: make model sizes budgets.
 tables:
+	$(GO) run ./internal/ctables
 	$(GO) run ./internal/dialectgen
 	UPDATE_GOLDEN=1 $(GO) test -count 1 -run TestExamples ./cborcodec/dialect
 

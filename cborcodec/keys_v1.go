@@ -109,6 +109,10 @@ var keysV1 = [...]string{
 	104: "room_alias",
 }
 
+// KeysV1 returns the key table of version 1 (MSC3079, appendix A): the integer n stands for
+// the key in place n. Place 0 is empty. The slice is the caller's.
+func KeysV1() []string { return append([]string(nil), keysV1[:]...) }
+
 // numbersV1 is keysV1 read the other way.
 var numbersV1 = numberKeys(keysV1[:])
 
