@@ -20,7 +20,8 @@ func busy() *Message {
 // serve admits a request, of which the body may be only the first block, and
 // starts its handler.
 func (c *Conn) serve(in *incoming) {
-	if size, ok := in.m.Options.GetUint(Size1); (in.hasBlock1 || in.hasQBlock1) && ok && int64(size) > c.cfg.MaxBody {
+	size, ok := in.m.Options.GetUint(Size1)
+	if (in.hasBlock1 || in.hasQBlock1) && ok && int64(size) > c.cfg.MaxBody || int64(len(in.m.Payload)) > c.cfg.MaxBody {
 		in.decline(c.tooLarge())
 		return
 	}
