@@ -21,18 +21,24 @@ const schema = 1
 type vector interface {
 	// title names it in its file.
 	title() string
-	// fill computes what a row that was written by hand leaves out.
-	fill(t *testing.T) error
 	// play holds our packages to it.
 	play(t *testing.T) error
 	// mutants are vectors like it with one thing wrong, each of which play must refuse.
 	mutants() []vector
 }
 
+// draft is a row that is written by hand, and completes itself.
+type draft interface {
+	vector
+	fill(t *testing.T) error
+}
+
 // kinds are what a file may hold.
 var kinds = map[string]func() vector{
-	"cbor": func() vector { return new(cborVector) },
-	"path": func() vector { return new(pathVector) },
+	"cbor":     func() vector { return new(cborVector) },
+	"path":     func() vector { return new(pathVector) },
+	"message":  func() vector { return new(messageVector) },
+	"exchange": func() vector { return new(exchangeVector) },
 }
 
 // file is one of the files.
