@@ -5,9 +5,11 @@
 # make tables the dialect's tables, anew from the training traffic, and the numbers of rows
 #             in its document; the tables of version 1 as a C header
 # make model  the coder's model, anew from the training traffic (some minutes), its
-#             vectors, and the exchanges in docs/wire-v2.md
+#             vectors, the exchanges in docs/wire-v2.md, and testdata/vectors
 # make sizes  what wire version 2 takes on homeservers that are held out, in all
 #             variants, into docs/wire-v2-sizes.md
+# make vectors
+#             testdata/vectors, anew from the rows in conformance/vectors
 # make bench  benchmarks
 # make fuzz   each fuzz target for FUZZTIME, default 5s
 # make budgets
@@ -44,7 +46,7 @@ MODULES := $(filter-out ./tools ./conformance/dendrite,$(patsubst %/go.mod,%,$(s
 # mautrix finds its cryptography in Go, not in C, by this tag.
 TAGS := -tags goolm
 
-.PHONY: test check fmt vet staticcheck rest realtime unit architectures tables model sizes conformance nested fuzz bench budgets links hour plots page release package-test vuln soak clean
+.PHONY: test check fmt vet staticcheck rest realtime unit architectures tables model vectors sizes conformance nested fuzz bench budgets links hour plots page release package-test vuln soak clean
 
 # The suites in real time wait for slow links most of their time, so the others run
 # meanwhile.
@@ -93,6 +95,10 @@ model:
 	$(GO) run ./internal/trainv2
 	UPDATE_GOLDEN=1 $(GO) test -count 1 ./cborcodec/coder
 	UPDATE_GOLDEN=1 $(GO) test -count 1 -run TestDocument ./internal/inspect
+	$(MAKE) vectors
+
+vectors:
+	$(GO) test -count 1 -run TestFiles ./conformance/vectors -update
 
 sizes:
 	$(GO) test -count 1 -timeout 30m -run 'TestSizes$$' ./conformance/sizes -update

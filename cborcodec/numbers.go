@@ -33,6 +33,11 @@ const (
 func appendNumber(dst []byte, number numberToken, untagged bool) []byte {
 	text := number.text
 	if number.integer {
+		if untagged {
+			if f, ok := longFloat(text); ok {
+				return appendFloat(dst, f)
+			}
+		}
 		return appendInteger(dst, text)
 	}
 	if len(text) <= maxFloatText {

@@ -19,6 +19,24 @@ func appendValue(dst []byte, f float64) []byte {
 	return appendHead(dst, majorUint, uint64(f))
 }
 
+// longFloat returns the float64 whose shortest digits are those of an integer beyond 64
+// bits: what readers that know no bignums print as the same number.
+func longFloat(text []byte) (f float64, ok bool) {
+	const least = len("18446744073709551616")
+	if len(text) < least || len(text) > maxFloatText {
+		return 0, false
+	}
+	if _, fits := parseUint(bytes.TrimPrefix(text, []byte{'-'})); fits {
+		return 0, false
+	}
+	f, err := strconv.ParseFloat(string(text), 64)
+	if err != nil {
+		return 0, false
+	}
+	var scratch [maxFloatText]byte
+	return f, sameValue(strconv.AppendFloat(scratch[:0], f, 'e', -1, 64), text)
+}
+
 func isNegativeZero(f float64) bool { return f == 0 && math.Signbit(f) }
 
 // sameValue compares two JSON numbers of at most maxFloatText bytes as decimals.

@@ -23,6 +23,20 @@ func TestBlockLargerThanItsSize(t *testing.T) {
 	})
 }
 
+// A body in one message counts as one in blocks does.
+func TestBodyInOneMessageIsBounded(t *testing.T) {
+	cfg := blocks(1024, HandlerFunc(takeBody))
+	cfg.MaxBody = 64
+	climb(t, cfg, func(l *ladder) {
+		l.run(`
+			> CON PUT #0001 t=aa /x [0:65]
+			< ACK 4.13 #0001 t=aa Size1=64
+			> CON PUT #0002 t=aa /x [0:64]
+			< ACK 2.04 #0002 t=aa "taken"
+		`)
+	})
+}
+
 // Block answers that the peer does not acknowledge count among what it has served
 // at once.
 func TestUnconfirmedBlocksAreBounded(t *testing.T) {

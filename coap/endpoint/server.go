@@ -20,7 +20,9 @@ func busy() *Message {
 // serve admits a request, of which the body may be only the first block, and
 // starts its handler.
 func (c *Conn) serve(in *incoming) {
-	if size, ok := in.m.Options.GetUint(Size1); (in.hasBlock1 || in.hasQBlock1) && ok && int64(size) > c.maxBody.Load() {
+	size, ok := in.m.Options.GetUint(Size1)
+	most := c.maxBody.Load()
+	if (in.hasBlock1 || in.hasQBlock1) && ok && int64(size) > most || int64(len(in.m.Payload)) > most {
 		in.decline(c.tooLarge())
 		return
 	}
