@@ -46,6 +46,9 @@ MODULES := $(filter-out ./tools ./conformance/dendrite,$(patsubst %/go.mod,%,$(s
 # mautrix finds its cryptography in Go, not in C, by this tag.
 TAGS := -tags goolm
 
+# The program for small machines, which leaves out all but the client's side.
+SMALL := -tags clientonly ./cmd/coapgw
+
 .PHONY: test check fmt vet staticcheck rest realtime unit architectures tables model vectors sizes conformance nested fuzz bench budgets links hour plots page release package-test vuln soak clean
 
 # The suites in real time wait for slow links most of their time, so the others run
@@ -63,9 +66,11 @@ fmt:
 
 vet:
 	@for m in $(MODULES); do echo "vet $$m"; $(GO) -C $$m vet $(TAGS) ./... || exit 1; done
+	$(GO) vet $(SMALL)
 
 staticcheck: $(BUILD)/staticcheck
 	@for m in $(MODULES); do echo "staticcheck $$m"; (cd $$m && $(BUILD)/staticcheck $(TAGS) ./...) || exit 1; done
+	$(BUILD)/staticcheck $(SMALL)
 
 $(BUILD)/staticcheck: tools/go.mod tools/go.sum
 	$(GO) -C tools build -o $@ honnef.co/go/tools/cmd/staticcheck
@@ -77,6 +82,7 @@ $(BUILD)/staticcheck: tools/go.mod tools/go.sum
 LONG := TestFlood|TestNoNonceIsUsedTwice|TestStalledHandshakes|TestHistories
 unit:
 	$(GO) test -race -timeout 10m $$($(GO) list ./... | grep -v /conformance/)
+	$(GO) test $(SMALL)
 	$(GO) test -timeout 10m -run '$(LONG)' ./dtls ./coap/outbox
 
 # Both ends must code alike, whatever they run on: one is 32-bit and aligns, the

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -12,13 +11,7 @@ import (
 	"github.com/coapgw/coapgw/internal/checkup"
 	"github.com/coapgw/coapgw/internal/config"
 	"github.com/coapgw/coapgw/internal/gateway"
-	"github.com/coapgw/coapgw/internal/keys"
 )
-
-type checkCmd struct {
-	Serve   checkServeCmd   `cmd:"" help:"Check what serve would be given."`
-	Connect checkConnectCmd `cmd:"" help:"Check what connect would be given."`
-}
 
 // checkHelp is shown by both.
 const checkHelp = `Takes the options of %[1]s, looks at what they name, and prints a line for each thing: ok, look, or WRONG with what to do. It changes nothing and sends nothing over the constrained link. Exit code: 0 when %[1]s would work, 1 when something is wrong, 2 when the options themselves are.
@@ -26,60 +19,6 @@ const checkHelp = `Takes the options of %[1]s, looks at what they name, and prin
 Example:
 
   coapgw check %[1]s --config /etc/coapgw/%[1]s.yaml`
-
-type checkServeCmd struct{ serveCmd }
-
-// Help is shown by check serve --help.
-func (checkServeCmd) Help() string { return fmt.Sprintf(checkHelp, "serve") }
-
-// Run checks.
-func (c *checkServeCmd) Run(ctx context.Context, std streams) error {
-	profile, err := c.Link.Profile()
-	if err != nil {
-		return err
-	}
-	_, err = c.Slowest(profile)
-	if err := errors.Join(c.check(), err); err != nil {
-		return err
-	}
-	now := time.Now()
-	found := []checkup.Finding{checkup.Clock(now, built())}
-	homeserver, err := url.Parse(c.Homeserver)
-	if err != nil {
-		return err
-	}
-	found = append(found, checkup.Homeserver(ctx, homeserver)...)
-	found = append(found, checkup.UDP(ctx, "listen", c.Serve.Listen))
-	if c.PSKFile != "" {
-		found = append(found, pskFindings(c.PSKFile)...)
-	}
-	if c.Stations != "" {
-		found = append(found, checkup.Private("stations", c.Stations))
-	}
-	if c.Serve.Cert != "" {
-		found = append(found, checkup.Certificate("cert", c.Serve.Cert, c.Serve.Key, now), checkup.Private("key", c.Serve.Key))
-	}
-	if c.ClientCA != "" {
-		found = append(found, checkup.Authorities("client-ca", c.ClientCA, now))
-	}
-	if _, _, err := gateway.ServerStations(c.Serve); err != nil {
-		found = append(found, checkup.Finding{Level: checkup.Wrong, Thing: "stations", Text: err.Error()})
-	}
-	return conclude(std, append(found, shared(ctx, c.State, c.Page, now)...))
-}
-
-// pskFindings reads the pre-shared keys.
-func pskFindings(file string) []checkup.Finding {
-	const thing = "psk-file"
-	psks, err := keys.LoadPSKs(file)
-	switch {
-	case err != nil:
-		return []checkup.Finding{{Level: checkup.Wrong, Thing: thing, Text: err.Error()}}
-	case len(psks) == 0:
-		return []checkup.Finding{{Level: checkup.Wrong, Thing: thing, Text: file + " holds no key: make one with keygen psk"}}
-	}
-	return []checkup.Finding{{Thing: thing, Text: fmt.Sprintf("identities with a key: %d", len(psks))}, checkup.Private(thing, file)}
-}
 
 type checkConnectCmd struct{ connectCmd }
 

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"os/signal"
 	"strings"
 
@@ -17,6 +18,7 @@ import (
 	"github.com/coapgw/coapgw/integrity"
 	"github.com/coapgw/coapgw/internal/config"
 	"github.com/coapgw/coapgw/internal/gateway"
+	"github.com/coapgw/coapgw/internal/keys"
 	"github.com/coapgw/coapgw/internal/status"
 )
 
@@ -31,6 +33,10 @@ type connectCmd struct {
 	config.Limits
 	config.Page
 	config.Log
+}
+
+func newConnectCmd(d config.Config) connectCmd {
+	return connectCmd{Connect: d.Connect, Policy: d.Policy, Page: d.Page, Link: d.Link, Wire: d.Wire, Limits: d.Limits, Log: d.Log}
 }
 
 // Help is shown by connect --help.
@@ -258,4 +264,22 @@ func (c *connectCmd) listen(ctx context.Context, std streams) (listeners []net.L
 		fmt.Fprintf(std.out, "listening on %s://%s\n", scheme, l.Addr())
 	}
 	return listeners, cert, nil
+}
+
+// warnExposed logs which of the secret files others can read.
+func warnExposed(log *slog.Logger, names ...string) {
+	for _, name := range names {
+		var exposed *keys.ExposedError
+		if name != "" && errors.As(keys.CheckPrivate(name), &exposed) {
+			log.Warn("secret file", "error", exposed)
+		}
+	}
+}
+
+// optionalURL parses a URL; "" is nil.
+func optionalURL(raw string) (*url.URL, error) {
+	if raw == "" {
+		return nil, nil
+	}
+	return url.Parse(raw)
 }

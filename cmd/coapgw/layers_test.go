@@ -3,7 +3,6 @@ package main
 import (
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -59,28 +58,4 @@ status-host: one.example
 	cli, err = parsed(t, "connect")
 	require.NoError(t, err)
 	assert.Equal(t, "coaps://file", cli.Connect.Server)
-}
-
-// What is wrong with the file is said in a line that names it.
-func TestConfigFileErrors(t *testing.T) {
-	for text, want := range map[string]string{
-		"homesever: http://h": "line 1: there is no option \"homesever\"; homeserver is one",
-		"\nserver: coaps://h": "line 2: there is no option \"server\"", // it is connect's
-		"config: other.yaml":  "no option \"config\"",
-		"help: true":          "no option \"help\"",
-		"max-body: much":      "--max-body",
-		"homeserver: x":       "--homeserver",
-		"homeserver: http://h\nthumbnails: perhaps":        "--thumbnails",
-		"homeserver: http://h\nplain-insecure: [yes, yes]": "takes one value",
-	} {
-		file := filepath.Join(t.TempDir(), "serve.yaml")
-		require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
-		r := coapgw(t, "", "serve", "--config", file)
-		assert.Equal(t, exitUsage, r.code, text)
-		assert.Contains(t, r.err, want)
-		assert.Equal(t, 1, strings.Count(r.err, "\n"), r.err)
-	}
-	r := coapgw(t, "", "serve", "--config", "/nonexistent")
-	assert.Equal(t, exitUsage, r.code)
-	assert.Contains(t, r.err, "/nonexistent")
 }

@@ -1,3 +1,5 @@
+//go:build !clientonly
+
 package main
 
 import (
@@ -13,20 +15,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
-
-// result is what a run of the program left.
-type result struct {
-	code     int
-	out, err string
-}
-
-// coapgw runs the program.
-func coapgw(t *testing.T, stdin string, args ...string) result {
-	t.Helper()
-	var out, errs bytes.Buffer
-	code := run(t.Context(), args, streams{strings.NewReader(stdin), &out, &errs})
-	return result{code, out.String(), errs.String()}
-}
 
 func TestHelp(t *testing.T) {
 	t.Setenv("COLUMNS", "80")
@@ -188,4 +176,28 @@ func TestCommandsStop(t *testing.T) {
 		stop()
 		assert.Equal(t, exitOK, <-code, errs.String())
 	}
+}
+
+// What is wrong with the file is said in a line that names it.
+func TestConfigFileErrors(t *testing.T) {
+	for text, want := range map[string]string{
+		"homesever: http://h": "line 1: there is no option \"homesever\"; homeserver is one",
+		"\nserver: coaps://h": "line 2: there is no option \"server\"", // it is connect's
+		"config: other.yaml":  "no option \"config\"",
+		"help: true":          "no option \"help\"",
+		"max-body: much":      "--max-body",
+		"homeserver: x":       "--homeserver",
+		"homeserver: http://h\nthumbnails: perhaps":        "--thumbnails",
+		"homeserver: http://h\nplain-insecure: [yes, yes]": "takes one value",
+	} {
+		file := filepath.Join(t.TempDir(), "serve.yaml")
+		require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
+		r := coapgw(t, "", "serve", "--config", file)
+		assert.Equal(t, exitUsage, r.code, text)
+		assert.Contains(t, r.err, want)
+		assert.Equal(t, 1, strings.Count(r.err, "\n"), r.err)
+	}
+	r := coapgw(t, "", "serve", "--config", "/nonexistent")
+	assert.Equal(t, exitUsage, r.code)
+	assert.Contains(t, r.err, "/nonexistent")
 }

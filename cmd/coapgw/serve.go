@@ -1,3 +1,5 @@
+//go:build !clientonly
+
 package main
 
 import (
@@ -337,22 +339,4 @@ const askTimeout = 3 * time.Second
 type serveHandler interface {
 	http.Handler
 	Close()
-}
-
-// warnExposed logs which of the secret files others can read.
-func warnExposed(log *slog.Logger, names ...string) {
-	for _, name := range names {
-		var exposed *keys.ExposedError
-		if name != "" && errors.As(keys.CheckPrivate(name), &exposed) {
-			log.Warn("secret file", "error", exposed)
-		}
-	}
-}
-
-// optionalURL parses a URL; "" is nil.
-func optionalURL(raw string) (*url.URL, error) {
-	if raw == "" {
-		return nil, nil
-	}
-	return url.Parse(raw)
 }

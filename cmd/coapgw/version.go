@@ -56,7 +56,7 @@ func (versionCmd) Run(std streams) error {
 		return err
 	}
 	var text strings.Builder
-	fmt.Fprintf(&text, "coapgw %s, wire versions 1 and 2, %s %s/%s\n", cmp.Or(b.Version, "unknown"), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	fmt.Fprintf(&text, "coapgw %s%s, wire versions 1 and 2, %s %s/%s\n", cmp.Or(b.Version, "unknown"), edition, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 	fmt.Fprintf(&text, "commit: %s\n", cmp.Or(b.Commit, "unknown"))
 	fmt.Fprintf(&text, "date:   %s\n", cmp.Or(b.Date, "unknown"))
 	fmt.Fprintf(&text, "format: %s\n", format.ID())

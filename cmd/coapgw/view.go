@@ -23,7 +23,6 @@ import (
 	"github.com/coapgw/coapgw/dtls"
 	"github.com/coapgw/coapgw/internal/config"
 	"github.com/coapgw/coapgw/internal/gateway"
-	"github.com/coapgw/coapgw/internal/metrics"
 	"github.com/coapgw/coapgw/internal/status"
 )
 
@@ -36,7 +35,7 @@ type view struct {
 	meter   status.Meter
 	// handshakes are those of both roles, to be set in what secures the link.
 	handshakes dtls.Meter
-	metrics    *metrics.Metrics
+	metrics    exporter
 	events     *events
 	cert       *gateway.WebCertificate // nil without TLS
 }
@@ -45,26 +44,20 @@ type view struct {
 // be nil, is its outbox. The account of the day is in store, which may be nil.
 func newView(role status.Role, page config.Page, profile link.Profile, sessions func() coap.Status, waiting *outbox.Transport, store session.Store, log *operatorLog) *view {
 	v := &view{log: log.Logger, page: page, events: newEvents(page.TraceFile, log.Logger)}
-	apart := outside(&v.handshakes, profile, role == status.Connect)
-	measured := metrics.Options{Role: string(role), Version: cmp.Or(readBuild().Version, "unknown"), Status: sessions, Outside: apart}
 	v.options = status.Options{
-		Outside: apart, Store: store, Log: log.Logger,
+		Outside: outside(&v.handshakes, profile, role == status.Connect), Store: store, Log: log.Logger,
 		Role: role, Version: cmp.Or(readBuild().Version, "unknown"), Link: profile, Status: sessions, Meter: &v.meter,
 		Problems: log.problems, Hosts: page.Hosts,
 	}
 	if waiting != nil {
-		measured.Outbox = func() (int, int64) {
-			s := waiting.Snapshot()
-			return s.Queued, int64(s.Bytes)
-		}
 		v.options.Outbox = func() status.Outbox { return queue(waiting.Snapshot(), time.Now()) }
 		v.options.Actions.Flush = func(context.Context) error {
 			waiting.LinkWorks()
 			return nil
 		}
 	}
-	v.metrics = metrics.New(measured)
-	v.options.Metrics = v.metrics
+	v.metrics = newExporter(v.options, waiting)
+	v.options.Metrics = v.metrics.handler()
 	return v
 }
 
@@ -98,22 +91,10 @@ func queue(s outbox.Snapshot, now time.Time) status.Outbox {
 }
 
 // recorder receives the events of sessions.
-func (v *view) recorder() trace.Recorder { return trace.Tee(v.metrics, &v.events.log) }
-
-// refused counts what a Guard has not let pass.
-func (v *view) refused(why gateway.Refusal) {
-	limit := metrics.LimitRate
-	switch why {
-	case gateway.RefusedPath:
-		limit = metrics.LimitPath
-	case gateway.RefusedConcurrent, gateway.RefusedLoad:
-		limit = metrics.LimitRequests
-	}
-	v.metrics.Hit(limit)
-}
+func (v *view) recorder() trace.Recorder { return trace.Tee(v.metrics.recorder(), &v.events.log) }
 
 // counted counts what h is asked.
-func (v *view) counted(h http.Handler) http.Handler { return v.metrics.Middleware(v.meter.Handler(h)) }
+func (v *view) counted(h http.Handler) http.Handler { return v.metrics.counted(v.meter.Handler(h)) }
 
 // start serves the page until stop is called, and until then heeds the signal that switches
 // the trace. An address that is taken by default, and by another program, is left to it.

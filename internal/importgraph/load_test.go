@@ -35,8 +35,14 @@ type graph map[string]listed
 
 func load(t *testing.T) graph {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "go", "list", "-export", "-deps",
-		"-json=ImportPath,Name,Dir,Standard,DepOnly,GoFiles,Imports,Deps,Export", module+"/...")
+	return list(t, "-export", module+"/...")
+}
+
+// list is what go list -deps says of its arguments.
+func list(t *testing.T, args ...string) graph {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "go", append([]string{"list", "-deps",
+		"-json=ImportPath,Name,Dir,Standard,DepOnly,GoFiles,Imports,Deps,Export"}, args...)...)
 	cmd.Dir = "../.."
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
