@@ -50,6 +50,11 @@ type Server struct {
 	// means not at all. Long-polls end at once on sessions that go on when the server is
 	// back: their clients ask it again.
 	Grace time.Duration
+	// StreamKey returns a secret that belongs to the identity of a peer and lasts as long as
+	// that, of which the marks in room streams are made (docs/wire-v1.md): so a client finds
+	// its place again with another access token. Where it is nil or returns nothing, the
+	// access token is used.
+	StreamKey func(identity string) []byte
 	// Log receives what an operator should know; nil discards it.
 	Log *slog.Logger
 	// Recorder receives the events of all sessions; nil discards them.

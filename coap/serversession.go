@@ -43,6 +43,11 @@ type serverSession struct {
 	wake func(*endpoint.Conn)
 	// observers are what the peer observes in the pushed form.
 	observers observers
+	// streams are the room streams that the peer observes, by the token of the observation.
+	streams map[string]*roomStream
+	// streaming has registrations for room streams wait for each other: one may take over
+	// the stream of the one before.
+	streaming sync.Mutex
 	// begun are the requests that must not be executed twice.
 	begun begunRequests
 	// agreed2 is what was agreed of version 2, nil for nothing, and server2 how that is
@@ -237,6 +242,9 @@ func (s *serverSession) serve(ctx context.Context, r *endpoint.Request, a admiss
 	}
 	if r.Observe == endpoint.ObserveDeregister && a.audience.gateway && r.Code == endpoint.FETCH && r.Size == 0 {
 		return a.sign(&endpoint.Response{Code: endpoint.Content}) // the token says it all
+	}
+	if room, ok := streamOf(r, &a); ok {
+		return a.sign(s.stream(ctx, r, room, a))
 	}
 	coded := codedSize(r.Options, r.Size)
 	defer s.gather(r, a.call != nil)()

@@ -82,6 +82,10 @@ func (r *Request) SetLabel(label string) {
 // requests is wholly there.
 func (r *Request) Head() []byte { return r.head }
 
+// Token is that of a request that arrived: it names the observation for which a registration
+// is made (RFC 7641 §3.1). It must not be modified.
+func (r *Request) Token() []byte { return r.token }
+
 // Life is which life of the client made a request that arrived. A client of this package
 // names it in each token (see Config.Lives): the first byte of a token of two bytes or
 // more, and 0, the first life, if it is shorter. Later lives have greater numbers, of

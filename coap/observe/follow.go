@@ -53,7 +53,7 @@ const (
 // before, because a homeserver forgets to-device messages when it is polled past
 // them. It returns when the observation is over or ctx ends. Polls run under ctx.
 func Follow(ctx context.Context, o *endpoint.Observer, last Update, poll Poll) error {
-	ctx, cancel := whileObserved(ctx, o)
+	ctx, cancel := WhileObserved(ctx, o)
 	defer cancel()
 	for {
 		u, err := news(ctx, last, poll)
@@ -74,9 +74,9 @@ func Follow(ctx context.Context, o *endpoint.Observer, last Update, poll Poll) e
 	}
 }
 
-// whileObserved returns a context that ends with the observation. The function it
+// WhileObserved returns a context that ends with the observation. The function it
 // returns must be called.
-func whileObserved(ctx context.Context, o *endpoint.Observer) (context.Context, func()) {
+func WhileObserved(ctx context.Context, o *endpoint.Observer) (context.Context, func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	var watch sync.WaitGroup
 	watch.Go(func() {

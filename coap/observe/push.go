@@ -45,7 +45,7 @@ type Patience struct {
 // ask for, after which it registers anew. It returns the error of Notify where the
 // observation is over, and that of ctx. Polls run under ctx.
 func Push(ctx context.Context, o *endpoint.Observer, held Update, patience Patience, poll Poll) error {
-	ctx, cancel := whileObserved(ctx, o)
+	ctx, cancel := WhileObserved(ctx, o)
 	defer cancel()
 	for {
 		u, err := news(ctx, held, poll)

@@ -2,6 +2,8 @@ package gateway
 
 import (
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
 	"log/slog"
 	"math"
 	"net"
@@ -99,12 +101,27 @@ func (s *Station) Run(ctx context.Context, pc net.PacketConn) error {
 		MaxBody:  s.MaxBody,
 		// The listener bounds them, and has the one idle for longest give way.
 		MaxSessions: math.MaxInt,
+		StreamKey:   s.streamKey,
 		Grace:       s.Grace,
 		Log:         s.Log,
 		Recorder:    s.Recorder,
 	}
 	s.server.Store(server)
 	return server.Serve(ctx, l)
+}
+
+// streamKey is coap.Server.StreamKey: what the pre-shared key of an identity gives.
+func (s *Station) streamKey(identity string) []byte {
+	if s.Security == nil || s.Security.Keys == nil {
+		return nil
+	}
+	key, ok := s.Security.Keys(identity)
+	if !ok {
+		return nil
+	}
+	m := hmac.New(sha256.New, key)
+	m.Write([]byte("coapgw room stream"))
+	return m.Sum(nil)
 }
 
 // guarded is the Handler behind a Guard.
