@@ -28,7 +28,7 @@ const edition = ""
 
 // newCommands returns the command line with its defaults.
 func newCommands(defaults config.Config) *commands {
-	serve := serveCmd{Serve: defaults.Serve, Link: defaults.Link, Wire: defaults.Wire, Limits: defaults.Limits, Log: defaults.Log}
+	serve := serveCmd{Serve: defaults.Serve, tracingOptions: newTracingOptions(defaults), Link: defaults.Link, Wire: defaults.Wire, Limits: defaults.Limits, Log: defaults.Log}
 	connect := newConnectCmd(defaults)
 	return &commands{
 		exited:  -1,

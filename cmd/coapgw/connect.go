@@ -32,11 +32,12 @@ type connectCmd struct {
 	config.Wire
 	config.Limits
 	config.Page
+	tracingOptions
 	config.Log
 }
 
 func newConnectCmd(d config.Config) connectCmd {
-	return connectCmd{Connect: d.Connect, Policy: d.Policy, Page: d.Page, Link: d.Link, Wire: d.Wire, Limits: d.Limits, Log: d.Log}
+	return connectCmd{Connect: d.Connect, Policy: d.Policy, Page: d.Page, tracingOptions: newTracingOptions(d), Link: d.Link, Wire: d.Wire, Limits: d.Limits, Log: d.Log}
 }
 
 // Help is shown by connect --help.
@@ -116,7 +117,12 @@ func (c *connectCmd) Run(ctx context.Context, std streams, again reparse) (err e
 	if security != nil {
 		security.Meter = &view.handshakes
 	}
-	carrier, err := c.newStack(transport, profile, box, state.Store(), log.Logger)
+	spans, err := c.tracingOptions.open(ctx, status.Connect, log.Logger)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, spans.close()) }()
+	carrier, err := c.newStack(transport, spans.Link(transport), profile, box, state.Store(), log.Logger)
 	if err != nil {
 		return err
 	}
@@ -169,7 +175,7 @@ func (c *connectCmd) Run(ctx context.Context, std streams, again reparse) (err e
 	}
 	defer unheed()
 	defer notifyReady(ctx, log.Logger)()
-	return gateway.RunWeb(ctx, view.counted(&front.Switch), c.StopTimeout, log.Logger, listeners...)
+	return gateway.RunWeb(ctx, spans.Middleware(view.counted(&front.Switch)), c.StopTimeout, log.Logger, listeners...)
 }
 
 // connectLive are the options that take effect with a reload; those about the server when the
@@ -213,7 +219,7 @@ func (f *front) set(c *connectCmd) error {
 
 // check reports the first thing wrong with the configuration.
 func (c *connectCmd) check() error {
-	for _, check := range []func() error{c.Connect.Check, c.Policy.Check, c.Wire.Check, c.Limits.Check, c.Page.Check} {
+	for _, check := range []func() error{c.Connect.Check, c.Policy.Check, c.Wire.Check, c.Limits.Check, c.Page.Check, c.tracingOptions.Check} {
 		if err := check(); err != nil {
 			return err
 		}

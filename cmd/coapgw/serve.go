@@ -33,6 +33,7 @@ type serveCmd struct {
 	config.Wire
 	config.Limits
 	config.Page
+	tracingOptions
 	config.Log
 }
 
@@ -131,7 +132,13 @@ func (c *serveCmd) Run(ctx context.Context, std streams, again reparse) (err err
 	if clear != nil {
 		clear.Store = state.Sessions()
 	}
-	homeward := &homeward{homeserver: homeserver, roots: roots, stations: stations, wrap: view.metrics.Homeserver, log: log.Logger}
+	spans, err := c.tracingOptions.open(ctx, status.Serve, log.Logger)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, spans.close()) }()
+	measured := func(next http.RoundTripper) http.RoundTripper { return spans.Homeserver(view.metrics.Homeserver(next)) }
+	homeward := &homeward{homeserver: homeserver, roots: roots, stations: stations, wrap: measured, log: log.Logger}
 	if err := homeward.set(c.Serve); err != nil {
 		return err
 	}
@@ -140,7 +147,7 @@ func (c *serveCmd) Run(ctx context.Context, std streams, again reparse) (err err
 	if err != nil {
 		return err
 	}
-	guard := gateway.NewGuard(view.counted(remembering), gateway.GuardOptions{
+	guard := gateway.NewGuard(spans.Middleware(view.counted(remembering)), gateway.GuardOptions{
 		Paths: c.Paths, Limits: c.guardLimits(), Refused: view.refused, Log: log.Logger,
 	})
 	station.Handler, station.Version2 = guard, version2
@@ -215,7 +222,7 @@ func (c *serveCmd) guardLimits() gateway.Limits {
 
 // check reports the first thing wrong with the configuration.
 func (c *serveCmd) check() error {
-	for _, check := range []func() error{c.Serve.Check, c.Wire.Check, c.Limits.Check, c.Page.Check} {
+	for _, check := range []func() error{c.Serve.Check, c.Wire.Check, c.Limits.Check, c.Page.Check, c.tracingOptions.Check} {
 		if err := check(); err != nil {
 			return err
 		}

@@ -29,9 +29,9 @@ type stack struct {
 }
 
 // newStack puts what the configuration asks for on a transport, which it closes with the
-// rest. box becomes the outbox, unless it is nil.
-func (c *connectCmd) newStack(transport *coap.Transport, profile link.Profile, box *outbox.Transport, store session.Store, log *slog.Logger) (*stack, error) {
-	s := &stack{RoundTripper: transport, layers: []io.Closer{transport}}
+// rest, and whose requests go through carrier. box becomes the outbox, unless it is nil.
+func (c *connectCmd) newStack(transport *coap.Transport, carrier http.RoundTripper, profile link.Profile, box *outbox.Transport, store session.Store, log *slog.Logger) (*stack, error) {
+	s := &stack{RoundTripper: carrier, layers: []io.Closer{transport}}
 	if c.KeepAnswers > 0 {
 		add(s, &join.Transport{Base: s.RoundTripper, Profile: profile, MaxKept: c.KeepAnswers})
 	}

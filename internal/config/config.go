@@ -16,6 +16,7 @@ type Config struct {
 	Policy  Policy
 	Outbox  Outbox
 	Page    Page
+	Tracing Tracing
 	State   State
 	Link    Link
 	Wire    Wire
@@ -274,10 +275,11 @@ func Default() Config {
 			Push:         true,
 			KeepAnswers:  16 << 20,
 		},
-		Policy: Policy{Chatter: ByTable, MaxMedia: 32 << 20},
-		Page:   Page{Listen: "127.0.0.1:8009"},
-		Link:   Link{Name: "default"},
-		Wire:   Wire{Version: 2, Entries: 1024, Device: ServerDevice},
+		Policy:  Policy{Chatter: ByTable, MaxMedia: 32 << 20},
+		Page:    Page{Listen: "127.0.0.1:8009"},
+		Tracing: Tracing{Sample: 1},
+		Link:    Link{Name: "default"},
+		Wire:    Wire{Version: 2, Entries: 1024, Device: ServerDevice},
 		Relay: Relay{
 			Listen:     "127.0.0.1:5684",
 			Seed:       1,

@@ -41,6 +41,8 @@ var importRules = []importRule{
 	{name: "only the program has a manual", except: []string{"cmd", "internal/manual"}, forbidden: []string{module + "/internal/manual"}},
 	{name: "the manual is written from a description", packages: []string{"internal/manual"}, forbidden: []string{"github.com", "net", "os"}},
 	{name: "only the exporter knows Prometheus", except: []string{"internal/metrics"}, forbidden: []string{"github.com/prometheus"}},
+	{name: "only the tracer knows OpenTelemetry", except: []string{"internal/tracing"}, forbidden: []string{"go.opentelemetry.io"}},
+	{name: "only the program traces", except: []string{"cmd", "internal/tracing"}, forbidden: []string{module + "/internal/tracing"}},
 	{name: "one package merges the configuration", except: []string{"internal/config"}, forbidden: []string{"github.com/knadh", "go.yaml.in"}},
 	{name: "the program replaces itself", except: []string{"cmd", "conformance", "internal/upgrade"}, forbidden: []string{module + "/internal/upgrade", module + "/internal/activation"}},
 	{name: "an upgrade knows processes and sockets", packages: []string{"internal/activation", "internal/upgrade"}, forbidden: []string{module + "/coap", module + "/dtls", module + "/integrity", module + "/internal/config", module + "/internal/gateway"}, deep: true},
