@@ -2,11 +2,13 @@ package coap
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"unicode/utf8"
 
-	"github.com/fxamacker/cbor/v2"
+	"github.com/coapgw/coapgw/cborcodec"
 )
 
 // An envelope carries in the payload what does not fit options: one CBOR array of
@@ -23,18 +25,18 @@ const (
 
 // appendEnvelope makes an envelope that openEnvelope reads.
 func appendEnvelope(items []string) ([]byte, error) {
-	values := make([]any, len(items))
-	for i, s := range items {
-		values[i] = s
-		if !utf8.ValidString(s) {
-			values[i] = cbor.ByteString(s)
+	head := cborcodec.AppendArray(nil, len(items))
+	for _, s := range items {
+		if utf8.ValidString(s) {
+			head = cborcodec.AppendText(head, s)
+		} else {
+			head = cborcodec.AppendBytes(head, s)
 		}
 	}
-	head, err := cbor.Marshal(values)
-	if err == nil && (len(head) > maxEnvelope || len(items) > maxEnvelopeItems) {
-		err = fmt.Errorf("coap: an envelope of %d items and %d bytes is too large", len(items), len(head))
+	if len(head) > maxEnvelope || len(items) > maxEnvelopeItems {
+		return nil, fmt.Errorf("coap: an envelope of %d items and %d bytes is too large", len(items), len(head))
 	}
-	return head, err
+	return head, nil
 }
 
 // openEnvelope reads the array and returns the body behind it, with its size when
@@ -43,29 +45,49 @@ func openEnvelope(body io.Reader, size int64) (items []string, _ io.Reader, _ in
 	if body == nil {
 		return nil, nil, 0, io.ErrUnexpectedEOF
 	}
-	mode, err := cbor.DecOptions{
-		MaxArrayElements: maxEnvelopeItems, MaxNestedLevels: 4,
-		ByteStringToString: cbor.ByteStringToStringAllowed,
-	}.DecMode()
+	// What is read beyond the array is the start of the body.
+	var head []byte
+	for want := 512; ; want = min(2*want, maxEnvelope) {
+		n := len(head)
+		head = slices.Grow(head, want-n)[:want]
+		read, failed := io.ReadFull(body, head[n:])
+		head = head[:n+read]
+		in := cborcodec.NewItems(head)
+		items, err = envelopeItems(in)
+		if err == nil {
+			if size >= 0 {
+				size -= int64(in.Offset())
+			}
+			return items, withCloser{io.MultiReader(bytes.NewReader(in.Rest()), body), body}, size, nil
+		}
+		if failed != nil && failed != io.ErrUnexpectedEOF && failed != io.EOF {
+			return nil, nil, 0, failed
+		}
+		if failed != nil || want == maxEnvelope || !errors.Is(err, cborcodec.ReasonTruncated) {
+			return nil, nil, 0, err
+		}
+	}
+}
+
+func envelopeItems(in *cborcodec.Items) (items []string, err error) {
+	array, err := in.Array()
 	if err != nil {
-		return nil, nil, 0, err
+		return nil, err
 	}
-	dec := mode.NewDecoder(io.LimitReader(body, maxEnvelope))
-	if err := dec.Decode(&items); err != nil {
-		return nil, nil, 0, err
+	for {
+		more, err := in.More(&array)
+		if err != nil || !more {
+			return items, err
+		}
+		if len(items) == maxEnvelopeItems {
+			return nil, fmt.Errorf("coap: an envelope of more than %d items", maxEnvelopeItems)
+		}
+		item, err := in.Octets()
+		if err != nil {
+			return nil, err
+		}
+		items = append(items, item)
 	}
-	if items == nil {
-		return nil, nil, 0, fmt.Errorf("coap: the envelope is null")
-	}
-	// The decoder reads ahead: what it has buffered is the start of the body.
-	head, err := io.ReadAll(dec.Buffered())
-	if err != nil {
-		return nil, nil, 0, err
-	}
-	if size >= 0 {
-		size -= int64(dec.NumBytesRead())
-	}
-	return items, withCloser{io.MultiReader(bytes.NewReader(head), body), body}, size, nil
 }
 
 // withCloser reads from one reader and closes another.

@@ -12,7 +12,7 @@ import (
 	"strings"
 	"unicode"
 
-	"github.com/fxamacker/cbor/v2"
+	"github.com/coapgw/coapgw/cborcodec"
 )
 
 // The pairing line is "coapgw:1:" and base64url without padding of a CBOR map and
@@ -66,14 +66,15 @@ type Error struct{ Reason string }
 // Error implements error.
 func (e *Error) Error() string { return "the pairing line cannot be used: " + e.Reason }
 
-// wirePairing is the CBOR map. Numbers are never used again for something else.
-type wirePairing struct {
-	Addresses   []string `cbor:"1,keyasint"`
-	Identity    string   `cbor:"2,keyasint,omitempty"`
-	Key         []byte   `cbor:"3,keyasint,omitempty"`
-	Fingerprint []byte   `cbor:"4,keyasint,omitempty"`
-	Homeserver  string   `cbor:"5,keyasint,omitempty"`
-}
+// Keys of the CBOR map. Numbers are never used again for something else.
+const (
+	keyAddresses = iota + 1
+	keyIdentity
+	keyKey
+	keyFingerprint
+	keyHomeserver
+	keysEnd
+)
 
 // Secret returns the pairing line, key included. Who reads it can act as the
 // client.
@@ -81,18 +82,29 @@ func (p Pairing) Secret() (string, error) {
 	if reason := p.check(); reason != "" {
 		return "", &Error{reason}
 	}
-	w := wirePairing{Addresses: p.Addresses, Identity: p.PSK.Identity, Key: p.PSK.Key, Homeserver: p.Homeserver}
+	// Deterministically encoded (RFC 8949 §4.2.1): keys in order, what is empty left out.
+	b, members := []byte(nil), 1
+	b = cborcodec.AppendArray(cborcodec.AppendUint(b, keyAddresses), len(p.Addresses))
+	for _, a := range p.Addresses {
+		b = cborcodec.AppendText(b, a)
+	}
+	if p.PSK.Identity != "" {
+		members++
+		b = cborcodec.AppendText(cborcodec.AppendUint(b, keyIdentity), p.PSK.Identity)
+	}
+	if len(p.PSK.Key) > 0 {
+		members++
+		b = cborcodec.AppendBytes(cborcodec.AppendUint(b, keyKey), []byte(p.PSK.Key))
+	}
 	if p.Fingerprint != nil {
-		w.Fingerprint = p.Fingerprint[:]
+		members++
+		b = cborcodec.AppendBytes(cborcodec.AppendUint(b, keyFingerprint), p.Fingerprint[:])
 	}
-	mode, err := cbor.CoreDetEncOptions().EncMode()
-	if err != nil {
-		return "", err
+	if p.Homeserver != "" {
+		members++
+		b = cborcodec.AppendText(cborcodec.AppendUint(b, keyHomeserver), p.Homeserver)
 	}
-	b, err := mode.Marshal(w)
-	if err != nil {
-		return "", err
-	}
+	b = append(cborcodec.AppendMap(nil, members), b...)
 	b = binary.BigEndian.AppendUint32(b, pairingSum(b))
 	return pairingPrefix + base64.RawURLEncoding.EncodeToString(b), nil
 }
@@ -154,33 +166,101 @@ func Parse(line string) (Pairing, error) {
 	return decodePairing(b)
 }
 
+// maxNesting bounds what a newer program may say.
+const maxNesting = 8
+
 func decodePairing(b []byte) (Pairing, error) {
-	mode, err := cbor.DecOptions{
-		DupMapKey:        cbor.DupMapKeyEnforcedAPF,
-		MaxNestedLevels:  8,
-		MaxArrayElements: 64,
-		MaxMapPairs:      64,
-		IndefLength:      cbor.IndefLengthForbidden,
-	}.DecMode()
+	p, err := read(cborcodec.NewItems(b))
 	if err != nil {
-		return Pairing{}, err
-	}
-	var w wirePairing
-	if err := mode.Unmarshal(b, &w); err != nil {
 		return Pairing{}, &Error{"its content is not the expected CBOR"}
-	}
-	p := Pairing{Addresses: w.Addresses, PSK: PSK{Identity: w.Identity, Key: w.Key}, Homeserver: w.Homeserver}
-	if w.Fingerprint != nil {
-		if len(w.Fingerprint) != len(Fingerprint{}) {
-			return Pairing{}, &Error{"the fingerprint has a wrong length"}
-		}
-		f := Fingerprint(w.Fingerprint)
-		p.Fingerprint = &f
 	}
 	if reason := p.check(); reason != "" {
 		return Pairing{}, &Error{reason}
 	}
 	return p, nil
+}
+
+// errForm says that the content is not as it should be.
+var errForm = errors.New("pairing: another form")
+
+// read reads the map, and nothing behind it.
+func read(in *cborcodec.Items) (p Pairing, err error) {
+	members, err := in.Map()
+	if err != nil || members.Indefinite() {
+		return p, errForm
+	}
+	var seen [keysEnd]bool
+	for {
+		more, err := in.More(&members)
+		if err != nil {
+			return p, err
+		}
+		if !more {
+			break
+		}
+		before := *in
+		key, err := in.Uint()
+		if err != nil || key == 0 || key >= keysEnd { // a newer program says more
+			*in = before
+			if err := errors.Join(in.Skip(maxNesting), in.Skip(maxNesting)); err != nil {
+				return p, err
+			}
+			continue
+		}
+		if seen[key] {
+			return p, errForm
+		}
+		seen[key] = true
+		if err := p.read(in, key); err != nil {
+			return p, err
+		}
+	}
+	if len(in.Rest()) > 0 {
+		return p, errForm
+	}
+	return p, nil
+}
+
+// read reads the value of a key.
+func (p *Pairing) read(in *cborcodec.Items, key uint64) (err error) {
+	switch key {
+	case keyAddresses:
+		p.Addresses, err = readTexts(in)
+	case keyIdentity:
+		p.PSK.Identity, err = in.Text()
+	case keyKey:
+		p.PSK.Key, err = in.Bytes()
+	case keyFingerprint:
+		var b []byte
+		if b, err = in.Bytes(); err == nil && len(b) != len(Fingerprint{}) {
+			err = errForm
+		}
+		if err == nil {
+			f := Fingerprint(b)
+			p.Fingerprint = &f
+		}
+	case keyHomeserver:
+		p.Homeserver, err = in.Text()
+	}
+	return err
+}
+
+func readTexts(in *cborcodec.Items) (texts []string, err error) {
+	array, err := in.Array()
+	if err != nil || array.Indefinite() {
+		return nil, errForm
+	}
+	for {
+		more, err := in.More(&array)
+		if err != nil || !more {
+			return texts, err
+		}
+		text, err := in.Text()
+		if err != nil {
+			return nil, err
+		}
+		texts = append(texts, text)
+	}
 }
 
 // check returns why the pairing cannot be used, or "".

@@ -1,8 +1,7 @@
 package wire2
 
 import (
-	"github.com/fxamacker/cbor/v2"
-
+	"github.com/coapgw/coapgw/cborcodec"
 	"github.com/coapgw/coapgw/cborcodec/idtable"
 )
 
@@ -10,82 +9,105 @@ import (
 // which are strings.
 const stateTag = 0xc0 | 22
 
-// stateItem is what a message says of the tables where the header byte does not. As a
-// rule it says nothing and is absent.
-type stateItem struct {
-	Ack    *uint64 `cbor:"0,keyasint,omitempty"`
-	Dead   uint64  `cbor:"1,keyasint,omitempty"`
-	Number *uint64 `cbor:"2,keyasint,omitempty"`
-	First  *uint64 `cbor:"3,keyasint,omitempty"`
-	Top    *uint64 `cbor:"4,keyasint,omitempty"`
-	// Since is the reference of the sync token from which a notification goes on.
-	Since *int64  `cbor:"5,keyasint,omitempty"`
-	Asked *uint64 `cbor:"6,keyasint,omitempty"`
-}
+// Members of the state item: what a message says of the tables where the header byte does
+// not. As a rule it says nothing and is absent.
+const (
+	stateAck = iota
+	stateDead
+	stateNumber
+	stateFirst
+	stateTop
+	// stateSince is the reference of the sync token from which a notification goes on.
+	stateSince
+	stateAsked
+	stateMembers
+)
 
 // appendState appends the state item of a message, if it needs one. based says that
 // the message has a base in its sender's table.
 func appendState(dst []byte, s idtable.State, based bool, since *int64) []byte {
-	item := stateItem{Dead: s.Dead, Since: since}
+	var members []byte
+	n := 0
+	say := func(member, value uint64) {
+		n++
+		members = cborcodec.AppendUint(cborcodec.AppendUint(members, member), value)
+	}
 	if s.HasAck {
-		item.Ack = &s.Ack
+		say(stateAck, s.Ack)
+	}
+	if s.Dead != 0 {
+		say(stateDead, s.Dead)
 	}
 	if s.Inserts && (!based || s.Number != 0 || s.First != 0) {
-		item.Number, item.First = &s.Number, &s.First
+		say(stateNumber, s.Number)
+		say(stateFirst, s.First)
 	}
 	if s.HasTop {
-		item.Top = &s.Top
+		say(stateTop, s.Top)
+	}
+	if since != nil {
+		n++
+		members = cborcodec.AppendInt(cborcodec.AppendUint(members, stateSince), *since)
 	}
 	if s.HasAsked {
-		item.Asked = &s.Asked
+		say(stateAsked, s.Asked)
 	}
-	if item == (stateItem{}) {
+	if n == 0 {
 		return dst
 	}
-	b, err := cbor.Marshal(item)
-	if err != nil {
-		panic(err) // integers always have a form
-	}
-	return append(append(dst, stateTag), b...)
+	return append(cborcodec.AppendMap(append(dst, stateTag), n), members...)
 }
 
-// stateReader refuses members that it does not know: they would mean something.
-var stateReader = func() cbor.DecMode {
-	m, err := cbor.DecOptions{
-		DupMapKey: cbor.DupMapKeyEnforcedAPF, IndefLength: cbor.IndefLengthForbidden,
-		ExtraReturnErrors: cbor.ExtraDecErrorUnknownField, MaxMapPairs: 16,
-	}.DecMode()
-	if err != nil {
-		panic(err)
-	}
-	return m
-}()
-
-// cutState reads the state item, if there is one.
+// cutState reads the state item, if there is one. It refuses members that it does not know:
+// they would mean something.
 func cutState(message []byte) (s idtable.State, since *int64, rest []byte, err error) {
 	if len(message) < 2 || message[0] != stateTag || message[1]>>5 != 5 {
 		return s, nil, message, nil
 	}
-	var item stateItem
-	rest, err = stateReader.UnmarshalFirst(message[1:], &item)
-	if err != nil {
+	in := cborcodec.NewItems(message[1:])
+	members, err := in.Map()
+	if err != nil || members.Indefinite() {
 		return s, nil, nil, ErrMalformed
 	}
-	s.Dead = item.Dead
-	if item.Ack != nil {
-		s.HasAck, s.Ack = true, *item.Ack
+	var seen [stateMembers]bool
+	for {
+		more, err := in.More(&members)
+		if err != nil {
+			return s, nil, nil, ErrMalformed
+		}
+		if !more {
+			return s, since, in.Rest(), nil
+		}
+		member, err := in.Uint()
+		if err != nil || member >= stateMembers || seen[member] {
+			return s, nil, nil, ErrMalformed
+		}
+		seen[member] = true
+		if member == stateSince {
+			ref, err := in.Int()
+			if err != nil {
+				return s, nil, nil, ErrMalformed
+			}
+			since = &ref
+			continue
+		}
+		value, err := in.Uint()
+		if err != nil {
+			return s, nil, nil, ErrMalformed
+		}
+		switch member {
+		case stateAck:
+			s.HasAck, s.Ack = true, value
+		case stateDead:
+			s.Dead = value
+		case stateNumber:
+			s.Inserts, s.Number = true, value
+		case stateFirst:
+			s.Inserts, s.First = true, value
+		case stateTop:
+			s.HasTop, s.Top = true, value
+		case stateAsked:
+			s.HasAsked, s.Asked = true, value
+		}
 	}
-	if item.Number != nil {
-		s.Inserts, s.Number = true, *item.Number
-	}
-	if item.First != nil {
-		s.Inserts, s.First = true, *item.First
-	}
-	if item.Top != nil {
-		s.HasTop, s.Top = true, *item.Top
-	}
-	if item.Asked != nil {
-		s.HasAsked, s.Asked = true, *item.Asked
-	}
-	return s, item.Since, rest, nil
 }
