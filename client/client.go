@@ -89,8 +89,8 @@ type Client struct {
 	profile  link.Profile
 	version2 *coap.Version2
 	dialer   *dialer.Dialer
-	// front takes requests: a Syncer, or the Client itself as its base.
-	front  http.RoundTripper
+	// front takes requests: the Syncer, or what carries those that it does not answer.
+	front  func(*http.Request) (*http.Response, error)
 	syncer *observe.Syncer
 
 	// turn is held by what puts the Client to sleep or wakes it: the next transport takes
@@ -138,10 +138,10 @@ func Open(line string, o Options) (*Client, error) {
 			Routes: dialer.UDP(o.Socket, addresses...), Security: security, Profile: profile, Log: o.Log,
 		},
 	}
-	c.front = carrier{c}
+	c.front = carrier{c}.RoundTrip
 	if !o.Poll {
-		c.syncer = &observe.Syncer{Base: carrier{c}, Source: carrier{c}, Profile: profile, Store: o.Store, Log: o.Log}
-		c.front = c.syncer
+		c.syncer = &observe.Syncer{Carry: carrier{c}.RoundTrip, Source: carrier{c}, Profile: profile, Store: o.Store, Log: o.Log}
+		c.front = c.syncer.RoundTrip
 	}
 	c.transport = c.newTransport()
 	return c, nil
@@ -154,8 +154,17 @@ func (c *Client) newTransport() *coap.Transport {
 }
 
 // RoundTrip implements http.RoundTripper. Scheme and host of the URL are not used.
-func (c *Client) RoundTrip(r *http.Request) (*http.Response, error) {
-	resp, err := c.front.RoundTrip(r)
+func (c *Client) RoundTrip(r *http.Request) (*http.Response, error) { return c.Do(r) }
+
+// Do makes a request as http.Client.Do does, but for redirections, cookies and Timeout. A
+// program that makes all of its requests so, and has no http.Client, is smaller by
+// http.Transport, which a linker keeps wherever an http.RoundTripper is called
+// (docs/embedding.md).
+func (c *Client) Do(r *http.Request) (*http.Response, error) {
+	if r.Header == nil {
+		r.Header = make(http.Header)
+	}
+	resp, err := c.front(r)
 	if err != nil && r.Context().Err() == nil {
 		return nil, c.explain(err)
 	}

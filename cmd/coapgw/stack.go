@@ -44,7 +44,7 @@ func (c *connectCmd) newStack(transport *coap.Transport, carrier http.RoundTripp
 		}
 	}
 	if c.Push {
-		add(s, &observe.Syncer{Base: s.RoundTripper, Source: transport, Profile: profile, Store: store, Log: log})
+		add(s, &observe.Syncer{Carry: s.RoundTripper.RoundTrip, Source: transport, Profile: profile, Store: store, Log: log})
 	}
 	override, err := c.Override()
 	if err != nil {

@@ -2,10 +2,12 @@ package observe
 
 import (
 	"bytes"
-	"encoding/json"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
+
+	"github.com/coapgw/coapgw/cborcodec"
 )
 
 // update is an answer that goes on from what was there before.
@@ -38,9 +40,16 @@ type Gist struct {
 
 // GistOf reads a body; ok is false for one that is no answer to a /sync.
 func GistOf(body []byte) (g Gist, ok bool) {
-	var members map[string]json.RawMessage
-	if json.Unmarshal(body, &members) != nil || json.Unmarshal(members["next_batch"], &g.NextBatch) != nil || g.NextBatch == "" {
+	list, err := cborcodec.JSONMembers(body)
+	if err != nil {
 		return g, false
+	}
+	members := make(map[string][]byte, len(list))
+	for _, m := range list {
+		members[m.Name] = m.Value
+	}
+	if g.NextBatch, err = cborcodec.JSONString(members["next_batch"]); err != nil || g.NextBatch == "" {
+		return Gist{}, false
 	}
 	delete(members, "next_batch")
 	for _, name := range countKeys() {
@@ -57,28 +66,20 @@ func GistOf(body []byte) (g Gist, ok bool) {
 }
 
 // hollow reports whether a value holds nothing but empty objects and arrays.
-func hollow(value json.RawMessage) bool {
-	var object map[string]json.RawMessage
-	if json.Unmarshal(value, &object) == nil {
-		for _, v := range object {
-			if !hollow(v) {
-				return false
-			}
-		}
-		return true
+func hollow(value []byte) bool {
+	members, err := cborcodec.JSONMembers(value)
+	if err == nil {
+		return !slices.ContainsFunc(members, func(m cborcodec.Member) bool { return !hollow(m.Value) })
 	}
-	var array []json.RawMessage
-	return json.Unmarshal(value, &array) == nil && len(array) == 0
+	elements, err := cborcodec.JSONElements(value)
+	return err == nil && len(elements) == 0
 }
 
 // nothing is the answer when a poll ends without news: the client stays where it is, and
 // is told again of what every answer tells.
 func nothing(since, counts string) []byte {
-	token, err := json.Marshal(since)
-	if err != nil {
-		panic(err) // a string always has a form
-	}
-	return []byte(`{"next_batch":` + string(token) + counts + `}`)
+	b := cborcodec.AppendJSONString([]byte(`{"next_batch":`), since)
+	return append(append(b, counts...), '}')
 }
 
 // respond makes the HTTP response.

@@ -167,7 +167,7 @@ func (s *Syncer) fetch(st *stream) (done, wanted bool) {
 	if !ok {
 		return false, false
 	}
-	resp, err := s.Base.RoundTrip(ask)
+	resp, err := s.Carry(ask)
 	var body []byte
 	if err == nil {
 		body, err = io.ReadAll(io.LimitReader(resp.Body, maxAnswer))

@@ -19,7 +19,7 @@ import (
 var ErrClosed = errors.New("observe: syncer closed")
 
 // Syncer is an http.RoundTripper that answers the polls of Matrix clients, GET /sync with a
-// since, out of what the server pushes, and carries all other requests by Base. It holds a
+// since, out of what the server pushes, and carries all other requests by Carry. It holds a
 // poll as long as the client asks for and then answers that nothing is new, with the same
 // token: an idle client costs nothing on the link.
 //
@@ -31,10 +31,11 @@ var ErrClosed = errors.New("observe: syncer closed")
 // follows it; one that does not come soon is rejected, and fetched again later. With one, it
 // is acknowledged once it is there, and clients that were away find all of it.
 //
-// The exported fields must not change after the first request. Close it before Base.
+// The exported fields must not change after the first request. Close it before what carries them.
 type Syncer struct {
-	// Base carries all other requests.
-	Base http.RoundTripper
+	// Carry carries all other requests, as RoundTrip of an http.RoundTripper. It is none, since
+	// a program in which nobody calls that by an interface need not link http.Transport.
+	Carry func(*http.Request) (*http.Response, error)
 	// Source opens observations.
 	Source Source
 	// Profile is the link; the zero value means link.Default.
@@ -94,14 +95,14 @@ func (s *Syncer) Close() error {
 	return nil
 }
 
-// RoundTrip implements http.RoundTripper. Errors are those of Base and Source, the request
+// RoundTrip implements http.RoundTripper. Errors are those of Carry and Source, the request
 // context's own, or ErrClosed.
 func (s *Syncer) RoundTrip(r *http.Request) (*http.Response, error) {
 	s.init()
 	q, ok := read(r)
 	switch {
 	case !ok:
-		return s.Base.RoundTrip(r)
+		return s.Carry(r)
 	case q.since == "" || q.whole:
 		return s.through(r, q, nil)
 	}
@@ -213,10 +214,10 @@ func (s *Syncer) pass(r *http.Request, q question, st *stream) (*http.Response, 
 	return s.through(r, q, st)
 }
 
-// through has Base answer a poll, and remembers where the client will stand. Its stream is
+// through has Carry answer a poll, and remembers where the client will stand. Its stream is
 // st, or else a new one.
 func (s *Syncer) through(r *http.Request, q question, st *stream) (*http.Response, error) {
-	resp, err := s.Base.RoundTrip(r)
+	resp, err := s.Carry(r)
 	if err != nil || resp.StatusCode != http.StatusOK {
 		return resp, err
 	}

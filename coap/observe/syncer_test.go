@@ -40,7 +40,7 @@ func inWorld(t *testing.T, seed uint64, stored bool, f func(w *world)) {
 }
 
 func (w *world) start() {
-	w.sync = &observe.Syncer{Base: w.far, Source: w.far}
+	w.sync = &observe.Syncer{Carry: w.far.RoundTrip, Source: w.far}
 	if w.store != nil {
 		w.sync.Store = w.store
 	}

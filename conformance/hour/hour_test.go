@@ -136,7 +136,7 @@ func (v variant) over(link *coap.Transport, p link.Profile) (http.RoundTripper, 
 	joined := &join.Transport{Base: link, Profile: p}
 	carrier, closers := http.RoundTripper(joined), []io.Closer{joined}
 	if v.push {
-		syncer := &observe.Syncer{Base: joined, Source: link, Profile: p}
+		syncer := &observe.Syncer{Carry: joined.RoundTrip, Source: link, Profile: p}
 		carrier, closers = syncer, append(closers, syncer)
 	}
 	if v.policy {

@@ -156,7 +156,7 @@ func (w *world) startClient() {
 	}
 	c.transport = &coap.Transport{Dial: dialer.Dial, Profile: w.profile, Version2: w.version2(nil)}
 	c.joined = &join.Transport{Base: c.transport, Profile: w.profile}
-	c.syncer = &observe.Syncer{Base: c.joined, Source: c.transport, Profile: w.profile}
+	c.syncer = &observe.Syncer{Carry: c.joined.RoundTrip, Source: c.transport, Profile: w.profile}
 	if w.stored {
 		c.syncer.Store = disk{&w.afloat, c.life}
 	}

@@ -113,7 +113,7 @@ func (w *world) startServe(o Options, base *url.URL) error {
 		},
 	}
 	joined := &join.Transport{Base: transport, Profile: w.profile}
-	syncer := &observe.Syncer{Base: joined, Source: transport, Profile: w.profile, Log: o.Log}
+	syncer := &observe.Syncer{Carry: joined.RoundTrip, Source: transport, Profile: w.profile, Log: o.Log}
 	w.transport = syncer
 	w.closers = append(w.closers, transport.Close, joined.Close, syncer.Close)
 	return nil

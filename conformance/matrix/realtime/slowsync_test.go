@@ -134,7 +134,7 @@ func slowWay(t *testing.T) http.RoundTripper {
 	}
 	carrier := &coap.Transport{Dial: dialer.Dial, Profile: profile, Version2: near}
 	joined := &join.Transport{Base: carrier, Profile: profile}
-	syncer := &observe.Syncer{Base: joined, Source: carrier, Profile: profile}
+	syncer := &observe.Syncer{Carry: joined.RoundTrip, Source: carrier, Profile: profile}
 	t.Cleanup(func() {
 		assert.NoError(t, syncer.Close())
 		assert.NoError(t, joined.Close())

@@ -1,5 +1,5 @@
 // Command sensor sends readings to a Matrix room over a terrible link: each line of its
-// standard input becomes a message.
+// standard input, a number, becomes a message.
 //
 //	while sleep 600; do cat /sys/class/thermal/thermal_zone0/temp; done |
 //	    MATRIX_TOKEN=... sensor boat.pairing '!room:example.org'
@@ -7,13 +7,13 @@ package main
 
 import (
 	"bufio"
-	"encoding/json"
 	"fmt"
 	"io"
 	"log"
 	"net/http"
 	"net/url"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
@@ -41,31 +41,30 @@ func run(pairing, room, token string, readings io.Reader) error {
 		return err
 	}
 	defer c.Close()
-	matrix := http.Client{Transport: c}
 	// A transaction of its own for each reading: what is sent again is not said twice.
 	start := time.Now().UnixNano()
 	lines := bufio.NewScanner(readings)
 	for n := 0; lines.Scan(); n++ {
-		if err := send(&matrix, room, token, fmt.Sprintf("%x-%d", start, n), lines.Text()); err != nil {
+		if err := send(c, room, token, fmt.Sprintf("%x-%d", start, n), strings.TrimSpace(lines.Text())); err != nil {
 			return err
 		}
 	}
 	return lines.Err()
 }
 
-// send puts a text into the room.
-func send(matrix *http.Client, room, token, txn, text string) error {
-	body, err := json.Marshal(map[string]string{"msgtype": "m.text", "body": text})
-	if err != nil {
+// send puts a reading, a number, into the room.
+func send(c *client.Client, room, token, txn, reading string) error {
+	if _, err := strconv.ParseFloat(reading, 64); err != nil {
 		return err
 	}
+	body := `{"msgtype":"m.text","body":"` + reading + `"}`
 	target := "https://matrix/_matrix/client/v3/rooms/" + url.PathEscape(room) + "/send/m.room.message/" + txn
-	r, err := http.NewRequest(http.MethodPut, target, strings.NewReader(string(body)))
+	r, err := http.NewRequest(http.MethodPut, target, strings.NewReader(body))
 	if err != nil {
 		return err
 	}
 	r.Header.Set("Authorization", "Bearer "+token)
-	resp, err := matrix.Do(r)
+	resp, err := c.Do(r) // an http.Client with c as its Transport does the same, in a larger program
 	if err != nil {
 		return err
 	}

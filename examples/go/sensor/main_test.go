@@ -19,9 +19,9 @@ func TestSensor(t *testing.T) {
 	require.NoError(t, err)
 	room, err := u.CreateRoom(t.Context())
 	require.NoError(t, err)
-	require.NoError(t, run(far.Pairing, room, u.Token, strings.NewReader("21.5\n\"22\"\n")))
+	require.NoError(t, run(far.Pairing, room, u.Token, strings.NewReader("21.5\n-3e1\n")))
 	texts, err := u.Messages(t.Context(), room)
 	require.NoError(t, err)
-	assert.Equal(t, []string{`"22"`, "21.5"}, texts)
+	assert.Equal(t, []string{"-3e1", "21.5"}, texts)
 	require.ErrorContains(t, run(far.Pairing, room, "wrong", strings.NewReader("1\n")), "401")
 }
