@@ -84,6 +84,7 @@ unit:
 	$(GO) test -race -timeout 10m $$($(GO) list ./... | grep -v /conformance/)
 	$(GO) test $(SMALL)
 	$(GO) test -timeout 10m -run '$(LONG)' ./dtls ./coap/outbox
+	$(GO) test -timeout 10m -tags coapgw_psk -skip '$(LONG)' ./dtls/... ./client ./examples/go/...
 
 # Both ends must code alike, whatever they run on: one is 32-bit and aligns, the
 # other is big-endian too.

@@ -1,8 +1,8 @@
+//go:build !coapgw_psk
+
 package dtls
 
 import (
-	"crypto/tls"
-	"crypto/x509"
 	"testing"
 	"time"
 
@@ -12,35 +12,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
-
-// issued is a moment at which certificates of tests are valid in virtual time,
-// which begins in the year 2000.
-func issued() time.Time { return time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC) }
-
-func selfSigned(t *testing.T, alg keys.Algorithm, names ...string) keys.Pair {
-	t.Helper()
-	p, err := keys.NewSelfSigned(alg, names, issued())
-	require.NoError(t, err)
-	return p
-}
-
-func withCertificate(cfg Config, c tls.Certificate) Config {
-	cfg.Certificates = []tls.Certificate{c}
-	return cfg
-}
-
-func pinned(f pairing.Fingerprint) Config {
-	return Config{Profile: link.Default(), Fingerprint: f[:]}
-}
-
-func pool(t *testing.T, p keys.Pair) *x509.CertPool {
-	t.Helper()
-	c, err := x509.ParseCertificate(p.DER)
-	require.NoError(t, err)
-	pool := x509.NewCertPool()
-	pool.AddCert(c)
-	return pool
-}
 
 // One port serves keys and certificates. Certificates cost a cookie first.
 func TestPinnedFingerprint(t *testing.T) {

@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-
-	pion "github.com/pion/dtls/v3"
 )
 
 // Dial shakes hands with peer over pc, which it takes over: the session's Close
@@ -47,20 +45,6 @@ func Dial(ctx context.Context, pc net.PacketConn, peer net.Addr, cfg Config) (*C
 // strangers as there are places.
 const maxAttempts = 32
 
-// shake runs one handshake.
-func (l *clientLink) shake(ctx context.Context, peer net.Addr, cfg Config) (*Conn, error) {
-	p := &pipe{in: l.early, out: l.attempt, local: l.localAddr}
-	c, err := pion.ClientWithOptions(p, peer, clientOptions(cfg)...)
-	if err != nil {
-		return nil, fmt.Errorf("dtls: configuration not accepted: %w", err)
-	}
-	if err := c.HandshakeContext(ctx); err != nil {
-		c.Close()
-		return nil, l.explain(ctx, peer, err)
-	}
-	return l.establish(c, p, cfg)
-}
-
 // again prepares for another handshake.
 func (l *clientLink) again() {
 	l.mu.Lock()
@@ -70,11 +54,7 @@ func (l *clientLink) again() {
 }
 
 // establish makes a session of a completed handshake.
-func (l *clientLink) establish(c *pion.Conn, p *pipe, cfg Config) (*Conn, error) {
-	t, err := takeOver(c, p)
-	if err != nil {
-		return nil, err
-	}
+func (l *clientLink) establish(t taken, cfg Config) (*Conn, error) {
 	if cfg.psk() {
 		t.identity, t.keyCheck = cfg.Identity, keyCheck(cfg.Key)
 	}

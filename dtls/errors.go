@@ -26,6 +26,8 @@ var (
 	ErrReset = errors.New("dtls: the server does not know the session any more")
 	// ErrNoSession: the store has no session of this name. Dial.
 	ErrNoSession = errors.New("dtls: no such session is stored")
+	// ErrKeysOnly: the program was built with the tag coapgw_psk, and knows no certificates.
+	ErrKeysOnly = errors.New("dtls: this program was built for pre-shared keys alone")
 	// ErrTooLong: the datagram is longer than any peer of ours reads. Send less.
 	ErrTooLong = errors.New("dtls: datagram too long")
 )
