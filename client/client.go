@@ -40,7 +40,7 @@ type Device uint8
 
 // Devices.
 const (
-	// Handheld is a phone, a single-board computer or a router: 5 MB for the coder.
+	// Handheld is a phone, a single-board computer or a router: 4.5 MB for the coder.
 	Handheld Device = iota
 	// Microcontroller has no memory for that. Messages are larger.
 	Microcontroller
@@ -127,7 +127,7 @@ func Open(line string, o Options) (*Client, error) {
 	if o.Store == nil {
 		security.Store = &session.Memory{}
 	}
-	format, err := wire2.Shipped(1)
+	format, err := wire2.ShippedFor(o.Device.class(), 1)
 	if err != nil {
 		return nil, err
 	}

@@ -7,6 +7,8 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"strings"
+	"sync/atomic"
 
 	"github.com/klauspost/compress/flate"
 
@@ -18,6 +20,11 @@ import (
 //go:embed shipped.model
 var shipped []byte
 
+// shippedID is its ID, in hexadecimal. TestShippedID writes and checks it.
+//
+//go:embed shipped.id
+var shippedID string
+
 // maxModel bounds an unpacked model, in bytes.
 const maxModel = 4 << 20
 
@@ -26,6 +33,10 @@ const maxModel = 4 << 20
 type Model struct {
 	mixing *mixing.Model
 	id     ID
+	// noMixing: there is the dictionary alone.
+	noMixing bool
+	// spare is what identify has used, for a first worker.
+	spare *atomic.Pointer[mixing.Predictor]
 }
 
 // ID identifies a model together with the algorithm: equal IDs code alike.
@@ -34,22 +45,53 @@ type ID [sha256.Size]byte
 // String is the ID in hexadecimal.
 func (id ID) String() string { return hex.EncodeToString(id[:]) }
 
-// Shipped unpacks the model in the binary. It takes some milliseconds and 2 MB: do it
-// once. An error means that the binary is damaged.
+// Shipped unpacks the model in the binary. It takes some milliseconds and 2 MB, and as much
+// for a first worker: do it once. An error means that the binary is damaged.
 func Shipped() (*Model, error) { return Load(shipped) }
+
+// ShippedFor unpacks what a device of that class needs of the model in the binary: a
+// Microcontroller the dictionary alone, 32 kB, with which a Coder neither writes nor reads
+// Mixing. The ID is the same.
+func ShippedFor(c Class) (*Model, error) {
+	if c != Microcontroller {
+		return Shipped()
+	}
+	dictionary, err := mixing.Dictionary(flate.NewReader(bytes.NewReader(shipped)))
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrModel, err)
+	}
+	id, err := hex.DecodeString(strings.TrimSpace(shippedID))
+	if err != nil || len(id) != len(ID{}) {
+		return nil, ErrModel
+	}
+	return &Model{mixing: &mixing.Model{Dictionary: dictionary}, id: ID(id), noMixing: true}, nil
+}
 
 // Load unpacks a model as package train packs it. It fails with ErrModel.
 func Load(packed []byte) (*Model, error) {
 	in := flate.NewReader(bytes.NewReader(packed))
-	plain, err := io.ReadAll(io.LimitReader(in, maxModel))
+	// Most of a model is dense: one allocation does.
+	plain := bytes.NewBuffer(make([]byte, 0, min(len(packed)+len(packed)/2, maxModel)))
+	if _, err := plain.ReadFrom(io.LimitReader(in, maxModel)); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrModel, err)
+	}
+	m, err := mixing.ParseModel(plain.Bytes())
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrModel, err)
 	}
-	m, err := mixing.ParseModel(plain)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrModel, err)
+	p := mixing.NewPredictor(m)
+	spare := new(atomic.Pointer[mixing.Predictor])
+	id := identify(p, m, plain.Bytes())
+	spare.Store(p)
+	return &Model{mixing: m, id: id, spare: spare}, nil
+}
+
+// predictor returns one for a worker.
+func (m *Model) predictor() *mixing.Predictor {
+	if p := m.spare.Swap(nil); p != nil {
+		return p
 	}
-	return &Model{mixing: m, id: identify(m, plain)}, nil
+	return mixing.NewPredictor(m.mixing)
 }
 
 // ID is the hash of the algorithm's version, the dictionary, the tables, and what
@@ -57,10 +99,9 @@ func Load(packed []byte) (*Model, error) {
 // when that is a compiler's fault.
 func (m *Model) ID() ID { return m.id }
 
-func identify(m *mixing.Model, plain []byte) ID {
+func identify(p *mixing.Predictor, m *mixing.Model, plain []byte) ID {
 	h := sha256.New()
 	h.Write(plain) // the version is its first byte
-	p := mixing.NewPredictor(m)
 	for i, g := range golden(m.Dictionary) {
 		code, _ := p.Encode(nil, []byte{byte(i)}, g)
 		fmt.Fprintf(h, "%d %d:", len(g), len(code))

@@ -51,6 +51,15 @@ func Shipped(workers int) (*Format, error) {
 	return NewFormat(m, workers), nil
 }
 
+// ShippedFor is Shipped for a device of that class: without Mixing it takes next to no memory.
+func ShippedFor(c coder.Class, workers int) (*Format, error) {
+	m, err := coder.ShippedFor(c)
+	if err != nil {
+		return nil, err
+	}
+	return NewFormat(m, workers), nil
+}
+
 // ID identifies the format.
 func (f *Format) ID() ID { return f.id }
 

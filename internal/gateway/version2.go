@@ -26,7 +26,7 @@ func Version2(cfg config.Wire, home func() string) (*coap.Version2, error) {
 	if cfg.Version < 2 {
 		return nil, nil
 	}
-	format, err := wire2.Shipped(runtime.GOMAXPROCS(0))
+	format, err := wire2.ShippedFor(classes[cfg.Device], runtime.GOMAXPROCS(0))
 	if err != nil {
 		return nil, fmt.Errorf("the model in this program: %w", err)
 	}

@@ -36,7 +36,7 @@ func main() {
 
 // run sends each line of readings to the room.
 func run(pairing, room, token string, readings io.Reader) error {
-	c, err := client.Open(pairing, client.Options{})
+	c, err := client.Open(pairing, client.Options{Device: client.Microcontroller}) // 5 MB less
 	if err != nil {
 		return err
 	}

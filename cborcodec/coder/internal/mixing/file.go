@@ -1,10 +1,13 @@
 package mixing
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"io"
 	"math"
+	"math/bits"
 )
 
 // Version is the number of the algorithm. Whoever changes a constant, a rule or a
@@ -37,17 +40,17 @@ func (m *Model) Append(dst []byte) []byte {
 // appendSlots appends the slots: which are in use, a bit each, then the check bytes of
 // those, then their histories.
 func (m *Model) appendSlots(dst []byte) []byte {
-	var used []*slot
+	var used []uint32
 	bitmap := make([]byte, Slots/8)
 	for i := range m.Slots {
-		if s := &m.Slots[i]; s[0] != 0 {
-			used = append(used, s)
+		if m.Slots[i][0] != 0 {
+			used = append(used, uint32(i))
 			bitmap[i/8] |= 1 << (i % 8)
 		}
 	}
 	dst = append(dst, bitmap...)
-	for _, s := range used {
-		dst = append(dst, s[0])
+	for _, i := range used {
+		dst = append(dst, m.Slots[i][0])
 	}
 	m.eachHistory(used, func(h *byte) bool {
 		dst = append(dst, *h)
@@ -59,23 +62,35 @@ func (m *Model) appendSlots(dst []byte) []byte {
 // eachHistory calls f for the histories of slots, until it returns false: node by node,
 // and those of one node ordered by the history above it, since like ones follow. A
 // history is left out where the one above it tells that it is empty.
-func (m *Model) eachHistory(used []*slot, f func(h *byte) bool) {
+func (m *Model) eachHistory(used []uint32, f func(h *byte) bool) {
+	above := func(s *slot, node int) byte {
+		if node == 1 {
+			return 0
+		}
+		return s[node>>1]
+	}
+	ordered := make([]uint32, len(used))
 	for node := 1; node < slotSize; node++ {
-		var below [256][]*slot
-		for _, s := range used {
-			if m.reached(s, node) {
-				above := byte(0)
-				if node > 1 {
-					above = s[node>>1]
-				}
-				below[above] = append(below[above], s)
+		var place [256]int // where the next slot goes below each history
+		for _, i := range used {
+			if s := &m.Slots[i]; m.reached(s, node) {
+				place[above(s, node)]++
 			}
 		}
-		for _, same := range below {
-			for _, s := range same {
-				if !f(&s[node]) {
-					return
-				}
+		reached := 0
+		for h, n := range place {
+			place[h] = reached
+			reached += n
+		}
+		for _, i := range used {
+			if s := &m.Slots[i]; m.reached(s, node) {
+				ordered[place[above(s, node)]] = i
+				place[above(s, node)]++
+			}
+		}
+		for _, i := range ordered[:reached] {
+			if !f(&m.Slots[i][node]) {
+				return
 			}
 		}
 	}
@@ -112,6 +127,23 @@ func (m *Mixers) each(f func(*int32)) {
 	}
 }
 
+// Dictionary reads no more than the dictionary of what Append wrote. It fails with ErrModel.
+func Dictionary(in io.Reader) ([]byte, error) {
+	head := bufio.NewReader(in)
+	if version, err := head.ReadByte(); err != nil || version != Version {
+		return nil, ErrModel
+	}
+	n, err := binary.ReadUvarint(head)
+	if err != nil || n > maxDictionary {
+		return nil, ErrModel
+	}
+	dictionary := make([]byte, n)
+	if _, err := io.ReadFull(head, dictionary); err != nil {
+		return nil, ErrModel
+	}
+	return dictionary, nil
+}
+
 // ParseModel reads what Append wrote. It fails with ErrModel.
 func ParseModel(b []byte) (*Model, error) {
 	r := modelReader{rest: b}
@@ -134,16 +166,21 @@ func ParseModel(b []byte) (*Model, error) {
 }
 
 func (m *Model) readSlots(r *modelReader) {
-	var used []*slot
-	for i, bits := range r.next(Slots / 8) {
+	bitmap := r.next(Slots / 8)
+	n := 0
+	for _, b := range bitmap {
+		n += bits.OnesCount8(b)
+	}
+	used := make([]uint32, 0, n)
+	for i, b := range bitmap {
 		for j := range 8 {
-			if bits>>j&1 == 1 {
-				used = append(used, &m.Slots[i*8+j])
+			if b>>j&1 == 1 {
+				used = append(used, uint32(i*8+j))
 			}
 		}
 	}
-	for _, s := range used {
-		s[0] = r.byte()
+	for _, i := range used {
+		m.Slots[i][0] = r.byte()
 	}
 	m.eachHistory(used, func(h *byte) bool {
 		*h = r.byte()
