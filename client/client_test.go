@@ -12,6 +12,7 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -279,6 +280,67 @@ func TestNetworkChanged(t *testing.T) {
 		s := c.Status()
 		assert.EqualValues(t, 1, s.Handshakes)
 		assert.EqualValues(t, 0, s.Resumed)
+	})
+}
+
+// TestNetworkChangedWhilePolling: what is pushed comes to the new address at once, since the
+// server was told of it.
+func TestNetworkChangedWhilePolling(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		c, other := w.open(client.Options{}), w.open(client.Options{})
+		alice, bob := signUp(t, c, "alice"), signUp(t, other, "bob")
+		room := alice.createRoom()
+		code, _ := ask(t, other, http.MethodPost, "v3/join/"+room, bob.token, "{}")
+		require.Equal(t, http.StatusOK, code)
+		for range 3 { // what is new of the room, until a poll waits
+			alice.sync(time.Second)
+		}
+		answer := make(chan string, 1)
+		go func() { answer <- alice.sync(time.Hour) }()
+		time.Sleep(time.Minute)
+		before := c.Status()
+		c.NetworkChanged()
+		synctest.Wait()
+		s := c.Status()
+		assert.Equal(t, before.Sent.Datagrams+1, s.Sent.Datagrams, "an empty message")
+		assert.Equal(t, before.Received.Datagrams+1, s.Received.Datagrams)
+		began := time.Now()
+		bob.say(room, "ahoy")
+		assert.Contains(t, <-answer, `"body":"ahoy"`)
+		assert.Less(t, time.Since(began), time.Second)
+		assert.EqualValues(t, 1, c.Status().Handshakes)
+	})
+}
+
+// TestNoNetwork: a device without a network keeps its session for the next one.
+func TestNoNetwork(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		away := errors.New("no network")
+		var gone atomic.Bool
+		c, err := client.Open(w.line, client.Options{Socket: func() (net.PacketConn, error) {
+			if gone.Load() {
+				return nil, away
+			}
+			return w.socket()
+		}})
+		require.NoError(t, err)
+		defer func() { require.NoError(t, c.Close()) }()
+		ask(t, c, http.MethodGet, "versions", "", "")
+		gone.Store(true)
+		c.NetworkChanged()
+		synctest.Wait()
+		require.NoError(t, c.Suspend())
+		c.Resume()
+		_, _, err = try(t.Context(), c, http.MethodGet, "versions", "", "")
+		require.ErrorIs(t, err, away)
+		gone.Store(false)
+		c.NetworkChanged()
+		ask(t, c, http.MethodGet, "versions", "", "")
+		s := c.Status()
+		assert.EqualValues(t, 1, s.Handshakes)
+		assert.EqualValues(t, 1, s.Resumed)
 	})
 }
 

@@ -3,6 +3,7 @@ package dtls
 import (
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"testing"
 	"time"
 
@@ -60,6 +61,56 @@ func TestSetPeer(t *testing.T) {
 		client.SetPeer(addr("192.0.2.50:5684"))
 		carries(t, client, server, "found you")
 		carries(t, server, client, "so you did")
+	})
+}
+
+// A client in another network goes on over another socket, while others write.
+func TestMove(t *testing.T) {
+	in(t, 50*time.Millisecond, serverConfig(), func(t *testing.T, w *world) {
+		client, server := w.connect(clientAddress, clientConfig())
+		carries(t, client, server, "here")
+		old := client.below.(*clientLink).pc
+		stop, writing := make(chan struct{}), make(chan error, 1)
+		go func() {
+			for {
+				select {
+				case <-stop:
+					writing <- nil
+					return
+				default:
+				}
+				if _, err := client.Write([]byte("on the move")); err != nil {
+					writing <- err
+					return
+				}
+				time.Sleep(time.Millisecond)
+			}
+		}()
+		const elsewhere = "198.51.100.9:40000"
+		for range 10 {
+			time.Sleep(10 * time.Millisecond)
+			require.NoError(t, client.Move(w.net.socket(elsewhere), addr(serverAddress)))
+			time.Sleep(10 * time.Millisecond)
+			require.NoError(t, client.Move(w.net.socket(clientAddress), addr(serverAddress)))
+		}
+		require.NoError(t, client.Move(w.net.socket(elsewhere), addr(serverAddress)))
+		close(stop)
+		require.NoError(t, <-writing)
+		_, err := old.WriteTo([]byte("x"), addr(serverAddress))
+		require.ErrorIs(t, err, net.ErrClosed, "the socket before is closed")
+		time.Sleep(time.Second)
+		for server.in.drain() != nil {
+		}
+		carries(t, client, server, "there")
+		carries(t, server, client, "welcome there")
+		assert.Equal(t, elsewhere, server.RemoteAddr().String())
+
+		require.NoError(t, client.Close())
+		late := w.net.socket("198.51.100.9:40001")
+		require.ErrorIs(t, client.Move(late, addr(serverAddress)), net.ErrClosed)
+		_, err = late.WriteTo([]byte("x"), addr(serverAddress))
+		require.ErrorIs(t, err, net.ErrClosed, "what cannot be used is closed")
+		require.Error(t, server.Move(w.net.socket("198.51.100.9:40002"), addr(clientAddress)))
 	})
 }
 
