@@ -191,7 +191,7 @@ func (s *setup) newEnd(side string) (*end, error) {
 	}
 	var syncer *observe.Syncer
 	e := newClient(t, func(base http.RoundTripper) http.RoundTripper {
-		syncer = &observe.Syncer{Base: base, Source: t, Profile: profile}
+		syncer = &observe.Syncer{Carry: base.RoundTrip, Source: t, Profile: profile}
 		return syncer
 	})
 	stop := e.stop
