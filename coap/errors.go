@@ -2,12 +2,12 @@ package coap
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
 
+	"github.com/coapgw/coapgw/cborcodec"
 	"github.com/coapgw/coapgw/coap/endpoint"
 )
 
@@ -37,14 +37,8 @@ func (e *Error) Unwrap() error { return e.Err }
 
 // Body returns the JSON object that a Matrix client expects with the status.
 func (e *Error) Body() []byte {
-	b, err := json.Marshal(struct {
-		ErrCode string `json:"errcode"`
-		Error   string `json:"error"`
-	}{e.ErrCode, e.Message})
-	if err != nil { // two strings always marshal
-		panic(err)
-	}
-	return b
+	b := cborcodec.AppendJSONString([]byte(`{"errcode":`), e.ErrCode)
+	return append(cborcodec.AppendJSONString(append(b, `,"error":`...), e.Message), '}')
 }
 
 // errNotCarried says that a request cannot be carried to a peer that is no

@@ -107,7 +107,7 @@ func ParseAsk(room string, queries []string) (Ask, error) {
 		a.Types = []string{"m.room.message"}
 	}
 	if a.fields == nil {
-		a.fields = defaultFields
+		a.fields = defaultFields()
 	}
 	return a, nil
 }

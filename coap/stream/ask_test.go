@@ -13,7 +13,7 @@ import (
 func TestAsk(t *testing.T) {
 	a, err := ParseAsk("#lab", nil)
 	require.NoError(t, err)
-	assert.Equal(t, Ask{Room: "#lab", Types: []string{"m.room.message"}, Size: 48, Marks: true, fields: defaultFields}, a)
+	assert.Equal(t, Ask{Room: "#lab", Types: []string{"m.room.message"}, Size: 48, Marks: true, fields: defaultFields()}, a)
 	a, err = ParseAsk("!r:h", []string{"t=a", "t=b.*", "f=1,27,on", "m=100", "n=5", "o=0", "l=i", "k=0"})
 	require.NoError(t, err)
 	assert.Equal(t, Ask{

@@ -151,7 +151,7 @@ func (a *Ask) payload(e *event, server string, mark uint32) []byte {
 
 // inPlace tells the ID of an event, nil where that does not fit.
 func (a *Ask) inPlace(items []item, e *event, mark uint32) []byte {
-	id, key := appendID(nil, e.ID), idField.key
+	id, key := appendID(nil, e.ID), idField().key
 	p := a.begin(mark)
 	for _, i := range items {
 		if i.field.outer && i.field.name == "sender" {
@@ -164,7 +164,7 @@ func (a *Ask) inPlace(items []item, e *event, mark uint32) []byte {
 	return p.bytes()
 }
 
-var idField = mustFields("event_id")[0]
+func idField() field { return mustFields("event_id")[0] }
 
 // cut tells as much of an event as there is room for: the first field that does not fit is
 // cut, where it is text, and is the last.
@@ -206,7 +206,7 @@ func (a *Ask) gap(skipped int, id string, mark uint32) []byte {
 	p := a.begin(mark)
 	p.number(keyGap, uint64(skipped))
 	if id != "" {
-		p.add(idField.key, appendID(nil, id), 0)
+		p.add(idField().key, appendID(nil, id), 0)
 	}
 	return p.bytes()
 }

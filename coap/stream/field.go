@@ -30,7 +30,9 @@ var plain = cborcodec.V1(cborcodec.Limits{MaxInput: maxValue, MaxOutput: 2 * max
 // whole event (CS API, "Size limits").
 const maxValue = 64 << 10
 
-var defaultFields = mustFields("sender", "body")
+// defaultFields are those of a client that chooses none. They are no variable, which a client
+// would link that has no streams.
+func defaultFields() []field { return mustFields("sender", "body") }
 
 func mustFields(names ...string) (fields []field) {
 	for _, name := range names {
