@@ -3,6 +3,7 @@
 package dtls
 
 import (
+	"crypto/x509"
 	"testing"
 	"time"
 
@@ -12,6 +13,19 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
+
+func pinned(f pairing.Fingerprint) Config {
+	return Config{Profile: link.Default(), Fingerprint: f[:]}
+}
+
+func pool(t *testing.T, p keys.Pair) *x509.CertPool {
+	t.Helper()
+	c, err := x509.ParseCertificate(p.DER)
+	require.NoError(t, err)
+	pool := x509.NewCertPool()
+	pool.AddCert(c)
+	return pool
+}
 
 // One port serves keys and certificates. Certificates cost a cookie first.
 func TestPinnedFingerprint(t *testing.T) {

@@ -2,15 +2,12 @@ package dtls
 
 import (
 	"crypto/tls"
-	"crypto/x509"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/coapgw/coapgw/coap/link"
 	"github.com/coapgw/coapgw/internal/keys"
-	"github.com/coapgw/coapgw/pairing"
 )
 
 // issued is a moment at which certificates of tests are valid in virtual time,
@@ -27,17 +24,4 @@ func selfSigned(t *testing.T, alg keys.Algorithm, names ...string) keys.Pair {
 func withCertificate(cfg Config, c tls.Certificate) Config {
 	cfg.Certificates = []tls.Certificate{c}
 	return cfg
-}
-
-func pinned(f pairing.Fingerprint) Config {
-	return Config{Profile: link.Default(), Fingerprint: f[:]}
-}
-
-func pool(t *testing.T, p keys.Pair) *x509.CertPool {
-	t.Helper()
-	c, err := x509.ParseCertificate(p.DER)
-	require.NoError(t, err)
-	pool := x509.NewCertPool()
-	pool.AddCert(c)
-	return pool
 }
