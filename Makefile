@@ -122,6 +122,7 @@ realtime:
 nested:
 	@for m in $(filter-out .,$(MODULES)); do echo "test $$m"; \
 		$(GO) -C $$m test $(TAGS) -timeout 15m $$($(GO) -C $$m list $(TAGS) ./... | grep -v /$(REALTIME)) || exit 1; done
+	$(GO) -C conformance/interop test -tags coapgw_psk -timeout 10m -run 'TowardsLibcoap' .
 
 fuzz:
 	@GO=$(GO) tools/fuzz.sh $(FUZZTIME)
