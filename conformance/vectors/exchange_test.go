@@ -310,9 +310,17 @@ func (s *step) playMessage(e *end, side string, ids *ids) error {
 	return nil
 }
 
-// readElsewhere holds each message to a reader that shares nothing with ours.
+// readElsewhere holds each message to a reader that shares nothing with ours, and its
+// content to what is in the payload.
 func (v *exchangeVector) readElsewhere() error {
+	contents, err := v.contents()
+	if err != nil {
+		return err
+	}
 	for i, s := range v.Steps {
+		if s.Content != contents[i] {
+			return fmt.Errorf("step %d: the content is %s", i, contents[i])
+		}
 		if s.Message == "" {
 			continue
 		}

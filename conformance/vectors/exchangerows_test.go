@@ -15,7 +15,16 @@ type exchangeRow struct {
 }
 
 // fill carries the script out.
-func (r *exchangeRow) fill(t *testing.T) error { return r.record(t, r.script) }
+func (r *exchangeRow) fill(t *testing.T) error {
+	if err := r.record(t, r.script); err != nil {
+		return err
+	}
+	contents, err := r.contents()
+	for i, content := range contents {
+		r.Steps[i].Content = content
+	}
+	return err
+}
 
 // between makes a row between two ends of these kinds.
 func between(client, server, name, why string, s script) *exchangeRow {

@@ -14,18 +14,21 @@ import (
 var update = flag.Bool("update", false, "write testdata/vectors")
 
 // least is how many vectors of a kind there are at least: a file that is lost shows.
-var least = map[string]int{"cbor": 300, "path": 180, "message": 30, "exchange": 60}
+var least = map[string]int{"cbor": 300, "path": 180, "message": 40, "exchange": 160, "tables": 14}
 
 // written returns the files as the rows of this package make them.
-func written() []*file {
-	return []*file{cborFile(), pathFile(), pairFile(), foreignFile(), optionFile(), errorFile(), messageFile(), blockFile(), observeFile()}
+func written(t *testing.T) []*file {
+	t.Helper()
+	version2, err := version2File()
+	require.NoError(t, err)
+	return []*file{cborFile(), pathFile(), pairFile(), foreignFile(), optionFile(), errorFile(), messageFile(), blockFile(), observeFile(), version2, tablesFile()}
 }
 
 // TestFiles holds the files to the rows of this package: what is in them is what is meant,
 // no file is left over, and none has become stale. -update writes them.
 func TestFiles(t *testing.T) {
 	var names []string
-	for _, f := range written() {
+	for _, f := range written(t) {
 		names = append(names, f.name)
 		t.Run(f.name, func(t *testing.T) {
 			for _, v := range f.rows {
@@ -68,6 +71,8 @@ func load(t *testing.T) []*file {
 
 // TestVectors plays all files, as they are kept.
 func TestVectors(t *testing.T) {
+	format, err := formatOf()
+	require.NoError(t, err)
 	played := map[string]int{}
 	size := 0
 	for _, f := range load(t) {
@@ -75,6 +80,9 @@ func TestVectors(t *testing.T) {
 		require.NoError(t, err)
 		size += int(info.Size())
 		t.Run(f.name, func(t *testing.T) {
+			if f.Format != "" {
+				require.Equal(t, format.ID().String(), f.Format, "another format of wire version 2: run make vectors")
+			}
 			for _, v := range f.rows {
 				assert.NoError(t, v.play(t), v.title())
 				played[f.Kind]++
