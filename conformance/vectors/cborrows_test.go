@@ -51,7 +51,7 @@ func cborFile() *file {
 	both("literals", "All three.", `[true,false,null]`, "83f5f4f6")
 	both("empty containers", "Definite lengths.", `[{},[],""]`, "83a08060")
 	both("24 members", "The length of a map takes one byte more.", "{"+strings.Join(numbered(24, `"k%d":0`), ",")+"}", "")
-	both("256 elements", "The length of an array takes two bytes more.", "["+strings.Join(numbered(256, "0"), ",")+"]", "99"+"0100"+strings.Repeat("00", 256))
+	both("text of 24 bytes", "The length of a string takes one byte more.", `"abcdefghijklmnopqrstuvwx"`, "78186162636465666768696a6b6c6d6e6f707172737475767778")
 	both("scalar at the top", "A body need not be an object.", `"x"`, "6178")
 	both("depth 128", "The deepest that is accepted.", strings.Repeat("[", 128)+strings.Repeat("]", 128), strings.Repeat("81", 127)+"80")
 

@@ -21,7 +21,7 @@ func written(t *testing.T) []*file {
 	t.Helper()
 	version2, err := version2File()
 	require.NoError(t, err)
-	return []*file{cborFile(), pathFile(), pairFile(), foreignFile(), optionFile(), errorFile(), messageFile(), blockFile(), observeFile(), version2, tablesFile()}
+	return []*file{cborFile(), pathFile(), pairFile(), foreignFile(), optionFile(), errorFile(), messageFile(), blockFile(), observeFile(), version2, tablesFile(), streamFile()}
 }
 
 // TestFiles holds the files to the rows of this package: what is in them is what is meant,
