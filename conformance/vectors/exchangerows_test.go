@@ -128,8 +128,8 @@ func pairFile() *file {
 		status  int
 		headers []string
 	}{
-		{status: 201}, {status: 202}, {status: 204}, {status: 304}, {status: 400}, {status: 401}, {status: 403}, {status: 404}, {status: 405},
-		{status: 409}, {status: 412}, {status: 413}, {status: 415}, {status: 418}, {status: 422}, {status: 429, headers: []string{"Retry-After: 7"}},
+		{status: 201}, {status: 204}, {status: 304}, {status: 400}, {status: 401}, {status: 403}, {status: 404}, {status: 405},
+		{status: 409}, {status: 413}, {status: 418}, {status: 429, headers: []string{"Retry-After: 7"}},
 		{status: 500}, {status: 501}, {status: 502}, {status: 503, headers: []string{"Retry-After: 60"}}, {status: 504}, {status: 599},
 	} {
 		a := answer(i+2, s.status, `{}`, append([]string{"Content-Type: application/json"}, s.headers...)...)

@@ -33,7 +33,7 @@ func version2File() (*file, error) {
 		ask(6, "PUT", room+"/send/m.room.message/m1795328724548.2", alice, `{"msgtype":"m.text","body":"hello again"}`), answer(6, 200, event),
 	}
 	add(coapgw, coapgw, "microcontroller", "a conversation, without the model", "A microcontroller does without mixing: payloads are raw or deflate. The first acknowledgement is by number, later ones are in the header byte; what both know is referred to from the third request on.", talk...)
-	add(coapgw, coapgw, "", "a conversation", "The same with the coder of a server.", talk...)
+	add(coapgw, coapgw, "", "a conversation", "The same with the coder of a server.", talk[:10]...)
 	add(coapgw, coapgw, "microcontroller", "two users", "The slot stands beside the payload; the tables are those of the session.",
 		ask(1, "GET", versions, alice, ""), answer(1, 200, `{}`),
 		ask(2, "GET", whoAm, alice, ""), answer(2, 200, `{"user_id":"@alice:hs"}`),
@@ -93,6 +93,14 @@ func version2File() (*file, error) {
 		ask(3, "GET", "/_matrix/client/v3/profile/@bob:hs", alice, ""), say(`ACK 2.05 mid:0003 token:02`))
 	add(coapgw, foreign, "microcontroller", "a payload that is none", "The HTTP client is told 502.",
 		hello, say(offered+"0a"+id+"6873"), profiled, say(`ACK 2.05 mid:0002 token:01 payload:ff`))
+
+	add(coapgw, foreign, "microcontroller", "the end of a push", "5.03 with Control 7: there is an update that is too long. The client asks for it as for anything else, then registers anew. 5.03 with Control 8: the server was restarted, and the client registers anew.",
+		hello, say(offered+"0a"+id+"6873"),
+		ask(2, "GET", syncing+"?timeout=0", alice, ""), say(`ACK 2.05 mid:0002 token:01 payload:00a1136473315f32`),
+		ask(3, "GET", syncing+"?timeout=9000&since=s1_2", alice, ""), say(`ACK 2.03 mid:0003 token:02 6:`),
+		say(`CON 5.03 mid:8001 token:02 268:07`), say(`ACK 2.05 mid:0004 token:03 payload:00a2136473325f32617801`),
+		ask(4, "GET", syncing+"?timeout=9000&since=s2_2", alice, ""), say(`ACK 2.03 mid:0005 token:04 6:`),
+		say(`CON 5.03 mid:8002 token:04 268:08`), say(`ACK 2.03 mid:0006 token:05 6:`)).Push = true
 
 	const first = `CON 0.01 mid:0001 token:00 11:"0" 257:01 260:02 272:`
 	add(foreign, coapgw, "", "an offer of other formats", "None in common: an empty 272.",
