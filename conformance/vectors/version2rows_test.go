@@ -1,5 +1,11 @@
 package vectors
 
+import (
+	"fmt"
+
+	"github.com/coapgw/coapgw/cborcodec/dialect"
+)
+
 // version2File is wire version 2 between two coapgw. Its payloads hold for one format: whoever
 // has another one skips the file.
 func version2File() (*file, error) {
@@ -113,17 +119,29 @@ func version2File() (*file, error) {
 		say(`CON 0.01 mid:0001 token:00 11:"0" 257:01 272:0a`+id), answer(1, 200, `{}`))
 	add(foreign, coapgw, "", "version 2 before it is agreed on", "Control 5.",
 		say(`CON 0.01 mid:0001 token:00 11:"0" 257:01 260:02`), answer(1, 200, `{}`),
-		say(`CON 0.05 mid:0002 token:01 payload:000e`))
+		say(`CON 0.05 mid:0002 token:01 payload:00`+routeItem("GET /_matrix/client/versions")))
+	// Requests by hand: the numbers of routes are those of the tables.
+	known := routeItem("GET /_matrix/client/versions")
+	named := routeItem("GET /_matrix/client/v3/profile/{userId}")
 	agreed := []action{say(first + "0a" + id), answer(1, 200, `{}`)}
 	bad := func(name, why, words string, more ...action) {
 		add(foreign, coapgw, "", name, why, append(append(agreed[:2:2], say(words)), more...)...)
 	}
-	bad("raw", "Header 00, then the content: route 14 is GET /_matrix/client/versions. Slot 0.", `CON 0.05 mid:0002 token:01 259: payload:000e`, answer(2, 200, `{}`))
-	bad("padding", "Kind 1: a length, a payload and zeros.", `CON 0.05 mid:0002 token:01 259: payload:0702000e000000`, answer(2, 200, `{}`))
-	bad("an unknown base", "A names a batch of the server's that there is not: 4.00 with 0301, and nothing is executed.", `CON 0.05 mid:0002 token:01 259: payload:080e`)
-	bad("an unknown reference", "Nothing was inserted: 4.00 with 0301.", `CON 0.05 mid:0002 token:01 259: payload:0010d700`)
+	bad("raw", "Header 00, then the content: the number of the route. Slot 0.", `CON 0.05 mid:0002 token:01 259: payload:00`+known, answer(2, 200, `{}`))
+	bad("padding", "Kind 1: a length, a payload and zeros.", fmt.Sprintf(`CON 0.05 mid:0002 token:01 259: payload:07%02x00%s000000`, 1+len(known)/2, known), answer(2, 200, `{}`))
+	bad("an unknown base", "A names a batch of the server's that there is not: 4.00 with 0301, and nothing is executed.", `CON 0.05 mid:0002 token:01 259: payload:08`+known)
+	bad("an unknown reference", "Nothing was inserted: 4.00 with 0301.", `CON 0.05 mid:0002 token:01 259: payload:00`+named+`d700`)
 	bad("a coder that says too much", "Mixing whose length is beyond the limit: 400 with Control 6.", `CON 0.05 mid:0002 token:01 259: payload:02ffffffff`)
 	bad("an unknown wrapping", "Kind 9: 400 with Control 6.", `CON 0.05 mid:0002 token:01 259: payload:2700`)
 	bad("no route", "Malformed content: 400 with Control 6.", `CON 0.05 mid:0002 token:01 259: payload:00f6`)
 	return f, nil
+}
+
+// routeItem is the number of a route as the content of a request begins with it.
+func routeItem(request string) string {
+	n, ok := dialect.RouteNumber(request)
+	if !ok || n > 0xff {
+		panic(request)
+	}
+	return fmt.Sprintf("%x", cborUint(uint64(n)))
 }
