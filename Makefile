@@ -97,6 +97,7 @@ tables:
 	$(GO) run ./internal/ctables
 	$(GO) run ./internal/dialectgen
 	UPDATE_GOLDEN=1 $(GO) test -count 1 -run TestExamples ./cborcodec/dialect
+	$(MAKE) vectors
 
 model:
 	$(GO) run ./internal/trainv2

@@ -40,7 +40,7 @@ func (s *serverSession) observe(r *endpoint.Request, req *http.Request, asked ad
 	told := &observe.Told{}
 	first, said, err := s.update(&a, told)
 	told.Learn(said) // by this answer
-	resp := s.tagged(s.respond(a, to))
+	resp := s.tagged(s.respond(a, to), r.BlockSize())
 	if err != nil || first.Final {
 		return resp // an answer like any other, and no observation
 	}
@@ -70,7 +70,7 @@ func (s *serverSession) observe(r *endpoint.Request, req *http.Request, asked ad
 			u, said, err := s.update(&a, told)
 			u.Respond = func() (*endpoint.Response, func(bool)) {
 				to, done := asked.notification(since, s.link.Load().profile.BlockSize)
-				return s.tagged(s.respond(a, to)), func(acknowledged bool) {
+				return s.tagged(s.respond(a, to), r.BlockSize()), func(acknowledged bool) {
 					if acknowledged {
 						told.Learn(said)
 					}
@@ -105,9 +105,9 @@ func (s *serverSession) update(a *answer, told *observe.Told) (u observe.Update,
 
 // tagged gives a response that takes several blocks an entity-tag: those of a
 // notification are fetched one by one, and it keeps them from being taken for those of
-// the next one (RFC 7959 §2.4, §3.4).
-func (s *serverSession) tagged(resp *endpoint.Response) *endpoint.Response {
-	if resp.Size > int64(s.link.Load().profile.BlockSize) {
+// the next one (RFC 7959 §2.4, §3.4). asked is the block size that the observer wants.
+func (s *serverSession) tagged(resp *endpoint.Response, asked int) *endpoint.Response {
+	if resp.Size > int64(min(s.link.Load().profile.BlockSize, asked)) {
 		resp.Options = resp.Options.AddUint(endpoint.ETag, s.nextTag())
 	}
 	return resp

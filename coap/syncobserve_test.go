@@ -224,6 +224,50 @@ func TestObservedSyncNotFetched(t *testing.T) {
 	})
 }
 
+// Blocks of notifications are told apart by an entity-tag, also where only the observer
+// wants small ones.
+func TestObservedSyncInSmallBlocks(t *testing.T) {
+	script := &syncScript{answers: map[string][]syncAnswer{
+		"s1": {{0, 200, oneMessage("s2", "one")}},
+		"s2": {{time.Second, 200, oneMessage("s3", strings.Repeat("news ", 30))}},
+		"s3": {{time.Second, 200, oneMessage("s4", strings.Repeat("more ", 30))}},
+	}}
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
+		var tags []string
+		l := newPipeListener(func(from string, datagram []byte) {
+			m, err := endpoint.ParseMessage(datagram)
+			assert.NoError(t, err)
+			if b, ok := m.Options.GetUint(endpoint.Block2); from == "server" && ok && b>>4 == 0 {
+				tag, has := m.Options.Get(endpoint.ETag)
+				mu.Lock()
+				tags = append(tags, fmt.Sprintf("%x %v", tag, has))
+				mu.Unlock()
+			}
+		})
+		ctx, stop := context.WithCancel(context.Background())
+		served := make(chan error)
+		go func() { served <- (&coap.Server{Handler: script}).Serve(ctx, l) }()
+		nc, err := l.Dial(ctx)
+		require.NoError(t, err)
+		profile := link.Default()
+		profile.BlockSize = 64
+		c := endpoint.New(nc, endpoint.Config{Profile: profile})
+		var got observed
+		o, err := c.Observe(t.Context(), registration("s1"), got.deliver(t, func() {}))
+		require.NoError(t, err)
+		time.Sleep(time.Minute) // virtual
+		require.NoError(t, o.Cancel(t.Context()))
+		require.NoError(t, c.Close())
+		stop()
+		require.NoError(t, <-served)
+		assert.Len(t, got.got(), 3)
+		mu.Lock()
+		assert.Equal(t, []string{" false", "01 true", "02 true"}, tags, "the first answer is whole")
+		mu.Unlock()
+	})
+}
+
 // Polls for an observer are made in the name of the peer, like its own requests:
 // homeservers limit rates by it.
 func TestObservedSyncNamesThePeer(t *testing.T) {

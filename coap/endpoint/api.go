@@ -86,6 +86,10 @@ func (r *Request) Head() []byte { return r.head }
 // is made (RFC 7641 §3.1). It must not be modified.
 func (r *Request) Token() []byte { return r.token }
 
+// BlockSize is the largest block, in bytes, that the peer asked for with a request which
+// arrived (RFC 7959 §2.2): further blocks of the response are no larger.
+func (r *Request) BlockSize() int { return block{szx: r.szx}.size() }
+
 // Life is which life of the client made a request that arrived. A client of this package
 // names it in each token (see Config.Lives): the first byte of a token of two bytes or
 // more, and 0, the first life, if it is shorter. Later lives have greater numbers, of

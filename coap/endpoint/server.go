@@ -48,6 +48,7 @@ func (c *Conn) serve(in *incoming) {
 		Confirmable: in.m.Type == Confirmable,
 		Fresh:       c.isFresh(in.m.Options),
 		token:       in.m.Token,
+		szx:         in.maxSZX(),
 		head:        in.m.Payload,
 	}
 	if r.Code == POST || r.Code == PATCH {
@@ -55,7 +56,7 @@ func (c *Conn) serve(in *incoming) {
 	}
 	if v, ok := in.m.Options.GetUint(Observe); ok && v <= 1 && (r.Code == GET || r.Code == FETCH) {
 		r.Observe = ObserveRegister + ObserveAction(v) // RFC 7641 §2, RFC 8132 §2.4
-		r.key, r.szx = in.transferKey(), in.maxSZX()
+		r.key = in.transferKey()
 	}
 	ctx := c.ctx
 	u := c.arrivingBody(in)

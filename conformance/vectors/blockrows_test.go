@@ -110,6 +110,10 @@ func observeFile() *file {
 		say(register), answer(1, 200, `{"next_batch":"s2"}`),
 		answer(2, 200, `{"next_batch":"s2a"}`), pause(60),
 		answer(3, 200, news), say(`ACK 0.00 mid:8001`))
+	add("a notification in blocks", "Its further blocks are asked for under another token, with the ETag of the first (RFC 7959 §2.6); the server polls on when the last one was fetched.",
+		say(`CON 0.01 mid:0001 token:0b 6: 11:"7" 15:"since=s1" 23:02 257:01`), answer(1, 200, `{"next_batch":"s2"}`),
+		answer(2, 200, `{"next_batch":"s3","x":`+long(60)+`}`), say(`ACK 0.00 mid:8001`),
+		say(`CON 0.01 mid:0002 token:0c 11:"7" 15:"since=s1" 23:12 257:01`))
 	add("deregistration", "Observe 1 under the same token: answered without content, and nothing comes any more.",
 		say(register), answer(1, 200, `{"next_batch":"s2"}`),
 		say(`CON 0.01 mid:0002 token:0b 6:01 11:"7" 15:"since=s1" 257:01`), answer(2, 200, news))

@@ -16,14 +16,15 @@ import (
 type cborVector struct {
 	Name string `json:"name"`
 	Why  string `json:"why"`
-	// Codec is "v1" between two coapgw, "untagged" to another peer that knows the integer
+	// Codec is empty between two coapgw, "untagged" to another peer that knows the integer
 	// keys, "plain" to one that does not. All read alike.
-	Codec string `json:"codec"`
+	Codec string `json:"codec,omitempty"`
 	// JSON is what is encoded, JSONHex the same where it is not UTF-8.
 	JSON    *string `json:"json,omitempty"`
 	JSONHex string  `json:"json_hex,omitempty"`
 	CBOR    string  `json:"cbor,omitempty"`
-	// Diag is the CBOR in diagnostic notation (RFC 8949 §8), for people.
+	// Diag is the CBOR in diagnostic notation (RFC 8949 §8), for people: of up to maxDiag
+	// bytes.
 	Diag string `json:"diag,omitempty"`
 	// Text is what is decoded; nil where that is JSON.
 	Text *string `json:"text,omitempty"`
@@ -34,7 +35,7 @@ type cborVector struct {
 func (v *cborVector) title() string { return v.Name }
 
 var codecs = map[string]*cborcodec.Codec{
-	"v1":       cborcodec.V1(cborcodec.Limits{}),
+	"":         cborcodec.V1(cborcodec.Limits{}),
 	"untagged": cborcodec.V1(cborcodec.Limits{}).Untagged(),
 	"plain":    cborcodec.Plain(cborcodec.Limits{}),
 }
@@ -154,8 +155,15 @@ func diagnose(item []byte) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return mode.Diagnose(item)
+	notation, err := mode.Diagnose(item)
+	if len(item) > maxDiag {
+		notation = ""
+	}
+	return notation, err
 }
+
+// maxDiag is the longest item of which the files have the notation.
+const maxDiag = 80
 
 // readElsewhere holds the row to a decoder that shares nothing with ours.
 func (v *cborVector) readElsewhere(item []byte) error {

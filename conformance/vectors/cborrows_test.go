@@ -13,33 +13,32 @@ func cborFile() *file {
 	f := &file{name: "cbor.json", Kind: "cbor", About: "JSON to CBOR of version 1 and back (docs/wire-v1.md, docs/decisions/0002-json-numbers-in-cbor.md)"}
 	add := func(v *cborVector) { f.rows = append(f.rows, v) }
 	both := func(name, why, json, item string) {
-		add(&cborVector{Name: name, Why: why, Codec: "v1", JSON: &json, CBOR: item})
+		add(&cborVector{Name: name, Why: why, JSON: &json, CBOR: item})
 	}
 	to := func(codec, name, why, json, item string) {
 		add(&cborVector{Name: name, Why: why, Codec: codec, JSON: &json, CBOR: item})
 	}
 	read := func(name, why, item, text string) {
-		v := &cborVector{Name: name, Why: why, Codec: "v1", CBOR: item}
+		v := &cborVector{Name: name, Why: why, CBOR: item}
 		if text != "" {
 			v.Text = &text
 		}
 		add(v)
 	}
 	refuse := func(name, why, kind, item string) {
-		add(&cborVector{Name: name, Why: why, Codec: "v1", CBOR: item, Error: kind})
+		add(&cborVector{Name: name, Why: why, CBOR: item, Error: kind})
 	}
 	refuseJSON := func(name, why, kind, json string) {
-		v := &cborVector{Name: name, Why: why, Codec: "v1", JSON: &json, Error: kind}
+		v := &cborVector{Name: name, Why: why, JSON: &json, Error: kind}
 		if !isText(json) {
 			v.JSON, v.JSONHex = nil, hex.EncodeToString([]byte(json))
 		}
 		add(v)
 	}
 
-	both("MSC3079 example", "The proposal's own object.",
-		`{"type":"m.room.message","content":{"body":"Hello World","msgtype":"m.text"},"room_id":"!foo:localhost","sender":"@alice:localhost","unsigned":{"bool_value":true,"null_value":null}}`, "")
+	both("MSC3079 example", "The proposal's own object and its bytes.", proposal("msc3079-object.json"), proposal("msc3079-object.hex"))
 	for n, key := range keyTable() {
-		both("key "+key, "A row of the table of MSC3079, appendix A.", `{"`+key+`":null}`, fmt.Sprintf("a1%xf6", cborUint(uint64(n+1))))
+		both("key "+key, "A row of the table.", `{"`+key+`":null}`, fmt.Sprintf("a1%xf6", cborUint(uint64(n+1))))
 	}
 	to("plain", "key in full", "A peer that has not shown that it knows the keys gets strings.", `{"type":1,"x":2}`, "a2647479706501617802")
 	both("key, escaped", "Keys are compared as strings, not as they are spelt.", `{"t\u0079pe":1}`, "a10201")
@@ -52,7 +51,7 @@ func cborFile() *file {
 	both("literals", "All three.", `[true,false,null]`, "83f5f4f6")
 	both("empty containers", "Definite lengths.", `[{},[],""]`, "83a08060")
 	both("24 members", "The length of a map takes one byte more.", "{"+strings.Join(numbered(24, `"k%d":0`), ",")+"}", "")
-	both("256 elements", "The length of an array takes two bytes more.", "["+strings.Join(numbered(256, "0"), ",")+"]", "99"+"0100"+strings.Repeat("00", 256))
+	both("text of 24 bytes", "The length of a string takes one byte more.", `"abcdefghijklmnopqrstuvwx"`, "78186162636465666768696a6b6c6d6e6f707172737475767778")
 	both("scalar at the top", "A body need not be an object.", `"x"`, "6178")
 	both("depth 128", "The deepest that is accepted.", strings.Repeat("[", 128)+strings.Repeat("]", 128), strings.Repeat("81", 127)+"80")
 
@@ -89,17 +88,22 @@ func numbered(n int, pattern string) (texts []string) {
 	return texts
 }
 
+// proposal is a file that was copied from MSC3079.
+func proposal(name string) string {
+	data, err := os.ReadFile("../../cborcodec/testdata/" + name)
+	if err != nil {
+		panic(err)
+	}
+	return strings.TrimSpace(string(data))
+}
+
 // keyTable is the table of MSC3079, appendix A, as it was copied from the proposal.
 func keyTable() []string {
 	var table struct {
 		Source string            `json:"source"`
 		Keys   map[string]uint64 `json:"keys"`
 	}
-	data, err := os.ReadFile("../../cborcodec/testdata/msc3079-v1-keys.json")
-	if err == nil {
-		err = json.Unmarshal(data, &table)
-	}
-	if err != nil {
+	if err := json.Unmarshal([]byte(proposal("msc3079-v1-keys.json")), &table); err != nil {
 		panic(err)
 	}
 	keys := make([]string, len(table.Keys))

@@ -66,7 +66,7 @@ func messageFile() *file {
 	good("a request", "The shortest one: GET without a path.", `CON 0.01 mid:0001`)
 	good("without a token", "A token may be empty.", `CON 0.01 mid:0001 11:"7"`)
 	good("a token of 8 bytes", "The longest.", `CON 0.01 mid:0001 token:0102030405060708 11:"7"`)
-	good("deltas and lengths", "12, 13, 268 and 269 are where the forms of RFC 7252 §3.1 change.", `CON 0.01 mid:0001 token:01 11:"`+repeated("a", 12)+`" 11:"`+repeated("b", 13)+`" 65000:`+repeated("63", 268)+` 65000:`+repeated("64", 269))
+	good("deltas and lengths", "12, 13 and 269 are where the forms of RFC 7252 §3.1 change.", `CON 0.01 mid:0001 token:01 11:"`+repeated("a", 12)+`" 11:"`+repeated("b", 13)+`" 65000:`+repeated("64", 269))
 	good("message ID 0", "As good as others.", `CON 0.01 mid:0000 token:01 11:"7"`)
 	good("ping", "Empty and confirmable: Reset (RFC 7252 §4.3).", `CON 0.00 mid:0001`)
 	good("an acknowledgement of nothing", "Ignored.", `ACK 0.00 mid:0001`)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -66,6 +67,8 @@ type step struct {
 	Target  string   `json:"target,omitempty"`
 	Status  int      `json:"status,omitempty"`
 	Headers []string `json:"headers,omitempty"`
+	// Token is that of a request: it stands for an Authorization of Bearer and this.
+	Token string `json:"token,omitempty"`
 	// Body is the content; JSON is too, and stands for a Content-Type of application/json.
 	Body string  `json:"body,omitempty"`
 	JSON *string `json:"json,omitempty"`
@@ -86,6 +89,7 @@ const (
 	coapgw, foreign = "coapgw", "foreign"
 	firstOfServer   = 0x8001 // its first message ID in a file
 	jsonType        = "Content-Type: application/json"
+	bearer          = "Authorization: Bearer "
 )
 
 func (v *exchangeVector) title() string { return v.Name }
@@ -122,6 +126,9 @@ func (v *exchangeVector) http(s *step) (httpMessage, error) {
 		return httpMessage{}, fmt.Errorf("the same as what? %+v", s)
 	}
 	m := httpMessage{s.Method, s.Target, s.Status, slices.Clone(s.Headers), s.Body}
+	if s.Token != "" {
+		m.headers = append(m.headers, bearer+s.Token)
+	}
 	if s.JSON != nil {
 		m.headers = append(m.headers, jsonType)
 		m.body = *s.JSON
@@ -137,6 +144,13 @@ func (v *exchangeVector) http(s *step) (httpMessage, error) {
 func stepOf(at string, n int, m httpMessage) step {
 	s := step{At: at, Request: max(n, 0), Response: max(-n, 0), Method: m.method, Target: m.target, Status: m.status, Headers: slices.Clone(m.headers)}
 	slices.Sort(s.Headers)
+	s.Headers = slices.DeleteFunc(s.Headers, func(line string) bool {
+		token, ok := strings.CutPrefix(line, bearer)
+		if ok {
+			s.Token = token
+		}
+		return ok
+	})
 	if i := slices.Index(s.Headers, jsonType); i >= 0 && m.body != "" {
 		s.Headers = slices.Delete(s.Headers, i, i+1)
 		text := textOf([]byte(m.body))
@@ -310,9 +324,17 @@ func (s *step) playMessage(e *end, side string, ids *ids) error {
 	return nil
 }
 
-// readElsewhere holds each message to a reader that shares nothing with ours.
+// readElsewhere holds each message to a reader that shares nothing with ours, and its
+// content to what is in the payload.
 func (v *exchangeVector) readElsewhere() error {
+	contents, err := v.contents()
+	if err != nil {
+		return err
+	}
 	for i, s := range v.Steps {
+		if s.Content != contents[i] {
+			return fmt.Errorf("step %d: the content is %s", i, contents[i])
+		}
 		if s.Message == "" {
 			continue
 		}

@@ -39,6 +39,7 @@ var kinds = map[string]func() vector{
 	"path":     func() vector { return new(pathVector) },
 	"message":  func() vector { return new(messageVector) },
 	"exchange": func() vector { return new(exchangeVector) },
+	"tables":   func() vector { return new(tablesVector) },
 }
 
 // file is one of the files.

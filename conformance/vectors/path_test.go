@@ -18,8 +18,8 @@ import (
 type pathVector struct {
 	Name string `json:"name"`
 	Why  string `json:"why"`
-	// Peer is to whom it goes: "coapgw" or "foreign".
-	Peer string `json:"peer"`
+	// Peer is to whom it goes: "foreign", or empty for a coapgw.
+	Peer string `json:"peer,omitempty"`
 	// FoldV3 is --fold-v3.
 	FoldV3 bool `json:"fold_v3,omitempty"`
 	// Target is what the options are made of, empty where they come from elsewhere.
@@ -47,7 +47,7 @@ type carried struct {
 
 // encode makes the options of the target.
 func (v *pathVector) encode() (c carried, problem string, err error) {
-	kind, ok := map[string]coap.PeerKind{"coapgw": coap.PeerGateway, "foreign": coap.PeerForeign}[v.Peer]
+	kind, ok := map[string]coap.PeerKind{"": coap.PeerGateway, "foreign": coap.PeerForeign}[v.Peer]
 	if !ok {
 		return c, "", fmt.Errorf("peer %q", v.Peer)
 	}

@@ -14,13 +14,13 @@ func pathFile() *file {
 	add := func(v *pathVector) { f.rows = append(f.rows, v) }
 	for _, row := range pathTable() {
 		target := exampleOf(row[1])
-		add(&pathVector{Name: "row " + row[0], Why: "A row of the table of MSC3079, appendix B.", Peer: "coapgw", Target: target})
+		add(&pathVector{Name: "row " + row[0], Why: "A row of the table.", Target: target})
 		if v3 := strings.Replace(target, "/r0/", "/v3/", 1); v3 != target {
-			add(&pathVector{Name: "row " + row[0] + ", v3", Why: "Its v3 twin: bit 6 of the form.", Peer: "coapgw", Target: v3})
+			add(&pathVector{Name: "row " + row[0] + ", v3", Why: "Its v3 twin.", Target: v3})
 		}
 	}
 	for _, r := range targets {
-		add(&pathVector{Name: r.name, Why: r.why, Peer: "coapgw", Target: r.target, Error: r.problem})
+		add(&pathVector{Name: r.name, Why: r.why, Target: r.target, Error: r.problem})
 	}
 	for _, r := range foreignTargets {
 		add(&pathVector{Name: "foreign: " + r.name, Why: r.why, Peer: "foreign", FoldV3: r.fold, Target: r.target, Error: r.problem})
@@ -99,7 +99,7 @@ var targets = []targetRow{
 	{name: "PathEscape", target: "/x/%21a%27:@", why: "Style 2: Go, mautrix."},
 	{name: "quote", target: "/_matrix/client/v3/rooms/%21r%3Aexample.org/join", why: "Style 3: Python; all that is reserved is escaped."},
 	{name: "EscapedPath", target: "/x/%21a,b;c", why: "Style 4: Go's URL.String."},
-	{name: "brackets", target: "/x/[::1]%7B^", why: "Style 5: WHATWG, ruma."},
+	{name: "brackets", target: "/x/[::1]%7B", why: "Style 5: WHATWG, ruma."},
 	{name: "brackets without ^", target: "/x/[%5E]", why: "Style 6."},
 	{name: "255 bytes", target: "/x/" + strings.Repeat("y", 255), why: "The longest option."},
 	{name: "256 bytes", target: "/x/" + strings.Repeat("y", 256), why: "Too long for an option.", problem: "envelope"},
@@ -156,16 +156,16 @@ func form(v string) *string { return &v }
 
 // hostilePaths are options that no Shorten makes.
 var hostilePaths = []*pathVector{
-	{Name: "options: no Form", Why: "Without it an enum is the r0 path.", Peer: "coapgw", URIPath: []string{"7"}},
-	{Name: "options: empty Form", Why: "The commonest form is the empty value: v3, style 0.", Peer: "coapgw", URIPath: []string{"7"}, Form: form("")},
-	{Name: "options: unknown form", Why: "The option is elective: a form of a later version is read as none.", Peer: "coapgw", URIPath: []string{"7"}, Form: form("ff")},
-	{Name: "options: characters to escape", Why: "Whatever comes, a path comes out.", Peer: "coapgw", URIPath: []string{"a/b?c#d\r\n", "%2F"}, URIQuery: []string{"a&b#=c&d"}},
-	{Name: "options: parameter missing", Why: "Row W has one.", Peer: "coapgw", URIPath: []string{"W"}, Error: "bad request"},
-	{Name: "options: parameter too many", Why: "Row 7 has none.", Peer: "coapgw", URIPath: []string{"7", "x"}, Error: "bad request"},
-	{Name: "options: path behind an enum", Why: "Row 7 has no parameters.", Peer: "coapgw", URIPath: []string{"7", "_matrix", "client"}, Error: "bad request"},
-	{Name: "options: dot", Why: "No legal Uri-Path.", Peer: "coapgw", URIPath: []string{"x", "."}, Error: "bad request"},
-	{Name: "options: dot-dot as parameter", Why: "It would leave the path.", Peer: "coapgw", URIPath: []string{"W", ".."}, Error: "bad request"},
-	{Name: "options: not UTF-8", Why: "Uri-Path is UTF-8.", Peer: "coapgw", URIPath: []string{"W", "hex:ff"}, Error: "bad request"},
-	{Name: "options: v3 of row 0", Why: "It has no twin.", Peer: "coapgw", URIPath: []string{"0"}, Form: form(""), Error: "bad request"},
-	{Name: "options: v3 of a full path", Why: "Only an enum has a twin.", Peer: "coapgw", URIPath: []string{"_matrix"}, Form: form(""), Error: "bad request"},
+	{Name: "options: no Form", Why: "Without it an enum is the r0 path.", URIPath: []string{"7"}},
+	{Name: "options: empty Form", Why: "The commonest form is the empty value: v3, style 0.", URIPath: []string{"7"}, Form: form("")},
+	{Name: "options: unknown form", Why: "The option is elective: a form of a later version is read as none.", URIPath: []string{"7"}, Form: form("ff")},
+	{Name: "options: characters to escape", Why: "Whatever comes, a path comes out.", URIPath: []string{"a/b?c#d\r\n", "%2F"}, URIQuery: []string{"a&b#=c&d"}},
+	{Name: "options: parameter missing", Why: "Row W has one.", URIPath: []string{"W"}, Error: "bad request"},
+	{Name: "options: parameter too many", Why: "Row 7 has none.", URIPath: []string{"7", "x"}, Error: "bad request"},
+	{Name: "options: path behind an enum", Why: "Row 7 has no parameters.", URIPath: []string{"7", "_matrix", "client"}, Error: "bad request"},
+	{Name: "options: dot", Why: "No legal Uri-Path.", URIPath: []string{"x", "."}, Error: "bad request"},
+	{Name: "options: dot-dot as parameter", Why: "It would leave the path.", URIPath: []string{"W", ".."}, Error: "bad request"},
+	{Name: "options: not UTF-8", Why: "Uri-Path is UTF-8.", URIPath: []string{"W", "hex:ff"}, Error: "bad request"},
+	{Name: "options: v3 of row 0", Why: "It has no twin.", URIPath: []string{"0"}, Form: form(""), Error: "bad request"},
+	{Name: "options: v3 of a full path", Why: "Only an enum has a twin.", URIPath: []string{"_matrix"}, Form: form(""), Error: "bad request"},
 }
