@@ -293,3 +293,61 @@ func (w *world) streamTrouble(r *rand.Rand, over <-chan struct{}) {
 		away.Store(false)
 	}
 }
+
+// A server that is restarted with its store calls its devices up: they are told what happened
+// meanwhile as soon as it is back, and not only when Max-Age is over.
+func TestStreamIsCalledUp(t *testing.T) {
+	for _, crash := range []bool{false, true} {
+		cfg := linkemu.FromProfile(link.Default(), 5)
+		cfg.Up.Loss, cfg.Down.Loss = 0, 0
+		inWorld(t, options{profile: link.Default(), link: cfg, durable: true}, func(w *world) {
+			alice, bob := w.newUser("alice", w.near()), w.newUser("bob", w.near())
+			room := w.room(alice, bob)
+			always := func() time.Duration { return 24 * time.Hour }
+			d := &device{w: w, room: room, token: bob.token, on: always, off: always}
+			living, end := context.WithCancel(w.t.Context())
+			var running sync.WaitGroup
+			running.Go(func() { d.run(living) })
+			for n := range 5 {
+				time.Sleep(time.Minute)
+				require.True(t, alice.send(room, fmt.Sprint("before ", n), 2*n))
+				time.Sleep(time.Minute)
+				w.restartServer(crash)
+				require.True(t, alice.send(room, fmt.Sprint("after ", n), 2*n+1))
+				time.Sleep(time.Minute)
+				assert.Equal(t, 2*n+2, d.told(), "crash %v", crash)
+			}
+			end()
+			running.Wait()
+		})
+	}
+}
+
+// A device that logs in anew when it begins finds its place by the same mark: that belongs to
+// its key, and not to its access token.
+func TestStreamMarkOutlivesTheToken(t *testing.T) {
+	cfg := linkemu.FromProfile(link.Default(), 5)
+	cfg.Up.Loss, cfg.Down.Loss = 0, 0
+	inWorld(t, options{profile: link.Default(), link: cfg}, func(w *world) {
+		alice, bob := w.newUser("alice", w.near()), w.newUser("bob", w.near())
+		room := w.room(alice, bob)
+		d := &device{w: w, room: room, on: func() time.Duration { return 24 * time.Hour }}
+		for n := range 3 {
+			var login struct {
+				AccessToken string `json:"access_token"`
+			}
+			bob.must("POST", "login", object{"type": "m.login.password", "identifier": object{"type": "m.id.user", "user": "bob"}, "password": "secret"}, &login)
+			require.NotEqual(t, d.token, login.AccessToken)
+			d.token = login.AccessToken
+			require.True(t, alice.send(room, fmt.Sprint(n), n))
+			session, off := context.WithCancel(w.t.Context())
+			var running sync.WaitGroup
+			running.Go(func() { d.session(session) })
+			time.Sleep(time.Minute)
+			off()
+			running.Wait()
+		}
+		assert.Equal(t, []string{"0", "1", "2"}, d.seen)
+		assert.Empty(t, d.wrong)
+	})
+}
