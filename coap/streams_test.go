@@ -364,6 +364,7 @@ func TestStreamAccept(t *testing.T) {
 		require.NoError(t, err)
 		w.say("bob", "one")
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		assert.Equal(t, []uint32{60, 60}, formats)
 	})
 }

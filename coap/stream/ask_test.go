@@ -23,7 +23,7 @@ func TestAsk(t *testing.T) {
 	a, err = ParseAsk("!r:h", []string{"s=4294967295"})
 	require.NoError(t, err)
 	assert.True(t, a.Resume)
-	assert.EqualValues(t, 1<<32-1, a.After)
+	assert.Equal(t, uint32(1<<32-1), a.After)
 }
 
 func TestFields(t *testing.T) {
