@@ -25,6 +25,10 @@ const maxStreams = 16
 // §3.3.1): it may have been taken for gone, or forgotten by a server that was restarted.
 const streamMaxAge = 15 * time.Minute
 
+// streamPatience is how long the homeserver may take to answer what a registration asks: others
+// of the session wait meanwhile.
+const streamPatience = time.Minute
+
 // roomStream is a stream that is observed.
 type roomStream struct {
 	// asks is the registration, but for its token.
@@ -69,7 +73,7 @@ func (s *serverSession) stream(ctx context.Context, r *endpoint.Request, room st
 		return &endpoint.Response{Code: endpoint.NotAcceptable}
 	}
 	answer := func(payload []byte) *endpoint.Response {
-		resp := &endpoint.Response{Code: endpoint.Content, Body: bytes.NewReader(payload), Size: int64(len(payload))}
+		resp := &endpoint.Response{Code: endpoint.Content, Body: bytes.NewReader(payload), Size: int64(len(payload)), Whole: true}
 		if says {
 			resp.Options = resp.Options.AddUint(endpoint.ContentFormat, formatCBOR)
 		}
@@ -83,6 +87,7 @@ func (s *serverSession) stream(ctx context.Context, r *endpoint.Request, room st
 	if err != nil {
 		return s.noStream(err, a)
 	}
+	ask.Limit(s.link.Load().profile.BlockSize)
 	r.SetLabel(label(http.MethodGet, "/"+stream.Path+"/"+url.PathEscape(room)))
 	s.streaming.Lock()
 	defer s.streaming.Unlock()
@@ -94,7 +99,9 @@ func (s *serverSession) stream(ctx context.Context, r *endpoint.Request, room st
 	st := s.streamAgain(ctx, tok, asks)
 	if st == nil {
 		s.dropStream(tok)
-		if st, err = stream.Open(ctx, ask, s.getter(a.token), s.markKey(a.token)); err != nil {
+		opening, cancel := context.WithTimeout(ctx, streamPatience)
+		defer cancel()
+		if st, err = stream.Open(opening, ask, s.getter(a.token), s.markKey(a.token)); err != nil {
 			return s.noStream(err, a)
 		}
 	}
@@ -231,7 +238,7 @@ func (s *serverSession) getter(token string) stream.Get {
 	return func(ctx context.Context, path string, query url.Values) (int, []byte, error) {
 		u, err := url.ParseRequestURI(path + "?" + query.Encode())
 		if err != nil {
-			return 0, nil, err
+			return 0, nil, errTarget // the parser's own words repeat the room
 		}
 		peer := s.peer
 		peer.Addr, peer.Link = s.remote.RemoteAddr(), s.link.Load().profile

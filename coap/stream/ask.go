@@ -112,6 +112,9 @@ func ParseAsk(room string, queries []string) (Ask, error) {
 	return a, nil
 }
 
+// Limit has payloads be no longer than a message of the link takes, in bytes.
+func (a *Ask) Limit(size int) { a.Size = max(min(a.Size, size), minSize) }
+
 // isName reports whether text can be part of a request to a homeserver.
 func isName(text string) bool {
 	return text != "" && len(text) <= maxName && utf8.ValidString(text) && !strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f })

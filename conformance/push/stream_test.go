@@ -351,3 +351,40 @@ func TestStreamMarkOutlivesTheToken(t *testing.T) {
 		assert.Empty(t, d.wrong)
 	})
 }
+
+// What a notification takes of the link is what docs/wire-v1.md says of it: the payload, 8
+// bytes of CoAP, and 29 of DTLS; and its acknowledgement 4, and 29 and 3 for the Connection
+// ID that this client sends.
+func TestStreamCosts(t *testing.T) {
+	cfg := linkemu.FromProfile(link.Default(), 5)
+	cfg.Up.Loss, cfg.Down.Loss = 0, 0
+	inWorld(t, options{profile: link.Default(), link: cfg}, func(w *world) {
+		alice, bob := w.newUser("alice", w.near()), w.newUser("bob", w.near())
+		room := w.room(alice, bob)
+		always := func() time.Duration { return 24 * time.Hour }
+		d := &device{w: w, room: room, token: bob.token, on: always, off: always}
+		living, end := context.WithCancel(w.t.Context())
+		var running sync.WaitGroup
+		running.Go(func() { d.run(living) })
+		time.Sleep(time.Minute)
+		var mu sync.Mutex
+		var sizes []int
+		w.link.Tap(func(p linkemu.Packet) {
+			mu.Lock()
+			defer mu.Unlock()
+			sizes = append(sizes, len(p.Payload))
+		})
+		for n := range 3 {
+			require.True(t, alice.send(room, fmt.Sprint("text ", n), n))
+			time.Sleep(time.Minute)
+		}
+		end()
+		running.Wait()
+		const payload = 1 + 6 + 2 + 1 + len("text 0") // a map, mark, key and head of the body
+		const down, up = payload + 8 + 29, 4 + 29 + 3
+		mu.Lock()
+		defer mu.Unlock()
+		assert.Equal(t, []int{down, up, down, up, down, up}, sizes[:6])
+		assert.Len(t, d.seen, 3)
+	})
+}
