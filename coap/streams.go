@@ -236,7 +236,10 @@ func (s *serverSession) markKey(token string) []byte {
 // getter asks the homeserver with an access token.
 func (s *serverSession) getter(token string) stream.Get {
 	return func(ctx context.Context, path string, query url.Values) (int, []byte, error) {
-		u, err := url.ParseRequestURI(path + "?" + query.Encode())
+		if len(query) > 0 {
+			path += "?" + query.Encode()
+		}
+		u, err := url.ParseRequestURI(path)
 		if err != nil {
 			return 0, nil, errTarget // the parser's own words repeat the room
 		}

@@ -87,13 +87,13 @@ func (s *Stream) read(ctx context.Context, what, path string, query url.Values, 
 // eventFilter is that part of a filter (CS API, "Filtering").
 type eventFilter struct {
 	Limit      int      `json:"limit,omitempty"`
-	Types      []string `json:"types"`
+	Types      []string `json:"types,omitempty"`
 	NotTypes   []string `json:"not_types,omitempty"`
 	NotSenders []string `json:"not_senders,omitempty"`
 }
 
-// nothing lets no event through, whichever of both a homeserver goes by.
-var nothing = eventFilter{Types: []string{}, NotTypes: []string{"*"}}
+// nothing lets no event through.
+var nothing = eventFilter{NotTypes: []string{"*"}}
 
 // filter asks for the timeline of the room and for nothing else. Members are in it, for in
 // their events some homeservers tell that the user is one no more. What the user has sent

@@ -18,7 +18,7 @@ var least = map[string]int{"cbor": 300, "path": 180, "message": 30, "exchange": 
 
 // written returns the files as the rows of this package make them.
 func written() []*file {
-	return []*file{cborFile(), pathFile(), pairFile(), foreignFile(), optionFile(), errorFile(), messageFile(), blockFile(), observeFile()}
+	return []*file{cborFile(), pathFile(), pairFile(), foreignFile(), optionFile(), errorFile(), messageFile(), blockFile(), observeFile(), streamFile()}
 }
 
 // TestFiles holds the files to the rows of this package: what is in them is what is meant,
