@@ -6,7 +6,6 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
 
 	"github.com/coapgw/coapgw/coap/endpoint"
@@ -31,8 +30,9 @@ const streamPatience = time.Minute
 
 // roomStream is a stream that is observed.
 type roomStream struct {
-	// asks is the registration, but for its token.
-	asks string
+	// ask and user are what was asked for, and the access token.
+	ask  stream.Ask
+	user string
 	*stream.Stream
 	observer *endpoint.Observer
 	// done is closed when nobody is told any more: the stream rests until its client
@@ -95,8 +95,7 @@ func (s *serverSession) stream(ctx context.Context, r *endpoint.Request, room st
 	if err != nil {
 		return s.failure(errStreams(), a.audience)
 	}
-	asks := strings.Join(append(queries, room, a.token), "\x00")
-	st := s.streamAgain(ctx, tok, asks)
+	st := s.streamAgain(ctx, tok, &ask, a.token)
 	if st == nil {
 		s.dropStream(tok)
 		opening, cancel := context.WithTimeout(ctx, streamPatience)
@@ -106,7 +105,7 @@ func (s *serverSession) stream(ctx context.Context, r *endpoint.Request, room st
 		}
 	}
 	position := st.Position()
-	if problem := s.runStream(tok, &roomStream{asks: asks, Stream: st, observer: o, done: make(chan struct{})}, answer); problem != nil {
+	if problem := s.runStream(tok, &roomStream{ask: ask, user: a.token, Stream: st, observer: o, done: make(chan struct{})}, answer); problem != nil {
 		return s.failure(problem, a.audience)
 	}
 	resp := answer(position)
@@ -114,13 +113,14 @@ func (s *serverSession) stream(ctx context.Context, r *endpoint.Request, room st
 	return resp
 }
 
-// streamAgain returns the stream of an observation that is registered again just as before,
-// nil if it is not.
-func (s *serverSession) streamAgain(ctx context.Context, tok, asks string) *stream.Stream {
+// streamAgain returns the stream of an observation that is registered again, nil if that is
+// for something else. Where the registration says to begin does not count: more may have
+// been acknowledged while it was on its way, and would be told twice.
+func (s *serverSession) streamAgain(ctx context.Context, tok string, ask *stream.Ask, user string) *stream.Stream {
 	s.mu.Lock()
 	old := s.streams[tok]
 	s.mu.Unlock()
-	if old == nil || old.asks != asks {
+	if old == nil || old.user != user || !old.ask.Same(ask) {
 		return nil
 	}
 	select {

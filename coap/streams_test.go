@@ -430,10 +430,18 @@ func TestStreamRegisteredAgain(t *testing.T) {
 			assert.Equal(t, want, bodies[i][1])
 		}
 		assert.Equal(t, 1, w.count("alice account/whoami"), "it is the same stream")
-		// Asked otherwise it is another one.
-		require.NoError(t, o.Reregister(t.Context(), w.register("alice", "n=2")))
+		// Where it begins does not count: the server knows what was acknowledged.
+		require.NoError(t, o.Reregister(t.Context(), w.register("alice", "s=0")))
+		time.Sleep(time.Minute)
+		assert.Equal(t, 1, w.count("alice account/whoami"))
+		require.Len(t, got.got(), len(seen)+1, "its answer, and no event")
+		// Asked for something else it is another one, and so it is for another user.
+		require.NoError(t, o.Reregister(t.Context(), w.register("alice", "n=2", "f=27")))
 		time.Sleep(time.Minute)
 		assert.Equal(t, 2, w.count("alice account/whoami"))
+		require.NoError(t, o.Reregister(t.Context(), w.register("bob", "f=27")))
+		time.Sleep(time.Minute)
+		assert.Equal(t, 1, w.count("bob account/whoami"))
 		assert.Contains(t, strings.Join(got.got()[len(seen):], "\n"), `27: "one"`)
 	})
 }
