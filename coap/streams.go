@@ -6,7 +6,6 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
 
 	"github.com/coapgw/coapgw/coap/endpoint"
@@ -25,10 +24,15 @@ const maxStreams = 16
 // §3.3.1): it may have been taken for gone, or forgotten by a server that was restarted.
 const streamMaxAge = 15 * time.Minute
 
+// streamPatience is how long the homeserver may take to answer what a registration asks: others
+// of the session wait meanwhile.
+const streamPatience = time.Minute
+
 // roomStream is a stream that is observed.
 type roomStream struct {
-	// asks is the registration, but for its token.
-	asks string
+	// ask and user are what was asked for, and the access token.
+	ask  stream.Ask
+	user string
 	*stream.Stream
 	observer *endpoint.Observer
 	// done is closed when nobody is told any more: the stream rests until its client
@@ -69,7 +73,7 @@ func (s *serverSession) stream(ctx context.Context, r *endpoint.Request, room st
 		return &endpoint.Response{Code: endpoint.NotAcceptable}
 	}
 	answer := func(payload []byte) *endpoint.Response {
-		resp := &endpoint.Response{Code: endpoint.Content, Body: bytes.NewReader(payload), Size: int64(len(payload))}
+		resp := &endpoint.Response{Code: endpoint.Content, Body: bytes.NewReader(payload), Size: int64(len(payload)), Whole: true}
 		if says {
 			resp.Options = resp.Options.AddUint(endpoint.ContentFormat, formatCBOR)
 		}
@@ -83,6 +87,7 @@ func (s *serverSession) stream(ctx context.Context, r *endpoint.Request, room st
 	if err != nil {
 		return s.noStream(err, a)
 	}
+	ask.Limit(s.link.Load().profile.BlockSize)
 	r.SetLabel(label(http.MethodGet, "/"+stream.Path+"/"+url.PathEscape(room)))
 	s.streaming.Lock()
 	defer s.streaming.Unlock()
@@ -90,16 +95,17 @@ func (s *serverSession) stream(ctx context.Context, r *endpoint.Request, room st
 	if err != nil {
 		return s.failure(errStreams(), a.audience)
 	}
-	asks := strings.Join(append(queries, room, a.token), "\x00")
-	st := s.streamAgain(ctx, tok, asks)
+	st := s.streamAgain(ctx, tok, &ask, a.token)
 	if st == nil {
 		s.dropStream(tok)
-		if st, err = stream.Open(ctx, ask, s.getter(a.token), s.markKey(a.token)); err != nil {
+		opening, cancel := context.WithTimeout(ctx, streamPatience)
+		defer cancel()
+		if st, err = stream.Open(opening, ask, s.getter(a.token), s.markKey(a.token)); err != nil {
 			return s.noStream(err, a)
 		}
 	}
 	position := st.Position()
-	if problem := s.runStream(tok, &roomStream{asks: asks, Stream: st, observer: o, done: make(chan struct{})}, answer); problem != nil {
+	if problem := s.runStream(tok, &roomStream{ask: ask, user: a.token, Stream: st, observer: o, done: make(chan struct{})}, answer); problem != nil {
 		return s.failure(problem, a.audience)
 	}
 	resp := answer(position)
@@ -107,13 +113,14 @@ func (s *serverSession) stream(ctx context.Context, r *endpoint.Request, room st
 	return resp
 }
 
-// streamAgain returns the stream of an observation that is registered again just as before,
-// nil if it is not.
-func (s *serverSession) streamAgain(ctx context.Context, tok, asks string) *stream.Stream {
+// streamAgain returns the stream of an observation that is registered again, nil if that is
+// for something else. Where the registration says to begin does not count: more may have
+// been acknowledged while it was on its way, and would be told twice.
+func (s *serverSession) streamAgain(ctx context.Context, tok string, ask *stream.Ask, user string) *stream.Stream {
 	s.mu.Lock()
 	old := s.streams[tok]
 	s.mu.Unlock()
-	if old == nil || old.asks != asks {
+	if old == nil || old.user != user || !old.ask.Same(ask) {
 		return nil
 	}
 	select {
@@ -229,9 +236,12 @@ func (s *serverSession) markKey(token string) []byte {
 // getter asks the homeserver with an access token.
 func (s *serverSession) getter(token string) stream.Get {
 	return func(ctx context.Context, path string, query url.Values) (int, []byte, error) {
-		u, err := url.ParseRequestURI(path + "?" + query.Encode())
+		if len(query) > 0 {
+			path += "?" + query.Encode()
+		}
+		u, err := url.ParseRequestURI(path)
 		if err != nil {
-			return 0, nil, err
+			return 0, nil, errTarget // the parser's own words repeat the room
 		}
 		peer := s.peer
 		peer.Addr, peer.Link = s.remote.RemoteAddr(), s.link.Load().profile

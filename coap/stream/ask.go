@@ -112,6 +112,16 @@ func ParseAsk(room string, queries []string) (Ask, error) {
 	return a, nil
 }
 
+// Limit has payloads be no longer than a message of the link takes, in bytes.
+func (a *Ask) Limit(size int) { a.Size = max(min(a.Size, size), minSize) }
+
+// Same reports whether two registrations are for the same, wherever they begin.
+func (a *Ask) Same(b *Ask) bool {
+	return a.Room == b.Room && slices.Equal(a.Types, b.Types) && a.Size == b.Size && a.Others == b.Others &&
+		a.IDs == b.IDs && a.Marks == b.Marks &&
+		slices.EqualFunc(a.fields, b.fields, func(f, g field) bool { return f.name == g.name })
+}
+
 // isName reports whether text can be part of a request to a homeserver.
 func isName(text string) bool {
 	return text != "" && len(text) <= maxName && utf8.ValidString(text) && !strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f })

@@ -23,7 +23,15 @@ func TestAsk(t *testing.T) {
 	a, err = ParseAsk("!r:h", []string{"s=4294967295"})
 	require.NoError(t, err)
 	assert.True(t, a.Resume)
-	assert.EqualValues(t, 1<<32-1, a.After)
+	assert.Equal(t, uint32(1<<32-1), a.After)
+}
+
+func TestLimit(t *testing.T) {
+	for _, tt := range []struct{ asked, block, want int }{{512, 1024, 512}, {512, 64, 64}, {48, 64, 48}, {48, 4, 12}} {
+		a := Ask{Size: tt.asked}
+		a.Limit(tt.block)
+		assert.Equal(t, tt.want, a.Size)
+	}
 }
 
 func TestFields(t *testing.T) {
@@ -87,7 +95,7 @@ func TestParametersAreDocumented(t *testing.T) {
 		known = append(known, p.name)
 	}
 	assert.Equal(t, known, documented)
-	for _, bound := range []string{"up to 8 of them", "up to 8: integer", "12 to 512 | 48 |", "up to 32 |"} {
+	for _, bound := range []string{"up to 8 of them", "up to 8: integer", "12 to 512, and", "| 48 |", "up to 32 |"} {
 		assert.Contains(t, table, bound)
 	}
 	assert.Equal(t, []int{8, 8, 12, 512, 48, 32}, []int{maxTypes, maxFields, minSize, maxSize, defaultSize, maxLast})

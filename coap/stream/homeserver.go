@@ -25,6 +25,9 @@ const (
 	maxPages = 20
 	// pollTimeout is how long the homeserver is asked to hold a poll.
 	pollTimeout = 30 * time.Second
+	// answerTimeout is how long it may take to answer beyond that: one that has fallen silent
+	// is asked again.
+	answerTimeout = 2 * time.Minute
 )
 
 // whoAmI asks whose token it is.
@@ -67,6 +70,8 @@ func (s *Stream) findRoom(ctx context.Context) error {
 
 // read reads an answer. Its error is an *Error, or that of Get.
 func (s *Stream) read(ctx context.Context, what, path string, query url.Values, into any) error {
+	ctx, cancel := context.WithTimeout(ctx, pollTimeout+answerTimeout)
+	defer cancel()
 	status, body, err := s.get(ctx, api+path, query)
 	switch {
 	case err != nil:
@@ -82,13 +87,13 @@ func (s *Stream) read(ctx context.Context, what, path string, query url.Values, 
 // eventFilter is that part of a filter (CS API, "Filtering").
 type eventFilter struct {
 	Limit      int      `json:"limit,omitempty"`
-	Types      []string `json:"types"`
+	Types      []string `json:"types,omitempty"`
 	NotTypes   []string `json:"not_types,omitempty"`
 	NotSenders []string `json:"not_senders,omitempty"`
 }
 
-// nothing lets no event through, whichever of both a homeserver goes by.
-var nothing = eventFilter{Types: []string{}, NotTypes: []string{"*"}}
+// nothing lets no event through.
+var nothing = eventFilter{NotTypes: []string{"*"}}
 
 // filter asks for the timeline of the room and for nothing else. Members are in it, for in
 // their events some homeservers tell that the user is one no more. What the user has sent

@@ -214,7 +214,7 @@ func history(t *testing.T, seed uint64, between func(Get) Get) (gaps, lost int) 
 // to link, client, server and homeserver; and no to-device message is lost to others.
 func TestHistories(t *testing.T) {
 	gaps := 0
-	for seed := range uint64(60) {
+	for seed := range uint64(30) {
 		more, lost := history(t, seed, func(get Get) Get { return get })
 		gaps += more
 		assert.Zero(t, lost, "to-device messages")

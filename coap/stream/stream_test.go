@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -330,6 +331,29 @@ func TestHomeserverAway(t *testing.T) {
 		h.mu.Unlock()
 		h.say("@a:h", "back")
 		assert.Equal(t, event27(1, "back"), c.next())
+	})
+}
+
+// One that takes a request and never answers is asked again.
+func TestHomeserverSilent(t *testing.T) {
+	virtual(t, func(t *testing.T, h *home) {
+		silent := true
+		get := func(ctx context.Context, path string, query url.Values) (int, []byte, error) {
+			if silent && query.Get("since") != "" {
+				silent = false
+				<-ctx.Done()
+				return 0, nil, ctx.Err()
+			}
+			return h.get(ctx, path, query)
+		}
+		h.say("@a:h", "one")
+		s, err := Open(t.Context(), ask(t, "f=27"), get, testKey)
+		require.NoError(t, err)
+		c := &told{t: t, stream: s, payload: make(chan string), ended: make(chan error, 1)}
+		c.run()
+		defer c.cancel()
+		h.say("@a:h", "two")
+		assert.Equal(t, event27(2, "two"), c.next())
 	})
 }
 

@@ -87,6 +87,9 @@ func TestFloodsTakeBoundedMemory(t *testing.T) {
 		{"answers to nothing", func(i int) *endpoint.Message {
 			return greedy(i, endpoint.Content, nil, 1000)
 		}},
+		{"room streams", func(i int) *endpoint.Message {
+			return greedy(i, endpoint.GET, path("~", "!r:h").AddUint(endpoint.Observe, 0).AddString(endpoint.URIQuery, "m=512"), 0)
+		}},
 		{"deregistrations", func(i int) *endpoint.Message {
 			return greedy(i, endpoint.GET, sync.AddUint(endpoint.Observe, 1), 0)
 		}},
@@ -118,7 +121,18 @@ func homeserver(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 	case strings.HasSuffix(r.URL.Path, "/sync") && r.URL.Query().Get("since") == "":
 		w.Header().Set("Content-Type", "application/json")
-		_, _ = io.WriteString(w, `{"next_batch":"s1","rooms":{"join":{}}}`)
+		_, _ = io.WriteString(w, `{"next_batch":"s1","rooms":{"join":{"!r:h":{}}}}`)
+	case strings.HasSuffix(r.URL.Path, "/sync") && r.URL.Query().Get("since") == "s1" && r.URL.Query().Get("set_presence") != "":
+		// As much for a room stream as waits for a client.
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, `{"next_batch":"s2","rooms":{"join":{"!r:h":{"timeline":{"events":[`)
+		for i := range 1000 {
+			_, _ = fmt.Fprintf(w, `{"event_id":"$%d:h","type":"m.room.message","sender":"@a:h","content":{"body":%q}},`, i, strings.Repeat("x", 1000))
+		}
+		_, _ = io.WriteString(w, `{}]}}}}}`)
+	case strings.HasSuffix(r.URL.Path, "/whoami"):
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, `{"user_id":"@b:h"}`)
 	default:
 		<-r.Context().Done()
 	}

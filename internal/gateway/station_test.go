@@ -13,6 +13,8 @@ import (
 
 	"github.com/coapgw/coapgw/coap"
 	"github.com/coapgw/coapgw/coap/link"
+	"github.com/coapgw/coapgw/dtls"
+	"github.com/coapgw/coapgw/internal/keys"
 	"github.com/coapgw/coapgw/internal/linkemu"
 )
 
@@ -62,4 +64,17 @@ func TestStationGrantsLinks(t *testing.T) {
 			})
 		})
 	}
+}
+
+// The key of marks belongs to an identity and its pre-shared key, which it does not show.
+func TestStreamKey(t *testing.T) {
+	psks := keys.PSKs{"a": keys.Key("0123456789abcdef"), "b": keys.Key("0123456789abcdee")}
+	s := &Station{Security: &dtls.Config{Keys: psks.Lookup}}
+	a := s.streamKey("a")
+	assert.Len(t, a, 32)
+	assert.Equal(t, a, s.streamKey("a"))
+	assert.NotEqual(t, a, s.streamKey("b"))
+	assert.NotContains(t, string(a), string(psks["a"]))
+	assert.Nil(t, s.streamKey("c"))
+	assert.Nil(t, (&Station{}).streamKey("a"))
 }
