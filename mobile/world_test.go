@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"net/url"
+	"os"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -19,10 +20,11 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/coapgw/coapgw/cborcodec/wire2"
+	"github.com/coapgw/coapgw/coap"
 	"github.com/coapgw/coapgw/coap/link"
 	"github.com/coapgw/coapgw/coap/session"
 	"github.com/coapgw/coapgw/dtls"
-	"github.com/coapgw/coapgw/internal/config"
 	"github.com/coapgw/coapgw/internal/fakehs"
 	"github.com/coapgw/coapgw/internal/gateway"
 	"github.com/coapgw/coapgw/internal/keys"
@@ -75,6 +77,17 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
+// format is what the server knows of wire version 2; reading it takes a while.
+var format = sync.OnceValues(func() (*wire2.Format, error) { return wire2.Shipped(1) })
+
+// TestMain reads it outside of any bubble of virtual time, for it holds channels.
+func TestMain(m *testing.M) {
+	if _, err := format(); err != nil {
+		panic(err)
+	}
+	os.Exit(m.Run())
+}
+
 // runServe serves homeserver on pc until the test ends, and returns the pairing line for its
 // address.
 func runServe(t *testing.T, pc net.PacketConn, address string, homeserver http.Handler) string {
@@ -82,13 +95,14 @@ func runServe(t *testing.T, pc net.PacketConn, address string, homeserver http.H
 	psk := keys.NewPSK()
 	line, err := pairing.Pairing{Addresses: []string{address}, PSK: psk}.Secret()
 	require.NoError(t, err)
-	version2, err := gateway.Version2(config.Default().Wire, func() string { return "ship.example" })
+	format, err := format()
 	require.NoError(t, err)
 	serve := gateway.NewServe(gateway.ServeOptions{
 		Homeserver: &url.URL{Scheme: "http", Host: "homeserver.invalid"}, Transport: inProcess{homeserver},
 	})
 	station := &gateway.Station{
-		Handler: serve, Profile: link.Default(), Version2: version2,
+		Handler: serve, Profile: link.Default(),
+		Version2: &coap.Version2{Format: format, Home: func() string { return "ship.example" }},
 		Security: &dtls.Config{Keys: keys.PSKs{psk.Identity: psk.Key}.Lookup, Store: &session.Memory{}},
 	}
 	ctx, stop := context.WithCancel(context.Background())
@@ -366,4 +380,3 @@ func begin(g *Gateway, r *Request) <-chan outcome {
 	synctest.Wait()
 	return ended
 }
-
