@@ -21,7 +21,7 @@ type Config struct {
 	StateDir string
 	// Port is where Start listens on the loopback interface; 0 means any free port.
 	Port int64
-	// MaxBody bounds the body of an answer, in bytes; 0 means 64 MiB.
+	// MaxBody bounds the body of an answer, in bytes; 0 means 16 MiB.
 	MaxBody int64
 	// LogLevel is "debug", "info", "warn" or "error": what is written to the system's log.
 	// Empty writes nothing. No secret and no content is ever written.
@@ -38,7 +38,7 @@ type Config struct {
 }
 
 // NewConfig returns a Config with all defaults.
-func NewConfig() *Config { return &Config{dropsListener: dropsListener} }
+func NewConfig() *Config { return new(Config) }
 
 // SetStateKey sets the key, of 32 bytes, under which what is in StateDir is encrypted: from
 // the system's key store. Without it a key is made and put beside, where it protects nothing

@@ -74,7 +74,7 @@ func newLocal(g *Gateway) (*local, error) {
 		rand.Read(b) // never fails
 		secret = base64.RawURLEncoding.EncodeToString(b)
 	}
-	l := &local{log: g.log, drops: g.config.dropsListener}
+	l := &local{log: g.log, drops: dropsListener || g.config.dropsListener}
 	if err := l.listen(uint16(g.config.Port)); err != nil {
 		return nil, err
 	}

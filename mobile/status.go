@@ -13,7 +13,8 @@ type Status struct {
 	// before a sleep or an earlier process. Failed are those that could not be opened.
 	Handshakes, Resumed, Failed int64
 	// SentDatagrams, SentBytes, ReceivedDatagrams and ReceivedBytes are of all sessions since
-	// Open, without handshakes. Bytes are those of UDP payloads.
+	// Open, without handshakes. Bytes are those on the link, with all layers below that its
+	// profile tells of; without them, those of UDP payloads.
 	SentDatagrams, SentBytes, ReceivedDatagrams, ReceivedBytes int64
 }
 

@@ -60,7 +60,12 @@ const headers = 28
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	way := linkemu.Direction{Delay: 20 * time.Millisecond}
-	w := &world{t: t, link: linkemu.New(linkemu.Config{Up: way, Down: way}), hs: fakehs.New(fakehs.Config{ServerName: "ship.example", Seed: 1})}
+	return newWorldOf(t, linkemu.Config{Up: way, Down: way})
+}
+
+func newWorldOf(t *testing.T, cfg linkemu.Config) *world {
+	t.Helper()
+	w := &world{t: t, link: linkemu.New(cfg), hs: fakehs.New(fakehs.Config{ServerName: "ship.example", Seed: 1})}
 	w.link.Tap(func(p linkemu.Packet) {
 		way := &w.down
 		if p.Up {
@@ -316,13 +321,14 @@ func (w *world) say(from, to person, room string, n int) {
 // reader is a Matrix client that only syncs.
 type reader struct {
 	person
+	filter       string
 	since        string
 	texts, tells []string
 }
 
 // sync polls once, and takes what came.
 func (p *reader) sync(g *Gateway, timeoutMillis int) (*Response, error) {
-	query := fmt.Sprintf("sync?timeout=%d", timeoutMillis)
+	query := fmt.Sprintf("sync?timeout=%d%s", timeoutMillis, p.filter)
 	if p.since != "" {
 		query += "&since=" + url.QueryEscape(p.since)
 	}
