@@ -12,7 +12,6 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/coapgw/coapgw/internal/gateway"
@@ -176,7 +175,6 @@ func (l *local) wake() error {
 // leaves the port taken.
 type held struct {
 	*net.TCPListener
-	mu sync.Mutex
 }
 
 // Close implements net.Listener.
