@@ -397,3 +397,39 @@ func TestStates(t *testing.T) {
 		assert.Empty(t, goroutines())
 	})
 }
+
+// TestHandshake: the network goes, and the app falls asleep, during the handshake.
+func TestHandshake(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world, dir string) {
+		bob := w.person("bob")
+		g := w.gateway(dir)
+		inTheDark := func() <-chan outcome {
+			t.Helper()
+			first := len(w.sockets)
+			asked := begin(g, newRequest("GET", "account/whoami", bob.token, nil))
+			require.Greater(t, len(w.sockets), first)
+			w.last().away.Store(true)
+			time.Sleep(10 * time.Second)
+			require.Empty(t, asked)
+			return asked
+		}
+		asked := inTheDark()
+		began := time.Now()
+		require.NoError(t, g.Suspend(0))
+		assert.Zero(t, time.Since(began))
+		assert.ErrorContains(t, (<-asked).err, ErrorSuspended)
+		assert.Zero(t, w.openSockets())
+		synctest.Wait()
+		assert.Empty(t, goroutines())
+		require.NoError(t, g.Resume())
+
+		asked = inTheDark()
+		began = time.Now()
+		g.NetworkChanged()
+		got := <-asked
+		require.NoError(t, got.err)
+		assert.EqualValues(t, http.StatusOK, got.resp.Status)
+		assert.Less(t, time.Since(began), time.Second)
+		assert.Equal(t, 1, w.openSockets())
+	})
+}
