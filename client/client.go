@@ -258,11 +258,7 @@ func (c *Client) Resume() {
 // Close ends the Client and waits for everything that it started. With a Store the session
 // stays there for the next one.
 func (c *Client) Close() error {
-	err := c.stop(true)
-	if c.syncer != nil {
-		err = errors.Join(c.syncer.Close(), err)
-	}
-	return err
+	return c.stop(true)
 }
 
 // stop ends the transport.
@@ -278,12 +274,21 @@ func (c *Client) stop(forGood bool) error {
 		moving()
 	}
 	c.work.Wait()
+	if c.syncer != nil {
+		if forGood {
+			_ = c.syncer.Close() // which returns nil
+		} else if t != nil {
+			c.syncer.Suspend(ErrSuspended)
+		}
+	}
 	if t == nil {
 		return nil
 	}
+	heard := t.Status() // which a closed transport does not tell
 	err := t.Close()
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.before.hear(heard)
 	c.before.count(t.Status())
 	return err
 }

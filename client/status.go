@@ -62,6 +62,11 @@ func (s *Status) count(t coap.Status) {
 	s.Failed += t.Failed
 	s.Sent.add(t.Total.Sent)
 	s.Received.add(t.Total.Received)
+	s.hear(t)
+}
+
+// hear takes note of when the sessions that a transport has were heard.
+func (s *Status) hear(t coap.Status) {
 	for _, session := range t.Sessions {
 		if session.Stats.Heard.After(s.Heard) {
 			s.Heard = session.Stats.Heard

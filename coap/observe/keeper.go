@@ -23,16 +23,17 @@ const (
 func (s *Syncer) keep(st *stream) {
 	if !st.keeping {
 		st.keeping = true
-		s.wg.Go(func() { s.keeper(st) })
+		l := s.life
+		l.keepers.Go(func() { s.keeper(l, st) })
 	}
 }
 
 // keeper registers, again where the observation ends, and looks after it.
-func (s *Syncer) keeper(st *stream) {
+func (s *Syncer) keeper(l *life, st *stream) {
 	pause := firstRetry
 	var left Observation
 	for {
-		ask, number, ok := s.ready(st)
+		ask, number, ok := s.ready(l, st)
 		if !ok {
 			return
 		}
@@ -51,14 +52,14 @@ func (s *Syncer) keeper(st *stream) {
 		st.live = true
 		st.tell()
 		s.mu.Unlock()
-		left = s.attend(st, o)
+		left = s.attend(l, st, o)
 		s.mu.Lock()
 		st.live = false
 		fetch, called := st.fetch, st.fetch || st.register
 		st.fetch, st.register = false, false
 		s.mu.Unlock()
 		if fetch {
-			done, wanted := s.fetch(st)
+			done, wanted := s.fetch(l, st)
 			if !wanted {
 				return
 			}
@@ -70,30 +71,24 @@ func (s *Syncer) keeper(st *stream) {
 		if time.Since(begun) > lastRetry {
 			pause = firstRetry
 		}
-		if !s.rest(pause) {
-			return
-		}
+		sleep(l, pause)
 		pause = min(2*pause, lastRetry)
 	}
 }
 
-// rest waits; it reports false when the Syncer is closed meanwhile.
-func (s *Syncer) rest(d time.Duration) bool {
-	return sleep(s.life, d)
-}
-
 // ready waits until a stream may register, and returns the request for it and the number of
 // the observation; ok is false when nobody wants it any more, which ends its keeper.
-func (s *Syncer) ready(st *stream) (ask *http.Request, number int, ok bool) {
+func (s *Syncer) ready(l *life, st *stream) (ask *http.Request, number int, ok bool) {
 	for {
 		s.mu.Lock()
-		if !s.wanted(st) || st.failed != nil {
+		if !s.wanted(st) || st.failed != nil || l.Err() != nil {
 			st.keeping = false
+			st.tell()
 			s.mu.Unlock()
 			return nil, 0, false
 		}
 		if st.passing == 0 && st.settled() && !st.full() {
-			ask = continuedFrom(st.ask, st.tail()).WithContext(s.life)
+			ask = continuedFrom(st.ask, st.tail()).WithContext(l)
 			st.from = st.tail()
 			st.observation++
 			number = st.observation
@@ -101,7 +96,7 @@ func (s *Syncer) ready(st *stream) (ask *http.Request, number int, ok bool) {
 			return ask, number, true
 		}
 		s.mu.Unlock()
-		s.pause(st, nil, grace/10)
+		idle(l, st, nil, grace/10)
 	}
 }
 
@@ -110,8 +105,8 @@ func (s *Syncer) wanted(st *stream) bool {
 	return !s.closed && slices.Contains(s.streams, st) && (st.waiting > 0 || time.Since(st.polled) < grace)
 }
 
-// pause waits for something to do, or for the end of an observation.
-func (s *Syncer) pause(st *stream, o Observation, d time.Duration) {
+// idle waits for something to do, or for the end of an observation.
+func idle(l *life, st *stream, o Observation, d time.Duration) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	var done <-chan struct{}
@@ -122,22 +117,22 @@ func (s *Syncer) pause(st *stream, o Observation, d time.Duration) {
 	case <-st.nudged:
 	case <-done:
 	case <-timer.C:
-	case <-s.life.Done():
+	case <-l.Done():
 	}
 }
 
 // attend looks after an observation until it is over. It returns the observation if it was
 // left without a word to the server.
-func (s *Syncer) attend(st *stream, o Observation) (left Observation) {
+func (s *Syncer) attend(l *life, st *stream, o Observation) (left Observation) {
 	s.mu.Lock()
 	presence := st.presence
 	s.mu.Unlock()
 	for {
-		s.pause(st, o, grace/10)
+		idle(l, st, o, grace/10)
 		select {
 		case <-o.Done():
 			return nil
-		case <-s.life.Done():
+		case <-l.Done():
 			return nil
 		default:
 		}
@@ -149,7 +144,7 @@ func (s *Syncer) attend(st *stream, o Observation) (left Observation) {
 		s.mu.Unlock()
 		switch {
 		case !wanted:
-			ctx, cancel := context.WithTimeout(s.life, s.Profile.MaxTransmitWait())
+			ctx, cancel := context.WithTimeout(l, s.Profile.MaxTransmitWait())
 			defer cancel()
 			_ = o.Cancel(ctx)
 			return nil
@@ -162,8 +157,8 @@ func (s *Syncer) attend(st *stream, o Observation) (left Observation) {
 
 // fetch makes a request for what is too long for a notification. It reports whether there was
 // an answer, and whether anybody wants more.
-func (s *Syncer) fetch(st *stream) (done, wanted bool) {
-	ask, _, ok := s.ready(st)
+func (s *Syncer) fetch(l *life, st *stream) (done, wanted bool) {
+	ask, _, ok := s.ready(l, st)
 	if !ok {
 		return false, false
 	}
@@ -259,12 +254,12 @@ func (s *Syncer) deliver(st *stream, number int, p Pushed) error {
 	if u := s.append(st, update{next: g.NextBatch, counts: g.Counts, body: body}); u.kept {
 		return nil
 	}
-	return s.await(st, g.NextBatch)
+	return s.await(st, number, g.NextBatch)
 }
 
 // await waits until the client has come back for what follows a token, but not for so long
 // that the server repeats itself. s.mu is held, but while it waits.
-func (s *Syncer) await(st *stream, token string) error {
+func (s *Syncer) await(st *stream, number int, token string) error {
 	timer := time.NewTimer(s.Profile.AckTimeout)
 	defer timer.Stop()
 	for {
@@ -272,7 +267,7 @@ func (s *Syncer) await(st *stream, token string) error {
 		switch {
 		case !ok || at <= st.at:
 			return nil
-		case s.closed || !slices.Contains(s.streams, st):
+		case st.observation != number || !slices.Contains(s.streams, st):
 			return errGone
 		}
 		changed := st.changed

@@ -46,14 +46,12 @@ type Syncer struct {
 	Log *slog.Logger
 
 	once sync.Once
-	life context.Context
-	end  context.CancelFunc
-	wg   sync.WaitGroup
 	// shelf is where updates are kept.
 	shelf shelf
 
 	mu      sync.Mutex
 	closed  bool
+	life    *life
 	streams []*stream
 	last    int // number of the newest stream
 }
@@ -74,10 +72,23 @@ func (s *Syncer) init() {
 		if s.Log == nil {
 			s.Log = slog.New(slog.DiscardHandler)
 		}
-		s.life, s.end = context.WithCancel(context.Background())
+		s.life = newLife()
 		s.shelf = shelf{store: s.Store, log: s.Log}
 		s.streams, s.last = s.shelf.load()
 	})
+}
+
+// life is the time between two sleeps of a Syncer.
+type life struct {
+	context.Context
+	end context.CancelFunc
+	// keepers are the goroutines that see to observations.
+	keepers sync.WaitGroup
+}
+
+func newLife() *life {
+	ctx, end := context.WithCancel(context.Background())
+	return &life{Context: ctx, end: end}
 }
 
 // Close ends all observations, without a word to the server, and waits for everything that
@@ -86,13 +97,29 @@ func (s *Syncer) Close() error {
 	s.init()
 	s.mu.Lock()
 	s.closed = true
+	s.mu.Unlock()
+	s.Suspend(ErrClosed)
+	return nil
+}
+
+// Suspend ends all observations, without a word to the server, and waits for everything that
+// Syncer started: no timer of it runs then. Polls that wait fail with why. Those that come
+// later begin anew, where the client is; what is pushed meanwhile is not acknowledged, and so
+// not lost.
+func (s *Syncer) Suspend(why error) {
+	s.init()
+	s.mu.Lock()
+	over := s.life
+	s.life = newLife()
 	for _, st := range s.streams {
+		st.err = why
+		st.observation++
 		st.tell()
+		st.nudge()
 	}
 	s.mu.Unlock()
-	s.end()
-	s.wg.Wait()
-	return nil
+	over.end()
+	over.keepers.Wait()
 }
 
 // RoundTrip implements http.RoundTripper. Errors are those of Carry and Source, the request

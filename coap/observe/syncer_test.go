@@ -2,9 +2,11 @@ package observe_test
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"math/rand/v2"
 	"net/http"
+	"runtime"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -291,4 +293,59 @@ func TestNotKept(t *testing.T) {
 			assert.Equal(t, []string{"e1"}, c.seen)
 		})
 	}
+}
+
+// TestSuspend: polls that wait fail, nothing runs any more, also where an acknowledgement is
+// held back, and nothing is lost.
+func TestSuspend(t *testing.T) {
+	away := errors.New("asleep")
+	for _, stored := range []bool{false, true} {
+		inWorld(t, 1, stored, func(w *world) {
+			c := &client{}
+			w.settled(c)
+			for n := range 3 {
+				ended := make(chan error, 1)
+				go func() {
+					for {
+						r, err := http.NewRequestWithContext(w.t.Context(), http.MethodGet, "http://hs/_matrix/client/v3/sync?timeout=600000&since="+c.since, nil)
+						if err == nil {
+							_, err = w.sync.RoundTrip(r)
+						}
+						if err != nil {
+							ended <- err
+							return
+						}
+					}
+				}()
+				time.Sleep(time.Minute)
+				began := time.Now()
+				w.sync.Suspend(away)
+				require.ErrorIs(t, <-ended, away)
+				assert.Zero(t, time.Since(began))
+				synctest.Wait()
+				buf := make([]byte, 1<<20)
+				assert.NotContains(t, string(buf[:runtime.Stack(buf, true)]), "observe.(*Syncer)")
+				w.hs.add(true) // which the far end pushes in vain
+				time.Sleep(time.Hour)
+				require.Equal(t, n+1, w.gathered(c))
+			}
+			assert.Equal(t, []string{"e1", "e2", "e3"}, c.seen)
+
+			w.settled(c)
+			w.hs.add(true)
+			time.Sleep(500 * time.Millisecond) // without a store the acknowledgement waits
+			began := time.Now()
+			w.sync.Suspend(away)
+			assert.Zero(t, time.Since(began))
+			assert.Equal(t, 4, w.gathered(c))
+		})
+	}
+}
+
+// gathered has a client poll a few times, and returns how much it has seen.
+func (w *world) gathered(c *client) int {
+	for range 4 {
+		require.Equal(w.t, http.StatusOK, c.poll(w.t.Context(), w.sync, 30*time.Second, "", false))
+	}
+	return len(c.seen)
 }

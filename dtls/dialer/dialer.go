@@ -37,6 +37,8 @@ type Dialer struct {
 	renewed *renewedPeer
 	// live are the sessions that have not ended.
 	live map[*session]struct{}
+	// dialling are the attempts under way.
+	dialling map[*attempt]struct{}
 }
 
 type renewedPeer struct {
@@ -62,9 +64,26 @@ func (d *Dialer) peer() (routes func(context.Context) ([]Route, error), security
 	return d.Routes, d.Security
 }
 
-// Dial opens a session by the first route that leads to the server. It fits
-// coap.Transport.Dial.
+// Dial opens a session by the first route that leads to the server. When the network changes
+// meanwhile it begins anew. It fits coap.Transport.Dial.
 func (d *Dialer) Dial(ctx context.Context) (net.Conn, error) {
+	for {
+		a := d.begin(ctx)
+		conn, err := d.dialOnce(a)
+		if moved := d.end(a); !moved || ctx.Err() != nil {
+			return conn, err
+		}
+		if s, ok := conn.(*session); ok { // it was faster
+			s.follow(ctx)
+			return conn, nil
+		}
+		if err == nil {
+			return conn, nil
+		}
+	}
+}
+
+func (d *Dialer) dialOnce(ctx context.Context) (net.Conn, error) {
 	find, security := d.peer()
 	routes, err := find(ctx)
 	if err != nil {

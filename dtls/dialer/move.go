@@ -11,10 +11,14 @@ import (
 // be bound to what is gone. Sessions stay where their server is, if a route leads there, and
 // else go to the first one. Nothing is sent: the server learns of it with the next record,
 // by its Connection ID (RFC 9146 §6). A session that cannot be moved stays as it is; the error
-// says why.
+// says why. Handshakes under way begin anew.
 func (d *Dialer) Move(ctx context.Context) error {
 	d.mu.Lock()
 	live := slices.Collect(maps.Keys(d.live))
+	for a := range d.dialling {
+		a.moved = true
+		a.cancel()
+	}
 	d.mu.Unlock()
 	if len(live) == 0 {
 		return nil
@@ -50,4 +54,44 @@ func (s *session) move(routes []Route) error {
 	}
 	s.d.took(to, routes)
 	return nil
+}
+
+// follow moves a session that was opened while the network changed, if that is possible.
+func (s *session) follow(ctx context.Context) {
+	find, _ := s.d.peer()
+	routes, err := find(ctx)
+	if err == nil && len(routes) > 0 {
+		err = s.move(routes)
+	}
+	if err != nil {
+		s.d.log().Warn("the session stays with its socket", "err", err)
+	}
+}
+
+// attempt is one to open a session. It ends when the network changes.
+type attempt struct {
+	context.Context
+	cancel context.CancelFunc
+	moved  bool // guarded by Dialer.mu
+}
+
+func (d *Dialer) begin(ctx context.Context) *attempt {
+	a := &attempt{}
+	a.Context, a.cancel = context.WithCancel(ctx)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.dialling == nil {
+		d.dialling = make(map[*attempt]struct{})
+	}
+	d.dialling[a] = struct{}{}
+	return a
+}
+
+// end reports whether the network has changed during an attempt.
+func (d *Dialer) end(a *attempt) (moved bool) {
+	defer a.cancel()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.dialling, a)
+	return a.moved
 }

@@ -46,6 +46,10 @@ var importRules = []importRule{
 	{name: "one package merges the configuration", except: []string{"internal/config"}, forbidden: []string{"github.com/knadh", "go.yaml.in"}},
 	{name: "the program replaces itself", except: []string{"cmd", "conformance", "internal/upgrade"}, forbidden: []string{module + "/internal/upgrade", module + "/internal/activation"}},
 	{name: "an upgrade knows processes and sockets", packages: []string{"internal/activation", "internal/upgrade"}, forbidden: []string{module + "/coap", module + "/dtls", module + "/integrity", module + "/internal/config", module + "/internal/gateway"}, deep: true},
+	{name: "the facade for apps is for other languages", except: []string{"conformance", "mobile"}, forbidden: []string{module + "/mobile"}},
+	{name: "an app has no command line, page or emulator", packages: []string{"mobile"}, forbidden: []string{
+		"github.com/alecthomas", "github.com/prometheus", module + "/internal/status", module + "/internal/metrics", module + "/internal/fakehs", module + "/internal/linkemu",
+	}, deep: true},
 	{name: "the program is wiring", forbidden: []string{module + "/cmd"}},
 	{name: "go-coap is a codec here", forbidden: []string{
 		goCoAP + "/message/pool", goCoAP + "/net", goCoAP + "/udp/client", goCoAP + "/udp/server", goCoAP + "/dtls",
