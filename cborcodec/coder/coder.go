@@ -34,7 +34,7 @@ func (c *Coder) Model() *Model { return c.model }
 func (c *Coder) acquire() *worker {
 	w := <-c.free
 	if w == nil {
-		w = &worker{model: c.model.mixing}
+		w = &worker{model: c.model}
 	}
 	return w
 }
@@ -120,7 +120,7 @@ func readLength(b []byte) (length uint64, rest []byte, err error) {
 
 // worker is the scratch memory of one call. Its parts are made when they are needed.
 type worker struct {
-	model     *mixing.Model
+	model     *Model
 	predictor *mixing.Predictor
 	deflater  *deflater
 	inflater  *inflater
@@ -128,14 +128,14 @@ type worker struct {
 
 func (w *worker) mix(dst, prelude, payload []byte) (out []byte, ok bool) {
 	if w.predictor == nil {
-		w.predictor = mixing.NewPredictor(w.model)
+		w.predictor = w.model.predictor()
 	}
 	return w.predictor.Encode(dst, prelude, payload)
 }
 
 func (w *worker) unmix(dst, prelude, coded []byte, limit int) ([]byte, error) {
 	if w.predictor == nil {
-		w.predictor = mixing.NewPredictor(w.model)
+		w.predictor = w.model.predictor()
 	}
 	out, err := w.predictor.Decode(dst, prelude, coded, limit)
 	if err != nil {

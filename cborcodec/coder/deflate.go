@@ -35,7 +35,7 @@ func (w *worker) deflate(dst, payload []byte) []byte {
 	if w.deflater == nil {
 		d := &deflater{}
 		// The only error is that of a level out of range.
-		d.writer, _ = flate.NewWriterDict(&d.out, deflateLevel, w.model.Dictionary)
+		d.writer, _ = flate.NewWriterDict(&d.out, deflateLevel, w.model.mixing.Dictionary)
 		w.deflater = d
 	}
 	d := w.deflater
@@ -62,14 +62,14 @@ func (w *worker) inflate(dst, coded []byte, length int) ([]byte, error) {
 	}
 	if w.inflater == nil {
 		i := &inflater{}
-		i.reader = flate.NewReaderDict(&i.in, w.model.Dictionary)
+		i.reader = flate.NewReaderDict(&i.in, w.model.mixing.Dictionary)
 		w.inflater = i
 	}
 	i := w.inflater
 	i.in.Reset(coded)
 	defer i.in.Reset(nil)
 	// Resetting to memory does not fail.
-	_ = i.reader.(flate.Resetter).Reset(&i.in, w.model.Dictionary)
+	_ = i.reader.(flate.Resetter).Reset(&i.in, w.model.mixing.Dictionary)
 	out := slices.Grow(dst, length)[:len(dst)+length]
 	if _, err := io.ReadFull(i.reader, out[len(dst):]); err != nil {
 		return dst, inflateError(err)

@@ -6,7 +6,9 @@ import (
 	_ "embed"
 	"encoding/hex"
 	"fmt"
+	"hash"
 	"io"
+	"sync/atomic"
 
 	"github.com/klauspost/compress/flate"
 
@@ -26,6 +28,8 @@ const maxModel = 4 << 20
 type Model struct {
 	mixing *mixing.Model
 	id     ID
+	// spare is what computed id, until somebody takes it to code with.
+	spare atomic.Pointer[mixing.Predictor]
 }
 
 // ID identifies a model together with the algorithm: equal IDs code alike.
@@ -40,16 +44,21 @@ func Shipped() (*Model, error) { return Load(shipped) }
 
 // Load unpacks a model as package train packs it. It fails with ErrModel.
 func Load(packed []byte) (*Model, error) {
-	in := flate.NewReader(bytes.NewReader(packed))
-	plain, err := io.ReadAll(io.LimitReader(in, maxModel))
+	id := sha256.New()
+	plain := io.TeeReader(io.LimitReader(flate.NewReader(bytes.NewReader(packed)), maxModel), id)
+	m, err := mixing.ReadModel(plain)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrModel, err)
 	}
-	m, err := mixing.ParseModel(plain)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrModel, err)
+	return identified(m, id), nil
+}
+
+// predictor returns scratch memory that foretells after the model.
+func (m *Model) predictor() *mixing.Predictor {
+	if p := m.spare.Swap(nil); p != nil {
+		return p
 	}
-	return &Model{mixing: m, id: identify(m, plain)}, nil
+	return mixing.NewPredictor(m.mixing)
 }
 
 // ID is the hash of the algorithm's version, the dictionary, the tables, and what
@@ -57,16 +66,18 @@ func Load(packed []byte) (*Model, error) {
 // when that is a compiler's fault.
 func (m *Model) ID() ID { return m.id }
 
-func identify(m *mixing.Model, plain []byte) ID {
-	h := sha256.New()
-	h.Write(plain) // the version is its first byte
+// identified returns a model whose ID begins with h: what was written of it, the version of
+// the algorithm first.
+func identified(m *mixing.Model, h hash.Hash) *Model {
 	p := mixing.NewPredictor(m)
 	for i, g := range golden(m.Dictionary) {
 		code, _ := p.Encode(nil, []byte{byte(i)}, g)
 		fmt.Fprintf(h, "%d %d:", len(g), len(code))
 		h.Write(code)
 	}
-	return ID(h.Sum(nil))
+	done := &Model{mixing: m, id: ID(h.Sum(nil))}
+	done.spare.Store(p)
+	return done
 }
 
 // golden are the payloads whose codes are part of the ID: CBOR, text, a piece of the

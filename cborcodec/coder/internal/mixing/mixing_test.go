@@ -1,6 +1,7 @@
 package mixing
 
 import (
+	"bytes"
 	"strings"
 	"testing"
 
@@ -123,15 +124,15 @@ func TestModelRoundTrip(t *testing.T) {
 	}
 	m.Mixers.First[3][4] = -12345 << weightShift
 	packed := m.Append(nil)
-	got, err := ParseModel(packed)
+	got, err := ReadModel(bytes.NewReader(packed))
 	require.NoError(t, err)
 	assert.Equal(t, m.Slots, got.Slots)
 	assert.Equal(t, m.Mixers.First, got.Mixers.First)
 	assert.Equal(t, m.Logits, got.Logits)
 	assert.Equal(t, packed, got.Append(nil))
-	_, err = ParseModel(append(packed, 0))
+	_, err = ReadModel(bytes.NewReader(append(packed, 0)))
 	require.ErrorIs(t, err, ErrModel)
-	_, err = ParseModel(packed[:len(packed)-1])
+	_, err = ReadModel(bytes.NewReader(packed[:len(packed)-1]))
 	require.ErrorIs(t, err, ErrModel)
 }
 
