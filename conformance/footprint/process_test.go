@@ -94,10 +94,16 @@ func (p *process) await(mark string) string {
 	}
 }
 
-// stop has the program end by itself, which must be no failure.
+// stop has the program end, which must be no failure.
 func (p *process) stop() {
 	p.t.Helper()
 	require.NoError(p.t, p.cmd.Process.Signal(syscall.SIGTERM))
+	p.wait()
+}
+
+// wait waits for the program's end, which must be no failure.
+func (p *process) wait() {
+	p.t.Helper()
 	select {
 	case <-p.ended:
 		require.NoError(p.t, p.err)
