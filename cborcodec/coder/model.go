@@ -24,12 +24,12 @@ var shipped []byte
 const maxModel = 4 << 20
 
 // Model is what both ends know before the first payload: a dictionary, and what
-// follows what. It is immutable and safe for concurrent use.
+// follows what. It is immutable and safe for concurrent use, unless NewAlone takes it.
 type Model struct {
 	mixing *mixing.Model
 	id     ID
-	// spare is what computed id, until somebody takes it to code with.
-	spare atomic.Pointer[mixing.Predictor]
+	// alone: a Coder has it to itself.
+	alone atomic.Bool
 }
 
 // ID identifies a model together with the algorithm: equal IDs code alike.
@@ -53,14 +53,6 @@ func Load(packed []byte) (*Model, error) {
 	return identified(m, id), nil
 }
 
-// predictor returns scratch memory that foretells after the model.
-func (m *Model) predictor() *mixing.Predictor {
-	if p := m.spare.Swap(nil); p != nil {
-		return p
-	}
-	return mixing.NewPredictor(m.mixing)
-}
-
 // ID is the hash of the algorithm's version, the dictionary, the tables, and what
 // golden payloads become: two builds that would code differently differ in it, even
 // when that is a compiler's fault.
@@ -69,15 +61,14 @@ func (m *Model) ID() ID { return m.id }
 // identified returns a model whose ID begins with h: what was written of it, the version of
 // the algorithm first.
 func identified(m *mixing.Model, h hash.Hash) *Model {
-	p := mixing.NewPredictor(m)
+	p := mixing.NewOnlyPredictor(m)
 	for i, g := range golden(m.Dictionary) {
 		code, _ := p.Encode(nil, []byte{byte(i)}, g)
 		fmt.Fprintf(h, "%d %d:", len(g), len(code))
 		h.Write(code)
 	}
-	done := &Model{mixing: m, id: ID(h.Sum(nil))}
-	done.spare.Store(p)
-	return done
+	p.End()
+	return &Model{mixing: m, id: ID(h.Sum(nil))}
 }
 
 // golden are the payloads whose codes are part of the ID: CBOR, text, a piece of the

@@ -136,6 +136,26 @@ func TestModelRoundTrip(t *testing.T) {
 	require.ErrorIs(t, err, ErrModel)
 }
 
+// What works in the model itself leaves it as it was.
+func TestOnlyPredictor(t *testing.T) {
+	m := NewModel([]byte("a dictionary of some words"))
+	counts := SlotCounts{1: {3, 200}, 3: {0, 7}, 7: {4, 4}, 15: {1, 0}}
+	for i := range uint32(50000) {
+		m.Prime(hash(i, 1), &counts)
+	}
+	before := *m.Slots
+	other, p := NewPredictor(m), NewOnlyPredictor(m)
+	for _, message := range []string{"some words", strings.Repeat("other words, ", 500), ""} {
+		want, fine := other.Encode(nil, nil, []byte(message))
+		got, ok := p.Encode(nil, nil, []byte(message))
+		assert.Equal(t, fine, ok)
+		assert.Equal(t, want, got)
+		assert.False(t, *m.Slots == before, "it works there")
+		p.End()
+		require.True(t, *m.Slots == before)
+	}
+}
+
 // A model that knows nothing still codes, and what repeats becomes small.
 func TestEmptyModel(t *testing.T) {
 	p := NewPredictor(NewModel(nil))
