@@ -158,7 +158,7 @@ func (w *worker) unmix(dst, prelude, coded []byte, limit int) ([]byte, error) {
 
 func (w *worker) newPredictor() *mixing.Predictor {
 	if w.model.alone.Load() {
-		return mixing.NewOnlyPredictor(w.model.mixing)
+		return w.model.only
 	}
 	return mixing.NewPredictor(w.model.mixing)
 }

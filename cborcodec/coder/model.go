@@ -28,8 +28,9 @@ const maxModel = 4 << 20
 type Model struct {
 	mixing *mixing.Model
 	id     ID
-	// alone: a Coder has it to itself.
+	// alone: a Coder has it to itself, and codes with only.
 	alone atomic.Bool
+	only  *mixing.Predictor
 }
 
 // ID identifies a model together with the algorithm: equal IDs code alike.
@@ -68,7 +69,7 @@ func identified(m *mixing.Model, h hash.Hash) *Model {
 		h.Write(code)
 	}
 	p.End()
-	return &Model{mixing: m, id: ID(h.Sum(nil))}
+	return &Model{mixing: m, id: ID(h.Sum(nil)), only: p}
 }
 
 // golden are the payloads whose codes are part of the ID: CBOR, text, a piece of the

@@ -39,16 +39,14 @@ func (m *Model) Append(dst []byte) []byte {
 // appendSlots appends the slots: which are in use, a bit each, then the check bytes of
 // those, then their histories.
 func (m *Model) appendSlots(dst []byte) []byte {
-	var used []uint32
-	bitmap := make([]byte, Slots/8)
+	used := new(slotSet)
 	for i := range m.Slots {
 		if m.Slots[i][0] != 0 {
-			used = append(used, uint32(i))
-			bitmap[i/8] |= 1 << (i % 8)
+			used[i/8] |= 1 << (i % 8)
 		}
 	}
-	dst = append(dst, bitmap...)
-	for _, n := range used {
+	dst = append(dst, used[:]...)
+	for n := range used.all {
 		dst = append(dst, m.Slots[n][0])
 	}
 	m.eachHistory(used, func(h *byte) bool {
@@ -58,11 +56,32 @@ func (m *Model) appendSlots(dst []byte) []byte {
 	return dst
 }
 
-// eachHistory calls f for the histories of the slots of these numbers, until it returns
+// slotSet is a set of slots, by their numbers: a bit each.
+type slotSet [Slots / 8]byte
+
+// all yields the numbers of the slots, in order.
+func (s *slotSet) all(yield func(uint32) bool) {
+	for i, b := range s {
+		for ; b != 0; b &= b - 1 {
+			if !yield(uint32(i*8 + bits.TrailingZeros8(b))) {
+				return
+			}
+		}
+	}
+}
+
+func (s *slotSet) size() (n int) {
+	for _, b := range s {
+		n += bits.OnesCount8(b)
+	}
+	return n
+}
+
+// eachHistory calls f for the histories of the slots of a set, until it returns
 // false: node by node, and those of one node ordered by the history above it, since like
 // ones follow. A history is left out where the one above it tells that it is empty.
-func (m *Model) eachHistory(used []uint32, f func(h *byte) bool) {
-	ordered := make([]uint32, len(used)) // of one node at a time: small devices do this too
+func (m *Model) eachHistory(used *slotSet, f func(h *byte) bool) {
+	ordered := make([]uint32, used.size()) // of one node at a time: small devices do this too
 	for node := 1; node < slotSize; node++ {
 		above := func(n uint32) byte {
 			if node == 1 {
@@ -72,7 +91,7 @@ func (m *Model) eachHistory(used []uint32, f func(h *byte) bool) {
 		}
 		// Sorted by counting: where those with a history above begin.
 		var begin [256 + 1]int
-		for _, n := range used {
+		for n := range used.all {
 			if m.reached(&m.Slots[n], node) {
 				begin[int(above(n))+1]++
 			}
@@ -81,7 +100,7 @@ func (m *Model) eachHistory(used []uint32, f func(h *byte) bool) {
 			begin[i+1] += begin[i]
 		}
 		total := begin[256]
-		for _, n := range used {
+		for n := range used.all {
 			if m.reached(&m.Slots[n], node) {
 				place := &begin[above(n)]
 				ordered[*place] = n
@@ -156,19 +175,9 @@ func ReadModel(r io.Reader) (*Model, error) {
 }
 
 func (m *Model) readSlots(r *modelReader) {
-	bitmap := make([]byte, Slots/8)
-	r.read(bitmap)
-	total := 0
-	for _, b := range bitmap {
-		total += bits.OnesCount8(b)
-	}
-	used := make([]uint32, 0, total)
-	for i, b := range bitmap {
-		for ; b != 0; b &= b - 1 {
-			used = append(used, uint32(i*8+bits.TrailingZeros8(b)))
-		}
-	}
-	for _, n := range used {
+	used := new(slotSet)
+	r.read(used[:])
+	for n := range used.all {
 		m.Slots[n][0] = r.byte()
 	}
 	m.eachHistory(used, func(h *byte) bool {

@@ -59,9 +59,9 @@ func NewPredictor(m *Model) *Predictor {
 }
 
 // NewOnlyPredictor returns a Predictor that works in the slots of m itself, which saves the
-// copy, of 2 MB. Nobody else may use m unless End was called, and this one no more after it.
+// copy, of 2 MB. Nobody else may use m but between End and the next Reset.
 func NewOnlyPredictor(m *Model) *Predictor {
-	return &Predictor{model: m, rates: Rates{First: 32, Final: 16}, slots: m.Slots, undo: new(undo)}
+	return &Predictor{model: m, rates: Rates{First: 32, Final: 16}, slots: m.Slots, undo: newUndo()}
 }
 
 // End takes back what the message changed in the model.

@@ -63,6 +63,9 @@ type savedSlot struct {
 	slot   slot
 }
 
+// newUndo returns one with room for what some hundred bytes change.
+func newUndo() *undo { return &undo{saved: make([]savedSlot, 0, 1<<13)} }
+
 // save notes a slot before it changes.
 func (u *undo) save(number uint32, s *slot) {
 	word, bit := &u.seen[number/32%(Slots/32)], uint32(1)<<(number%32)
