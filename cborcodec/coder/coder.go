@@ -36,7 +36,9 @@ func New(m *Model, workers int) *Coder {
 // changes: 20 bytes for each of up to 32 places a byte of it, at most 2.6 MB, which it keeps.
 func NewAlone(m *Model) *Coder {
 	c := New(m, 1)
-	m.alone.Store(true)
+	if !m.alone.CompareAndSwap(false, true) {
+		panic("coder: the model belongs to another Coder")
+	}
 	return c
 }
 

@@ -88,7 +88,7 @@ func (w *world) converse(t *testing.T, a target, file string) (took taken) {
 	require.Contains(t, w.bob.messages(room), "Back again, "+run)
 	whole, resumed = again.handshakes()
 	assert.Equal(t, []int{0, 1}, []int{whole, resumed}, "handshakes and sessions taken up")
-	took.used = took.used.most(most())
+	took.used = took.used.most(most()).most(took.idle)
 	again.stop()
 	return took
 }
