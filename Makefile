@@ -112,7 +112,7 @@ sizes:
 	$(GO) test -count 1 -timeout 30m -run 'TestSizes$$' ./conformance/sizes -update
 
 conformance:
-	$(GO) test -timeout 10m ./conformance/...
+	$(GO) test -timeout 20m ./conformance/...
 	$(GO) test -timeout 10m ./conformance/fidelity -wire-version 1
 
 # A cold build of Dendrite counts for those who wait for it.

@@ -25,7 +25,7 @@ func (c *Coder) Cost(prelude, payload []byte) Cost {
 	w := c.acquire()
 	defer c.release(w)
 	if w.predictor == nil {
-		w.predictor = w.model.predictor()
+		w.predictor = w.newPredictor()
 	}
 	p := w.predictor
 	p.Reset(prelude)

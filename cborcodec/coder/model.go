@@ -6,6 +6,7 @@ import (
 	_ "embed"
 	"encoding/hex"
 	"fmt"
+	"hash"
 	"io"
 	"strings"
 	"sync/atomic"
@@ -29,14 +30,15 @@ var shippedID string
 const maxModel = 4 << 20
 
 // Model is what both ends know before the first payload: a dictionary, and what
-// follows what. It is immutable and safe for concurrent use.
+// follows what. It is immutable and safe for concurrent use, unless NewAlone takes it.
 type Model struct {
 	mixing *mixing.Model
 	id     ID
 	// noMixing: there is the dictionary alone.
 	noMixing bool
-	// spare is what identify has used, for a first worker.
-	spare *atomic.Pointer[mixing.Predictor]
+	// alone: a Coder has it to itself, and codes with only.
+	alone atomic.Bool
+	only  *mixing.Predictor
 }
 
 // ID identifies a model together with the algorithm: equal IDs code alike.
@@ -45,8 +47,8 @@ type ID [sha256.Size]byte
 // String is the ID in hexadecimal.
 func (id ID) String() string { return hex.EncodeToString(id[:]) }
 
-// Shipped unpacks the model in the binary. It takes some milliseconds and 2 MB, and as much
-// for a first worker: do it once. An error means that the binary is damaged.
+// Shipped unpacks the model in the binary. It takes some milliseconds and 2 MB: do it
+// once. An error means that the binary is damaged.
 func Shipped() (*Model, error) { return Load(shipped) }
 
 // ShippedFor unpacks what a device of that class needs of the model in the binary: a
@@ -69,29 +71,13 @@ func ShippedFor(c Class) (*Model, error) {
 
 // Load unpacks a model as package train packs it. It fails with ErrModel.
 func Load(packed []byte) (*Model, error) {
-	in := flate.NewReader(bytes.NewReader(packed))
-	// Most of a model is dense: one allocation does.
-	plain := bytes.NewBuffer(make([]byte, 0, min(len(packed)+len(packed)/2, maxModel)))
-	if _, err := plain.ReadFrom(io.LimitReader(in, maxModel)); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrModel, err)
-	}
-	m, err := mixing.ParseModel(plain.Bytes())
+	id := sha256.New()
+	plain := io.TeeReader(io.LimitReader(flate.NewReader(bytes.NewReader(packed)), maxModel), id)
+	m, err := mixing.ReadModel(plain)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrModel, err)
 	}
-	p := mixing.NewPredictor(m)
-	spare := new(atomic.Pointer[mixing.Predictor])
-	id := identify(p, m, plain.Bytes())
-	spare.Store(p)
-	return &Model{mixing: m, id: id, spare: spare}, nil
-}
-
-// predictor returns one for a worker.
-func (m *Model) predictor() *mixing.Predictor {
-	if p := m.spare.Swap(nil); p != nil {
-		return p
-	}
-	return mixing.NewPredictor(m.mixing)
+	return identified(m, id), nil
 }
 
 // ID is the hash of the algorithm's version, the dictionary, the tables, and what
@@ -99,15 +85,17 @@ func (m *Model) predictor() *mixing.Predictor {
 // when that is a compiler's fault.
 func (m *Model) ID() ID { return m.id }
 
-func identify(p *mixing.Predictor, m *mixing.Model, plain []byte) ID {
-	h := sha256.New()
-	h.Write(plain) // the version is its first byte
+// identified returns a model whose ID begins with h: what was written of it, the version of
+// the algorithm first.
+func identified(m *mixing.Model, h hash.Hash) *Model {
+	p := mixing.NewOnlyPredictor(m)
 	for i, g := range golden(m.Dictionary) {
 		code, _ := p.Encode(nil, []byte{byte(i)}, g)
 		fmt.Fprintf(h, "%d %d:", len(g), len(code))
 		h.Write(code)
 	}
-	return ID(h.Sum(nil))
+	p.End()
+	return &Model{mixing: m, id: ID(h.Sum(nil)), only: p}
 }
 
 // golden are the payloads whose codes are part of the ID: CBOR, text, a piece of the

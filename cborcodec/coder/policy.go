@@ -20,7 +20,7 @@ type Policy struct {
 // Class is what kind of device runs the coder.
 type Class uint8
 
-// Classes. A model in memory is 2.2 MB, and each worker has as much for Mixing.
+// Classes. A model in memory is 2.2 MB, and each of several workers has as much for Mixing.
 const (
 	// Server has time and memory for anything that the link can carry: Mixing stays
 	// below 0.2 s, and where it saves a tenth of deflate's 20 kB, a link of 64 kbit/s

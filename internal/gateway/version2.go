@@ -26,7 +26,11 @@ func Version2(cfg config.Wire, home func() string) (*coap.Version2, error) {
 	if cfg.Version < 2 {
 		return nil, nil
 	}
-	format, err := wire2.ShippedFor(classes[cfg.Device], runtime.GOMAXPROCS(0))
+	workers := runtime.GOMAXPROCS(0)
+	if cfg.Device != config.ServerDevice { // memory is dearer there than a wait
+		workers = 1
+	}
+	format, err := wire2.ShippedFor(classes[cfg.Device], workers)
 	if err != nil {
 		return nil, fmt.Errorf("the model in this program: %w", err)
 	}

@@ -10,9 +10,9 @@ import (
 // notSmall is what a build for small machines has no use for: the other end of the link,
 // exporters, and what people look at traffic with.
 var notSmall = []string{
-	module + "/internal/metrics", module + "/internal/upgrade", module + "/internal/fakehs", module + "/internal/linkemu",
+	module + "/internal/metrics", module + "/internal/tracing", module + "/internal/upgrade", module + "/internal/fakehs", module + "/internal/linkemu",
 	module + "/internal/demo", module + "/internal/inspect", module + "/internal/measure", module + "/internal/manual",
-	"github.com/prometheus", "google.golang.org", "testing", "net/http/pprof", "expvar", "go/parser",
+	"github.com/prometheus", "go.opentelemetry.io", "google.golang.org", "testing", "net/http/pprof", "expvar", "go/parser",
 }
 
 // What tags leave out of the program is not there by another way either. That its linker
@@ -25,7 +25,7 @@ func TestClientOnlyIsLean(t *testing.T) {
 		assert.False(t, matches(path, notSmall), path)
 	}
 	whole := list(t, program)
-	for _, name := range notSmall[:10] {
+	for _, name := range notSmall[:12] {
 		found := false
 		for path := range whole {
 			found = found || matches(path, []string{name})

@@ -27,6 +27,9 @@ func (r *release) entries(t target, program, manual string) ([]entry, error) {
 	for _, name := range []string{"CHANGELOG.md", "LICENSE", "README.md"} {
 		all = append(all, entry{name, filepath.Join(r.source, name), 0o644})
 	}
+	if t.small { // routers have no man
+		return append(all, entry{"coapgw-connect.init", filepath.Join(r.source, "packaging/openwrt/coapgw-connect.init"), 0o755}), nil
+	}
 	made, err := os.ReadDir(manual)
 	if err != nil {
 		return nil, err

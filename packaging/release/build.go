@@ -75,7 +75,7 @@ func (r *release) manual(ctx context.Context, dir string) error {
 
 // compile builds the program into a file.
 func (r *release) compile(ctx context.Context, t target, file string) error {
-	args := append([]string{"build", "-o", file}, r.flags()...)
+	args := append(append([]string{"build", "-o", file}, r.flags()...), t.tags()...)
 	_, err := command(ctx, r.source, t.environment(), "go", append(args, "./cmd/coapgw")...)
 	return err
 }

@@ -39,7 +39,7 @@ func copySources(t *testing.T, dir string) {
 }
 
 // builtTwice are the targets that TestReproducible builds.
-const builtTwice = "linux-amd64,linux-mipsle"
+const builtTwice = "linux-amd64,linux-mipsle,linux-mipsle-clientonly"
 
 // The same sources give the same bytes, wherever they lie: archives and Debian
 // packages, with all that is in them. The go command takes compiled packages from its
@@ -77,7 +77,7 @@ func TestReproducible(t *testing.T) {
 				assert.False(t, bytes.Contains(data, []byte(trace)), "%s names %s", target.name(), trace)
 			}
 		}
-		require.Len(t, files, 4)
+		require.Len(t, files, 5) // two of them with a Debian package
 		if first == nil {
 			first = files
 		}
@@ -114,6 +114,8 @@ func TestTargetsCompile(t *testing.T) {
 				Mode:    packages.NeedName | packages.NeedImports | packages.NeedDeps | packages.NeedTypes | packages.NeedSyntax | packages.NeedTypesInfo | packages.NeedTypesSizes,
 				Dir:     root(t),
 				Env:     append(os.Environ(), target.environment()...),
+
+				BuildFlags: target.tags(),
 			}, "./cmd/coapgw")
 			require.NoError(t, err)
 			require.Len(t, loaded, 1)
@@ -134,9 +136,10 @@ func TestTargets(t *testing.T) {
 	for _, target := range targets {
 		assert.False(t, names[target.name()], target.name())
 		names[target.name()] = true
-		assert.Equal(t, target.os == "linux", target.debian != "")
+		assert.Equal(t, target.os == "linux" && !target.small, target.debian != "")
 	}
 	assert.True(t, names["linux-armv7"])
+	assert.True(t, names["linux-armv7-clientonly"])
 	_, err := chosen("linux-amd64,plan9-mips")
 	assert.ErrorContains(t, err, "plan9-mips")
 	all, err := chosen("")
@@ -192,6 +195,11 @@ func TestArchives(t *testing.T) {
 	}
 	const top = "coapgw-1.2.3-linux-amd64/"
 	assert.Equal(t, []string{top + "coapgw", top + "CHANGELOG.md", top + "LICENSE", top + "README.md", top + "manual/coapgw.1"}, names)
+
+	entries, err := r.entries(target{os: "linux", arch: "mipsle", small: true}, program, filepath.Join(dir, "manual"))
+	require.NoError(t, err)
+	assert.Equal(t, "coapgw-connect.init", entries[len(entries)-1].name)
+	assert.FileExists(t, entries[len(entries)-1].from)
 
 	name, err = r.archive(target{os: "windows", arch: "amd64"}, program, filepath.Join(dir, "manual"), dir)
 	require.NoError(t, err)

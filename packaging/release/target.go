@@ -14,6 +14,8 @@ type target struct {
 	level string
 	// debian is Debian's name of the architecture; empty where there is no package.
 	debian string
+	// small builds the program for small machines: the client's side alone.
+	small bool
 }
 
 // targets are all that are built. mipsle is softfloat, as routers are; arm is v7.
@@ -26,15 +28,34 @@ var targets = []target{
 	{os: "windows", arch: "amd64"},
 	{os: "darwin", arch: "arm64"},
 	{os: "darwin", arch: "amd64"},
+	{os: "linux", arch: "arm64", small: true},
+	{os: "linux", arch: "arm", level: "GOARM=7", small: true},
+	{os: "linux", arch: "mipsle", level: "GOMIPS=softfloat", small: true},
+	{os: "linux", arch: "riscv64", level: "GORISCV64=rva20u64", small: true},
 }
 
-// name is the target as users know it: linux-armv7.
+// name is the target as users know it: linux-armv7, linux-armv7-clientonly.
 func (t target) name() string {
 	arch := t.arch
 	if t.arch == "arm" {
 		arch += "v" + strings.TrimPrefix(t.level, "GOARM=")
 	}
-	return t.os + "-" + arch
+	name := t.os + "-" + arch
+	if t.small {
+		name += "-" + clientOnly
+	}
+	return name
+}
+
+// clientOnly is the build tag that leaves all but the client's side out of the program.
+const clientOnly = "clientonly"
+
+// tags are flags of go build.
+func (t target) tags() []string {
+	if t.small {
+		return []string{"-tags", clientOnly}
+	}
+	return nil
 }
 
 // program is the name of the executable.

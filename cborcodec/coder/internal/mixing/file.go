@@ -2,7 +2,6 @@ package mixing
 
 import (
 	"bufio"
-	"bytes"
 	"encoding/binary"
 	"errors"
 	"io"
@@ -23,7 +22,7 @@ const weightShift = 4
 // maxDictionary is the longest dictionary: what deflate can look back to.
 const maxDictionary = 32 << 10
 
-// Append appends the form of the model that ParseModel reads: the version, the
+// Append appends the form of the model that ReadModel reads: the version, the
 // dictionary behind its length, the logits, the mixers, the slots.
 func (m *Model) Append(dst []byte) []byte {
 	dst = append(dst, Version)
@@ -40,17 +39,15 @@ func (m *Model) Append(dst []byte) []byte {
 // appendSlots appends the slots: which are in use, a bit each, then the check bytes of
 // those, then their histories.
 func (m *Model) appendSlots(dst []byte) []byte {
-	var used []uint32
-	bitmap := make([]byte, Slots/8)
+	used := new(slotSet)
 	for i := range m.Slots {
 		if m.Slots[i][0] != 0 {
-			used = append(used, uint32(i))
-			bitmap[i/8] |= 1 << (i % 8)
+			used[i/8] |= 1 << (i % 8)
 		}
 	}
-	dst = append(dst, bitmap...)
-	for _, i := range used {
-		dst = append(dst, m.Slots[i][0])
+	dst = append(dst, used[:]...)
+	for n := range used.all {
+		dst = append(dst, m.Slots[n][0])
 	}
 	m.eachHistory(used, func(h *byte) bool {
 		dst = append(dst, *h)
@@ -59,37 +56,59 @@ func (m *Model) appendSlots(dst []byte) []byte {
 	return dst
 }
 
-// eachHistory calls f for the histories of slots, until it returns false: node by node,
-// and those of one node ordered by the history above it, since like ones follow. A
-// history is left out where the one above it tells that it is empty.
-func (m *Model) eachHistory(used []uint32, f func(h *byte) bool) {
-	above := func(s *slot, node int) byte {
-		if node == 1 {
-			return 0
+// slotSet is a set of slots, by their numbers: a bit each.
+type slotSet [Slots / 8]byte
+
+// all yields the numbers of the slots, in order.
+func (s *slotSet) all(yield func(uint32) bool) {
+	for i, b := range s {
+		for ; b != 0; b &= b - 1 {
+			if !yield(uint32(i*8 + bits.TrailingZeros8(b))) {
+				return
+			}
 		}
-		return s[node>>1]
 	}
-	ordered := make([]uint32, len(used))
+}
+
+func (s *slotSet) size() (n int) {
+	for _, b := range s {
+		n += bits.OnesCount8(b)
+	}
+	return n
+}
+
+// eachHistory calls f for the histories of the slots of a set, until it returns
+// false: node by node, and those of one node ordered by the history above it, since like
+// ones follow. A history is left out where the one above it tells that it is empty.
+func (m *Model) eachHistory(used *slotSet, f func(h *byte) bool) {
+	ordered := make([]uint32, used.size()) // of one node at a time: small devices do this too
 	for node := 1; node < slotSize; node++ {
-		var place [256]int // where the next slot goes below each history
-		for _, i := range used {
-			if s := &m.Slots[i]; m.reached(s, node) {
-				place[above(s, node)]++
+		above := func(n uint32) byte {
+			if node == 1 {
+				return 0
+			}
+			return m.Slots[n][node>>1]
+		}
+		// Sorted by counting: where those with a history above begin.
+		var begin [256 + 1]int
+		for n := range used.all {
+			if m.reached(&m.Slots[n], node) {
+				begin[int(above(n))+1]++
 			}
 		}
-		reached := 0
-		for h, n := range place {
-			place[h] = reached
-			reached += n
+		for i := range 256 {
+			begin[i+1] += begin[i]
 		}
-		for _, i := range used {
-			if s := &m.Slots[i]; m.reached(s, node) {
-				ordered[place[above(s, node)]] = i
-				place[above(s, node)]++
+		total := begin[256]
+		for n := range used.all {
+			if m.reached(&m.Slots[n], node) {
+				place := &begin[above(n)]
+				ordered[*place] = n
+				*place++
 			}
 		}
-		for _, i := range ordered[:reached] {
-			if !f(&m.Slots[i][node]) {
+		for _, n := range ordered[:total] {
+			if !f(&m.Slots[n][node]) {
 				return
 			}
 		}
@@ -144,67 +163,90 @@ func Dictionary(in io.Reader) ([]byte, error) {
 	return dictionary, nil
 }
 
-// ParseModel reads what Append wrote. It fails with ErrModel.
-func ParseModel(b []byte) (*Model, error) {
-	r := modelReader{rest: b}
-	if r.byte() != Version {
-		return nil, ErrModel
+// ReadModel reads what Append wrote, to its end. It fails with ErrModel, or with an error of
+// r other than its end.
+func ReadModel(r io.Reader) (*Model, error) {
+	in := modelReader{in: bufio.NewReader(r)}
+	if in.byte() != Version {
+		return nil, in.wrong()
 	}
-	n, size := binary.Uvarint(r.rest)
-	if size <= 0 || n > maxDictionary {
-		return nil, ErrModel
+	n, err := binary.ReadUvarint(in.in)
+	if err != nil || n > maxDictionary {
+		in.fail(err)
+		return nil, in.wrong()
 	}
-	r.next(size)
-	m := NewModel(bytes.Clone(r.next(int(n))))
-	m.fields(func(v *int16) { *v = max(-MaxLogit, min(r.int16(), MaxLogit)) })
-	m.Mixers.each(func(w *int32) { *w = int32(r.int16()) << weightShift })
-	m.readSlots(&r)
-	if r.failed || len(r.rest) != 0 {
-		return nil, ErrModel
+	dictionary := make([]byte, n)
+	in.read(dictionary)
+	m := NewModel(dictionary)
+	m.fields(func(v *int16) { *v = max(-MaxLogit, min(in.int16(), MaxLogit)) })
+	m.Mixers.each(func(w *int32) { *w = int32(in.int16()) << weightShift })
+	m.readSlots(&in)
+	if in.err != nil {
+		return nil, in.wrong()
+	}
+	if _, err := in.in.ReadByte(); err != io.EOF {
+		in.fail(err)
+		return nil, in.wrong()
 	}
 	return m, nil
 }
 
 func (m *Model) readSlots(r *modelReader) {
-	bitmap := r.next(Slots / 8)
-	n := 0
-	for _, b := range bitmap {
-		n += bits.OnesCount8(b)
-	}
-	used := make([]uint32, 0, n)
-	for i, b := range bitmap {
-		for j := range 8 {
-			if b>>j&1 == 1 {
-				used = append(used, uint32(i*8+j))
-			}
-		}
-	}
-	for _, i := range used {
-		m.Slots[i][0] = r.byte()
+	used := new(slotSet)
+	r.read(used[:])
+	for n := range used.all {
+		m.Slots[n][0] = r.byte()
 	}
 	m.eachHistory(used, func(h *byte) bool {
 		*h = r.byte()
-		r.failed = r.failed || int(*h) >= len(m.histories.counts)
-		return !r.failed
+		if int(*h) >= len(m.histories.counts) {
+			r.fail(ErrModel)
+		}
+		return r.err == nil
 	})
 }
 
 // modelReader reads a model; after a failure it gives zeros.
 type modelReader struct {
-	rest   []byte
-	failed bool
+	in  *bufio.Reader
+	err error
 }
 
-func (r *modelReader) next(n int) []byte {
-	if n > len(r.rest) {
-		r.failed = true
-		return make([]byte, n)
+// fail notes the first thing that went wrong.
+func (r *modelReader) fail(err error) {
+	if r.err == nil {
+		r.err = err
 	}
-	b := r.rest[:n:n]
-	r.rest = r.rest[n:]
+}
+
+// wrong is what is wrong with the model: nothing but that it is none, or that it could not
+// be read.
+func (r *modelReader) wrong() error {
+	if r.err == nil || r.err == io.EOF || r.err == io.ErrUnexpectedEOF {
+		return ErrModel
+	}
+	return r.err
+}
+
+func (r *modelReader) read(b []byte) {
+	if r.err == nil {
+		_, r.err = io.ReadFull(r.in, b)
+	}
+	if r.err != nil {
+		clear(b)
+	}
+}
+
+func (r *modelReader) byte() byte {
+	if r.err != nil {
+		return 0
+	}
+	b, err := r.in.ReadByte()
+	r.fail(err)
 	return b
 }
 
-func (r *modelReader) byte() byte { return r.next(1)[0] }
-
-func (r *modelReader) int16() int16 { return int16(binary.BigEndian.Uint16(r.next(2))) }
+func (r *modelReader) int16() int16 {
+	high := r.byte()
+	return int16(uint16(high)<<8 | uint16(r.byte()))
+}

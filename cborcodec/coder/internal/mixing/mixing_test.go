@@ -1,6 +1,7 @@
 package mixing
 
 import (
+	"bytes"
 	"strings"
 	"testing"
 
@@ -123,16 +124,36 @@ func TestModelRoundTrip(t *testing.T) {
 	}
 	m.Mixers.First[3][4] = -12345 << weightShift
 	packed := m.Append(nil)
-	got, err := ParseModel(packed)
+	got, err := ReadModel(bytes.NewReader(packed))
 	require.NoError(t, err)
 	assert.Equal(t, m.Slots, got.Slots)
 	assert.Equal(t, m.Mixers.First, got.Mixers.First)
 	assert.Equal(t, m.Logits, got.Logits)
 	assert.Equal(t, packed, got.Append(nil))
-	_, err = ParseModel(append(packed, 0))
+	_, err = ReadModel(bytes.NewReader(append(packed, 0)))
 	require.ErrorIs(t, err, ErrModel)
-	_, err = ParseModel(packed[:len(packed)-1])
+	_, err = ReadModel(bytes.NewReader(packed[:len(packed)-1]))
 	require.ErrorIs(t, err, ErrModel)
+}
+
+// What works in the model itself leaves it as it was.
+func TestOnlyPredictor(t *testing.T) {
+	m := NewModel([]byte("a dictionary of some words"))
+	counts := SlotCounts{1: {3, 200}, 3: {0, 7}, 7: {4, 4}, 15: {1, 0}}
+	for i := range uint32(50000) {
+		m.Prime(hash(i, 1), &counts)
+	}
+	before := *m.Slots
+	other, p := NewPredictor(m), NewOnlyPredictor(m)
+	for _, message := range []string{"some words", strings.Repeat("other words, ", 500), ""} {
+		want, fine := other.Encode(nil, nil, []byte(message))
+		got, ok := p.Encode(nil, nil, []byte(message))
+		assert.Equal(t, fine, ok)
+		assert.Equal(t, want, got)
+		assert.False(t, *m.Slots == before, "it works there")
+		p.End()
+		require.True(t, *m.Slots == before)
+	}
 }
 
 // A model that knows nothing still codes, and what repeats becomes small.

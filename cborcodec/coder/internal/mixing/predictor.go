@@ -12,8 +12,11 @@ type Predictor struct {
 	model *Model
 	rates Rates
 
+	// slots are those of the model and what the message made of them: a copy, of which
+	// touched may have changed, or the model's own, which undo takes back.
 	slots   *table
 	touched []uint32
+	undo    *undo
 	mixers  Mixers
 
 	contexts contexts
@@ -55,12 +58,27 @@ func NewPredictor(m *Model) *Predictor {
 	return p
 }
 
+// NewOnlyPredictor returns a Predictor that works in the slots of m itself, which saves the
+// copy, of 2 MB. Nobody else may use m but between End and the next Reset.
+func NewOnlyPredictor(m *Model) *Predictor {
+	return &Predictor{model: m, rates: Rates{First: 32, Final: 16}, slots: m.Slots, undo: newUndo()}
+}
+
+// End takes back what the message changed in the model.
+func (p *Predictor) End() {
+	if p.undo != nil {
+		p.undo.restore(p.slots)
+	}
+}
+
 // maxTouched is how many slots are restored one by one; beyond it all are.
 const maxTouched = 1 << 14
 
 // Reset forgets the message and begins one after prelude.
 func (p *Predictor) Reset(prelude []byte) {
-	if len(p.touched) == maxTouched {
+	if p.undo != nil {
+		p.undo.restore(p.slots)
+	} else if len(p.touched) == maxTouched {
 		*p.slots = *p.model.Slots
 	} else {
 		for _, n := range p.touched {
@@ -101,13 +119,18 @@ func (p *Predictor) beginHalf() {
 	}
 	touched := p.touched
 	for i, h := range hashes {
-		n, fresh := p.model.histories.find(p.slots, h)
-		p.at[i] = &p.slots[n&(Slots-1)]
-		if !fresh && i < ordered {
-			p.known++
-		}
-		if len(touched) < maxTouched {
+		n, check, fresh := p.model.histories.find(p.slots, h)
+		s := &p.slots[n&(Slots-1)]
+		p.at[i] = s
+		if p.undo != nil {
+			p.undo.save(n, s)
+		} else if len(touched) < maxTouched {
 			touched = append(touched, n)
+		}
+		if fresh {
+			*s = slot{check}
+		} else if i < ordered {
+			p.known++
 		}
 	}
 	p.touched = touched

@@ -30,16 +30,16 @@ func nibbleHash(h, partial uint32) uint32 {
 	return h ^ h>>15
 }
 
-// find returns the number of the slot of a context, and whether no slot had it: then the
-// least used of its places becomes its, empty.
-func (h *histories) find(t *table, context uint32) (number uint32, fresh bool) {
+// find returns the number of the slot of a context, and whether no slot had it: then it is
+// the least used of its places, to become its with the check byte and otherwise empty.
+func (h *histories) find(t *table, context uint32) (number uint32, check byte, fresh bool) {
 	home, check := home(context)
 	victim, least := home, byte(255)
 	for i := range uint32(probes) {
 		n := home ^ i
 		s := &t[n&(Slots-1)]
 		if s[0] == check {
-			return n, false
+			return n, check, false
 		}
 		if s[0] == 0 {
 			victim = n
@@ -49,6 +49,38 @@ func (h *histories) find(t *table, context uint32) (number uint32, fresh bool) {
 			victim, least = n, total
 		}
 	}
-	t[victim&(Slots-1)] = slot{check}
-	return victim, true
+	return victim, check, true
+}
+
+// undo is what takes a table back to where it was before a message.
+type undo struct {
+	seen  [Slots / 32]uint32 // a bit for each slot that is saved
+	saved []savedSlot
+}
+
+type savedSlot struct {
+	number uint32
+	slot   slot
+}
+
+// newUndo returns one with room for what some hundred bytes change.
+func newUndo() *undo { return &undo{saved: make([]savedSlot, 0, 1<<13)} }
+
+// save notes a slot before it changes.
+func (u *undo) save(number uint32, s *slot) {
+	word, bit := &u.seen[number/32%(Slots/32)], uint32(1)<<(number%32)
+	if *word&bit == 0 {
+		*word |= bit
+		u.saved = append(u.saved, savedSlot{number, *s})
+	}
+}
+
+// restore takes back all changes.
+func (u *undo) restore(t *table) {
+	for i := range u.saved {
+		n := u.saved[i].number
+		t[n&(Slots-1)] = u.saved[i].slot
+		u.seen[n/32%(Slots/32)] = 0
+	}
+	u.saved = u.saved[:0]
 }

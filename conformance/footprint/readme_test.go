@@ -1,0 +1,57 @@
+package footprint
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+const (
+	readmePath  = "../../README.md"
+	readmeBegin = "<!-- footprint: written by go test ./conformance/footprint -update -->\n"
+	readmeEnd   = "<!-- /footprint -->"
+)
+
+// TestReadme holds README to the table, or writes it after the table.
+func TestReadme(t *testing.T) {
+	text, err := os.ReadFile(readmePath)
+	require.NoError(t, err)
+	before, rest, found := strings.Cut(string(text), readmeBegin)
+	require.True(t, found)
+	current, after, found := strings.Cut(rest, readmeEnd)
+	require.True(t, found)
+	table := readmeTable(t)
+	if *update {
+		require.NoError(t, os.WriteFile(readmePath, []byte(before+readmeBegin+table+readmeEnd+after), 0o644))
+		return
+	}
+	require.Equal(t, table, current, "README does not say what was measured: go test ./conformance/footprint -update")
+}
+
+func readmeTable(t *testing.T) string {
+	t.Helper()
+	about := make(map[string]string)
+	for _, p := range programs {
+		about[p.name] = p.about
+	}
+	var b strings.Builder
+	b.WriteString("\n| program | target | size | gzip -9 | resident: idle | in use | of that its own | starts in |\n|---|---|---|---|---|---|---|---|\n")
+	for _, r := range readTable(t) {
+		a, emulated := targetNamed(t, r.target), ""
+		if a.emulator != "" {
+			emulated = " (qemu)"
+		}
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s | %d ms%s |\n", about[r.program], r.target,
+			megabytes(r.size), megabytes(r.packed), kilobytes(r.idle), kilobytes(r.used), kilobytes(r.own), r.start, emulated)
+	}
+	return b.String() + "\n"
+}
+
+// megabytes is a size of so many bytes, in units of 10^6.
+func megabytes(n int64) string { return fmt.Sprintf("%.1f MB", float64(n)/1e6) }
+
+// kilobytes is a size of so many kB of 1024 bytes, in units of 10^6 bytes.
+func kilobytes(n int) string { return megabytes(int64(n) << 10) }
