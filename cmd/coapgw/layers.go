@@ -17,7 +17,7 @@ type configFile struct {
 const configFlag = "config"
 
 // layered resolves flags that are not on the command line from the file that --config names.
-type layered struct{ layers config.Layers }
+type layered struct{ layers *config.Layers }
 
 // BeforeResolve reads the file, where there is one, when it is known which command is meant.
 func (c *commands) BeforeResolve(ctx *kong.Context) error {
@@ -58,5 +58,5 @@ func (l *layered) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, 
 	if flag.Name == configFlag {
 		return nil, nil
 	}
-	return l.layers[flag.Name], nil
+	return l.layers.Value(flag.Name), nil
 }

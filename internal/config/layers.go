@@ -8,6 +8,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/knadh/koanf/providers/env/v2"
+	"github.com/knadh/koanf/providers/rawbytes"
+	"github.com/knadh/koanf/v2"
 	"go.yaml.in/yaml/v3"
 )
 
@@ -22,10 +25,9 @@ type Option struct {
 	List bool
 }
 
-// Layers are what file and environment say of a command's options, by name; the environment
-// goes first. Flags, which go before both, are not among them. A value is a string or, of a
-// list in a file, a []any of strings.
-type Layers map[string]any
+// Layers are what file and environment say of a command's options; the environment goes
+// first. Flags, which go before both, are not among them.
+type Layers struct{ k *koanf.Koanf }
 
 // FileError is one thing wrong with a file of options.
 type FileError struct {
@@ -46,28 +48,40 @@ func (e *FileError) Error() string {
 // maxFile bounds a file of options, in bytes.
 const maxFile = 1 << 20
 
+// separator cannot be in the name of an option: names have no inner structure.
+const separator = "\x00"
+
 // ReadLayers reads the file (YAML: names of options, each with a value or a list of them)
 // and the environment, a list of NAME=VALUE. What is wrong with the file is a *FileError.
-func ReadLayers(file string, environment []string, options []Option) (Layers, error) {
+func ReadLayers(file string, environment []string, options []Option) (*Layers, error) {
 	text, err := readBounded(file)
 	if err != nil {
 		return nil, err
 	}
-	layers, err := (&fileParser{file, options}).read(text)
-	if err != nil {
+	l := &Layers{koanf.New(separator)}
+	if err := l.k.Load(rawbytes.Provider(text), &fileParser{file, options}); err != nil {
 		return nil, err
 	}
-	for _, o := range options {
-		for _, name := range slices.Backward(o.Env) { // the first that is set counts
-			for _, variable := range environment {
-				if value, ok := strings.CutPrefix(variable, name+"="); ok {
-					layers[o.Name] = value
-				}
+	for _, o := range options { // those that come later go first
+		for _, name := range slices.Backward(o.Env) {
+			err := l.k.Load(env.Provider(separator, env.Opt{
+				Prefix:      name + "=",
+				EnvironFunc: func() []string { return environment },
+				TransformFunc: func(_, value string) (string, any) {
+					return o.Name, value
+				},
+			}), nil)
+			if err != nil {
+				return nil, err
 			}
 		}
 	}
-	return layers, nil
+	return l, nil
 }
+
+// Value returns what is said of an option: a string or, of a list in a file, a []any of
+// strings. It is nil where nothing is.
+func (l *Layers) Value(name string) any { return l.k.Get(name) }
 
 func readBounded(name string) ([]byte, error) {
 	f, err := os.Open(name)
@@ -85,20 +99,20 @@ func readBounded(name string) ([]byte, error) {
 	return text, nil
 }
 
-// fileParser takes scalars as they are written: a fingerprint of digits is no number, and on
-// is a word.
+// fileParser is a koanf.Parser that takes scalars as they are written: a fingerprint of
+// digits is no number, and on is a word.
 type fileParser struct {
 	name    string
 	options []Option
 }
 
-// read returns the values of a file.
-func (p *fileParser) read(text []byte) (Layers, error) {
+// Unmarshal implements koanf.Parser.
+func (p *fileParser) Unmarshal(text []byte) (map[string]any, error) {
 	var doc yaml.Node
 	decoder := yaml.NewDecoder(strings.NewReader(string(text)))
 	switch err := decoder.Decode(&doc); {
 	case errors.Is(err, io.EOF):
-		return Layers{}, nil
+		return map[string]any{}, nil
 	case err != nil:
 		return nil, p.fail(0, "%s", strings.TrimPrefix(err.Error(), "yaml: "))
 	}
@@ -108,11 +122,11 @@ func (p *fileParser) read(text []byte) (Layers, error) {
 	root := doc.Content[0]
 	switch {
 	case root.Kind == yaml.ScalarNode && root.Tag == "!!null": // comments alone
-		return Layers{}, nil
+		return map[string]any{}, nil
 	case root.Kind != yaml.MappingNode:
 		return nil, p.fail(root.Line, "options have the form NAME: VALUE")
 	}
-	values := make(Layers, len(root.Content)/2)
+	values := make(map[string]any, len(root.Content)/2)
 	for i := 0; i < len(root.Content); i += 2 {
 		key := root.Content[i]
 		n := slices.IndexFunc(p.options, func(o Option) bool { return o.Name == key.Value })
@@ -130,6 +144,9 @@ func (p *fileParser) read(text []byte) (Layers, error) {
 	}
 	return values, nil
 }
+
+// Marshal implements koanf.Parser; nobody writes files.
+func (p *fileParser) Marshal(map[string]any) ([]byte, error) { return nil, errors.ErrUnsupported }
 
 func (p *fileParser) fail(line int, format string, args ...any) error {
 	return &FileError{File: p.name, Line: line, Problem: fmt.Sprintf(format, args...)}

@@ -20,7 +20,7 @@ var fileOptions = []config.Option{
 	{Name: "secret"},
 }
 
-func layers(t *testing.T, text string, environment ...string) (config.Layers, error) {
+func layers(t *testing.T, text string, environment ...string) (*config.Layers, error) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "file.yaml")
 	require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
@@ -37,24 +37,24 @@ policy:
   - receipts=merge:2m
 `, "X_LISTEN=:1", "X_LISTENING=:2", "X_FP=2", "LISTEN=:3")
 	require.NoError(t, err)
-	assert.Equal(t, ":1", l["listen"], "the environment goes first")
-	assert.Equal(t, "2", l["fingerprint"])
-	assert.Equal(t, "no", l["push"])
-	assert.Equal(t, []any{"typing=pass", "receipts=merge:2m"}, l["policy"])
-	assert.Nil(t, l["secret"])
+	assert.Equal(t, ":1", l.Value("listen"), "the environment goes first")
+	assert.Equal(t, "2", l.Value("fingerprint"))
+	assert.Equal(t, "no", l.Value("push"))
+	assert.Equal(t, []any{"typing=pass", "receipts=merge:2m"}, l.Value("policy"))
+	assert.Nil(t, l.Value("secret"))
 
 	l, err = layers(t, "fingerprint: 00112233\npolicy: typing=pass", "X_FINGERPRINT=1", "X_FP=2")
 	require.NoError(t, err)
-	assert.Equal(t, "1", l["fingerprint"], "the first name goes first")
-	assert.Equal(t, []any{"typing=pass"}, l["policy"])
+	assert.Equal(t, "1", l.Value("fingerprint"), "the first name goes first")
+	assert.Equal(t, []any{"typing=pass"}, l.Value("policy"))
 	l, err = layers(t, "fingerprint: 00112233")
 	require.NoError(t, err)
-	assert.Equal(t, "00112233", l["fingerprint"], "as it is written")
+	assert.Equal(t, "00112233", l.Value("fingerprint"), "as it is written")
 
 	for _, empty := range []string{"", "# nothing\n", "---\n"} {
 		l, err = layers(t, empty, "X_PUSH=false")
 		require.NoError(t, err, empty)
-		assert.Equal(t, "false", l["push"])
+		assert.Equal(t, "false", l.Value("push"))
 	}
 }
 
@@ -106,7 +106,7 @@ func FuzzFile(f *testing.F) {
 			return
 		}
 		for _, o := range fileOptions {
-			switch v := l[o.Name].(type) {
+			switch v := l.Value(o.Name).(type) {
 			case nil, string:
 			case []any:
 				require.True(t, o.List)

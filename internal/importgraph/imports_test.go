@@ -43,7 +43,7 @@ var importRules = []importRule{
 	{name: "only the exporter knows Prometheus", except: []string{"internal/metrics"}, forbidden: []string{"github.com/prometheus"}},
 	{name: "only the tracer knows OpenTelemetry", except: []string{"internal/tracing"}, forbidden: []string{"go.opentelemetry.io"}},
 	{name: "only the program traces", except: []string{"cmd", "internal/tracing"}, forbidden: []string{module + "/internal/tracing"}},
-	{name: "one package merges the configuration", except: []string{"internal/config"}, forbidden: []string{"go.yaml.in"}},
+	{name: "one package merges the configuration", except: []string{"internal/config"}, forbidden: []string{"github.com/knadh", "go.yaml.in"}},
 	{name: "the program replaces itself", except: []string{"cmd", "conformance", "internal/upgrade"}, forbidden: []string{module + "/internal/upgrade", module + "/internal/activation"}},
 	{name: "an upgrade knows processes and sockets", packages: []string{"internal/activation", "internal/upgrade"}, forbidden: []string{module + "/coap", module + "/dtls", module + "/integrity", module + "/internal/config", module + "/internal/gateway"}, deep: true},
 	{name: "the facade for apps is for other languages", except: []string{"conformance", "mobile"}, forbidden: []string{module + "/mobile"}},
