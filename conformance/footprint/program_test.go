@@ -34,6 +34,10 @@ var programs = []program{
 		mostSize: 16 * mebi, mostPacked: 7 * mebi, mostMemory: smallMachine,
 		run: (*world).converse,
 	},
+	{
+		name: "sensor", about: "[a client in Go](examples/go/sensor), with a key alone", pkg: "./examples/go/sensor", flags: []string{"-tags", "coapgw_psk"},
+		mostSize: 8e6, mostMemory: 12 << 10, run: (*world).report,
+	},
 }
 
 // smallMachine is half the memory of a small router, in kB: the system has the rest.
