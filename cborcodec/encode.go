@@ -179,7 +179,8 @@ func (e *encoder) string() error {
 		return err
 	}
 	if x := e.codec.extension; x != nil && !token.surrogates {
-		out, ok := e.dst, false
+		var out []byte
+		var ok bool
 		if token.escaped() {
 			out, ok = x.AppendEscaped(e.dst, token.raw)
 		} else {

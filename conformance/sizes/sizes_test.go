@@ -66,8 +66,11 @@ func TestSizes(t *testing.T) {
 		// Made sessions are of more kinds of clients, many of which draw transaction IDs by lot.
 		all, _ := allAims.mean(row)
 		left := all - allAims.floor(row)
-		assert.LessOrEqual(t, left, row.most, "%s, recorded and made, without what is random", row.name)
 		t.Logf("%s: recorded %.2f, with made ones %.2f, of it not random %.2f", row.name, mean, all, left)
+		if row.lots {
+			all = left
+		}
+		assert.LessOrEqual(t, all, row.most, "%s, recorded and made", row.name)
 	}
 
 	text, err := os.ReadFile(page)
