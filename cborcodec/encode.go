@@ -178,8 +178,15 @@ func (e *encoder) string() error {
 	if err != nil {
 		return err
 	}
-	if x := e.codec.extension; x != nil && !token.escaped() {
-		if out, ok := x.AppendString(e.dst, token.raw); ok {
+	if x := e.codec.extension; x != nil && !token.surrogates {
+		var out []byte
+		var ok bool
+		if token.escaped() {
+			out, ok = x.AppendEscaped(e.dst, token.raw)
+		} else {
+			out, ok = x.AppendString(e.dst, token.raw)
+		}
+		if ok {
 			e.dst = out
 			return nil
 		}

@@ -1,9 +1,6 @@
 package cborcodec
 
-import (
-	"slices"
-	"unicode/utf8"
-)
+import "unicode/utf8"
 
 // Extension adds items of its own to a codec: shorter forms of keys, strings,
 // integers and whole containers. It may keep state from one item to the next; the
@@ -13,8 +10,12 @@ type Extension interface {
 	// have it written as without the extension: as an integer if it is listed in
 	// the key table. Names that were written with escapes are not asked for.
 	AppendKey(dst, name []byte, listed bool) (out []byte, ok bool)
-	// AppendString is AppendKey for a string value.
+	// AppendString is AppendKey for a string value without escapes.
 	AppendString(dst, text []byte) (out []byte, ok bool)
+	// AppendEscaped is AppendString for a string that was written with escapes: raw has them,
+	// and the other end will read what AppendUnescaped makes of it. Strings that are no Unicode
+	// are not asked for.
+	AppendEscaped(dst, raw []byte) (out []byte, ok bool)
 	// AppendInteger is AppendKey for an integer, an optional sign and digits.
 	AppendInteger(dst, digits []byte) (out []byte, ok bool)
 	// SkipKey says that a member follows whose name was written with escapes; name is
@@ -44,6 +45,11 @@ func (c *Codec) Extended(x Extension) *Codec {
 	return &extended
 }
 
+// AppendUnescaped appends what the inside of a JSON string stands for. raw must be valid; a
+// surrogate without its partner, for which UTF-8 has no form, becomes three bytes that are not
+// valid.
+func AppendUnescaped(dst, raw []byte) []byte { return appendUnescaped(dst, raw) }
+
 // extended decodes an item of the extension.
 func (d *decoder) extended(h head, key bool) error {
 	out, size, err := d.extension.AppendJSON(d.dst, d.in.src[h.offset:], key)
@@ -59,12 +65,14 @@ func (d *decoder) extended(h head, key bool) error {
 		d.dst = out
 		return nil
 	}
-	// Escaping makes the text longer, so it needs a copy to read from.
-	text = slices.Clone(text[1 : len(text)-1])
+	text = text[1 : len(text)-1]
 	if !utf8.Valid(text) {
 		return syntaxError(h.offset, ReasonUTF8)
 	}
-	d.dst = append(appendEscaped(append(d.dst, '"'), text), '"')
+	// Escaping makes the text longer, so it is written behind it first.
+	behind := len(out)
+	out = append(appendEscaped(append(out, '"'), text), '"')
+	d.dst = append(out[:len(d.dst)], out[behind:]...)
 	return nil
 }
 

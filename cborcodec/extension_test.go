@@ -25,6 +25,10 @@ func (toy) AppendString(dst, text []byte) ([]byte, bool) {
 	return append(dst, 0xe0), string(text) == "word"
 }
 
+func (toy) AppendEscaped(dst, raw []byte) ([]byte, bool) {
+	return append(dst, 0xe5), string(AppendUnescaped(nil, raw)) == "w\"rd"
+}
+
 func (toy) AppendInteger(dst, digits []byte) ([]byte, bool) {
 	return append(dst, 0xf7), string(digits) == "42"
 }
@@ -51,6 +55,8 @@ func (toy) AppendJSON(dst, items []byte, key bool) ([]byte, int, error) {
 		return append(dst, `"key"`...), 1, nil
 	case items[0] == 0xe0:
 		return append(dst, `"word"`...), 1, nil
+	case items[0] == 0xe5:
+		return append(dst, "\"w\"rd\""...), 1, nil
 	case items[0] == 0xf7:
 		return append(dst, "42"...), 1, nil
 	case items[0] == 0xe1:
@@ -67,13 +73,13 @@ func (toy) AppendJSON(dst, items []byte, key bool) ([]byte, int, error) {
 
 func TestExtension(t *testing.T) {
 	codec := V1(Limits{}).Extended(toy{})
-	const text = `{"key":"word","type":42,"other":[1],"x":[[1],2],"keys":["w\u006frd",-42]}`
+	const text = `{"key":"word","type":42,"other":[1],"x":[[1],2],"keys":["w\u006frd",-42,"w\u0022rd","\ud800"]}`
 	item, err := codec.AppendCBOR(nil, []byte(text))
 	require.NoError(t, err)
-	assert.Equal(t, "a5"+"20e0"+"02f7"+"656f74686572e1"+"6178"+"82e102"+"646b657973"+"8264776f72643829", hex.EncodeToString(item))
+	assert.Equal(t, "a5"+"20e0"+"02f7"+"656f74686572e1"+"6178"+"82e102"+"646b657973"+"8464776f72643829e5d9011143eda080", hex.EncodeToString(item))
 	back, err := codec.AppendJSON(nil, item)
 	require.NoError(t, err)
-	assert.Equal(t, `{"key":"word","type":42,"other":[1],"x":[[1],2],"keys":["word",-42]}`, string(back))
+	assert.Equal(t, `{"key":"word","type":42,"other":[1],"x":[[1],2],"keys":["word",-42,"w\"rd","\ud800"]}`, string(back))
 
 	_, err = V1(Limits{}).AppendJSON(nil, item)
 	assert.ErrorIs(t, err, ReasonNoJSON, "only who speaks the extension reads it")

@@ -70,6 +70,9 @@ func (c *Codec) end(s *state) {
 	if cap(s.value) > maxKept {
 		s.value = nil
 	}
+	if cap(s.text) > maxKept || cap(s.marked) > maxKept {
+		s.text, s.marked = nil, nil
+	}
 	select {
 	case c.idle <- s:
 	default:
@@ -108,5 +111,6 @@ func (c *Codec) AppendJSON(dst, payload []byte, x *Context) ([]byte, error) {
 	if len(payload) == 0 {
 		return append(dst, emptyObject...), nil
 	}
+	s.searched = len(dst)
 	return s.codec.AppendJSON(dst, payload)
 }

@@ -24,6 +24,9 @@ type Note struct {
 	// Count is the last counter of a transaction ID that was known when the message ended,
 	// 0 for none.
 	Count int64
+	// Room and Event are the last room ID and event ID that were spoken of when the message
+	// ended, "" for none.
+	Room, Event string
 	// Query is the raw query of the /sync that the message answers, "" for none. It is not
 	// set by the codec.
 	Query string
@@ -56,6 +59,9 @@ type Context struct {
 	Clock int64
 	// Count is the counter of the last transaction ID that both ends know; 0 for none.
 	Count int64
+	// Room and Event are the last room ID and event ID that both ends know to have been spoken
+	// of; "" for none.
+	Room, Event string
 	// Since is the sync token from which a response goes on, "" for none, and From its
 	// note, nil for none.
 	Since string

@@ -18,7 +18,11 @@ func (m *message) AppendContainer(dst, text []byte) (out []byte, size int) {
 	case m.x == nil:
 		return dst, 0
 	case kind == keyContent:
-		return m.appendEcho(dst, text)
+		// It may have a body that only the other end finds.
+		if out, size = m.appendEcho(dst, text); size > 0 {
+			m.hasBody = false
+		}
+		return out, size
 	case kind >= keyCounter:
 		return m.appendCounter(dst, text, int(kind-keyCounter))
 	}

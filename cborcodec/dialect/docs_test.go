@@ -31,7 +31,7 @@ func TestExamples(t *testing.T) {
 	require.NoError(t, err)
 	codec := New(testHome, cborcodec.Limits{})
 	examples := example.FindAllStringSubmatch(string(b), -1)
-	require.Len(t, examples, 10)
+	require.Len(t, examples, 11)
 	for _, e := range examples {
 		text := strings.Split(strings.TrimSpace(e[1]), "\n    ")
 		want := hexOf(e[2])

@@ -149,7 +149,15 @@ func TestHostileElisions(t *testing.T) {
 		{"echo as a key", "a1d8182000", errItem},
 		{"echo in a reference", "d7d81820", errItem},
 		{"echo cut off", "d818", errTruncated},
-		{"unknown tag", "d81c00", errContent},
+		{"unknown tag", "d81d00", errContent},
+		{"repetition without a body", "d81c6101", errContent},
+		{"repetition in bytes", "a2" + bodyKey + "63616263" + "6178" + "d81c4101", errContent},
+		{"repetition of a run that is not there", "a2" + bodyKey + "63616263" + "6178" + "d81c620101", errContent},
+		{"repetition twice", "a2" + bodyKey + "63616263" + "6178" + "d81c63010303", errContent},
+		{"repetition of what was passed", "a2" + bodyKey + "63616263" + "6178" + "d81c620203", errContent},
+		{"repetition with a control character", "a2" + bodyKey + "63616263" + "6178" + "d81c6100", errContent},
+		{"repetition as a key", "a2" + bodyKey + "63616263" + "d81c6101" + "00", errContent},
+		{"repetition cut off", "a2" + bodyKey + "63616263" + "6178" + "d81c6201", errTruncated},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			payload, err := hex.DecodeString(c.payload)

@@ -57,6 +57,7 @@ type Part struct {
 func (c *Codec) Explain(payload []byte, request bool, x *Context, visit func(*Part)) error {
 	s := c.begin(x)
 	defer c.end(s)
+	s.told = true
 	e := explainer{state: s, codec: c, in: items{src: payload}, visit: visit}
 	var err error
 	if request {

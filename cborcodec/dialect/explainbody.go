@@ -40,6 +40,7 @@ func (e *explainer) value(p *Part, at int) error {
 			return err
 		}
 		p.Text = string(text)
+		e.tell(p, text)
 		e.show(p, at)
 		return nil
 	}
@@ -49,9 +50,25 @@ func (e *explainer) value(p *Part, at int) error {
 		e.in.pos += size
 	}
 	if err = e.settle(p, begin, string(out[min(len(prefix), len(out)):]), err); err == nil {
+		if !p.Unknown {
+			e.tell(p, out[len(prefix):])
+		}
 		e.show(p, at)
 	}
 	return err
+}
+
+// tell keeps the text of a message for those that repeat it: there is no JSON here in which
+// it would be found. Strings of the dialect come without escapes.
+func (e *explainer) tell(p *Part, json []byte) {
+	if p.Name != "body" || len(json) < 2 || json[0] != '"' {
+		return
+	}
+	if p.How == "" {
+		e.readBody(json)
+		return
+	}
+	e.setBody(json[1 : len(json)-1])
 }
 
 // isExtension says whether the dialect, and not package cborcodec, reads an item.

@@ -72,6 +72,12 @@ func (e *explainer) describe(p *Part) {
 		p.How = "home server"
 	case initial == majorTag<<5|tagReference:
 		in.pos++
+		switch initial, _ := in.peek(); initial {
+		case itemLastRoom:
+			p.How = "the last room"
+		case itemLastEvent:
+			p.How = "the last event"
+		}
 		if ref, err := in.int(); err == nil {
 			p.Ref, p.HasRef = ref, true
 		}
@@ -108,4 +114,5 @@ var tagNames = map[uint64]string{
 	tagTopological: "token", tagTransaction: "transaction ID", tagTime: "time",
 	tagBase64URL: "base64url", tagPaddedBase64: "base64",
 	tagEcho: "what was sent", tagSortedEcho: "what was sent, sorted", tagCounter: "counter", tagPosition: "position",
+	tagMarkup: "of the body",
 }

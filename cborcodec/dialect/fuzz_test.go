@@ -123,7 +123,7 @@ func known() *Context {
 	p := &party{note: new(Note)}
 	p.tables[read] = []entry{{"s1_2", note}, {"1/s1_2", &Note{Query: "pos=0 \xa1\x61\x61\x01"}}}
 	p.tables[written] = []entry{{"m1700000000000.1", note}}
-	return &Context{Solve: reading{p}, Clock: 1700000000000, Count: 7, Since: "s1_2", From: note}
+	return &Context{Solve: reading{p}, Clock: 1700000000000, Count: 7, Room: "!r:example.org", Event: "$" + hash, Since: "s1_2", From: note}
 }
 
 // Any text against any context, twice: it comes back, and both ends remember the same.
@@ -133,6 +133,7 @@ func FuzzSession(f *testing.F) {
 	}
 	f.Add([]byte(`[1700000000000,{"age":null},5,{"age":7},{"\u0061ge":1700000000007}]`), "5/s1_2")
 	f.Add([]byte(`["12345","FluffyChat android-5-1700000000000","mautrix-python_R5@T1700000000000","6/s1_3","t8-1_2"]`), "12344")
+	f.Add([]byte(`[{"body":"hello *there*","formatted_body":"hello <em>there</em>"},{"!r:example.org":["$`+hash+`"],"event_id":"$`+hash+`"},"!r:example.org"]`), "s1_3")
 	f.Fuzz(func(t *testing.T, text []byte, since string) {
 		if _, err := cborcodec.V1(fuzzLimits).AppendCBOR(nil, text); err != nil || !utf8.Valid(text) {
 			return
@@ -153,7 +154,7 @@ func FuzzSession(f *testing.F) {
 func FuzzKnown(f *testing.F) {
 	for _, payload := range []string{
 		"a2" + "111a00000005" + "11f7", "d81820", "d81920", "d81a8261610a", "d81b820182" + "0101", "ce20", "cf820100", "d183000001",
-		"00d701", "0ad700", "d6d701", "82d200a111d205",
+		"00d701", "0ad700", "d6d701", "82d200a111d205", "82d7f6d6d7f7", "04d7f6f853d7f7", "82a1" + bodyKey + "63616263" + "d81c63010203",
 	} {
 		b, err := hex.DecodeString(payload)
 		require.NoError(f, err)

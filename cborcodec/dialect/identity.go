@@ -42,6 +42,12 @@ func patternRows() []string {
 		if p.named {
 			rows[i] = "<name>" + rows[i]
 		}
+		switch p.drawn {
+		case lotUUID:
+			rows[i] = p.prefix + "<uuid>"
+		case lotHex:
+			rows[i] = p.prefix + "<14 hexadecimal digits>"
+		}
 	}
 	return rows
 }

@@ -11,7 +11,7 @@ import (
 // specialKeys are those whose values may be left out, kept or counted.
 var specialKeys = []string{
 	"age", "content", "next_batch", "pos", "prev_batch", "origin_server_ts", "transaction_id", "device_id",
-	"unsigned", "sender", "since", counterKeys[0], counterKeys[1], counterKeys[2],
+	"unsigned", "sender", "since", "body", "formatted_body", "event_id", counterKeys[0], counterKeys[1], counterKeys[2],
 }
 
 // keyText draws a special key, sometimes written with an escape.
@@ -59,7 +59,8 @@ func eventful(depth int) *rapid.Generator[string] {
 			rapid.Map(tokens(), func(s string) string { return `"` + s + `"` }),
 			rapid.SampledFrom(echoBodies), rapid.SampledFrom(counterTexts),
 			rapid.StringMatching(`17000000000[0-9]{2}`), rapid.StringMatching(`-?(0|[1-9][0-9]{0,2})`),
-			rapid.SampledFrom([]string{"null", "true", "1.5", `"\n"`, `"@alice:example.org"`, `"m1700000000000.1"`, `"m1700000000001.2"`, `"FluffyChat android-3-1700000000007"`, `"QIIVX2ax"`, "-0", "1e3"}),
+			rapid.SampledFrom([]string{"null", "true", "1.5", `"\n"`, `"@alice:example.org"`, `"m1700000000000.1"`, `"m1700000000001.2"`, `"FluffyChat android-3-1700000000007"`, `"QIIVX2ax"`, "-0", "1e3",
+				`"!PlPiL6wQs5xqqYGa:example.org"`, `"!r:example.org"`, `"$` + hash + `"`, `"hello *world*"`, `"hello <b>world<\/b>"`, `"a\nb"`, `"<i>a<\/i><br>b"`}),
 		)
 		if depth == 0 {
 			return value.Draw(t, "value")
@@ -92,7 +93,7 @@ func someRequest() *rapid.Generator[Request] {
 			version := rapid.SampledFrom([]string{"v3", "r0", "v9"}).Draw(t, "version")
 			return get("/_matrix/client/" + version + "/sync?" + query)
 		case 3, 4:
-			id := rapid.SampledFrom([]string{"m1700000000000.1", "m1700000000001.2", "FluffyChat%20android-3-1700000000007", "mautrix-python_R5@T1700000000009", "a-b-07-1700000000007", "x-1", "short", "a", "m1700000000000.1%2F"}).Draw(t, "transaction")
+			id := rapid.SampledFrom([]string{"m1700000000000.1", "m1700000000001.2", "FluffyChat%20android-3-1700000000007", "mautrix-python_R5@T1700000000009", "a-b-07-1700000000007", "$local.24cd3df5-56c8-41ac-bf49-a44928e71192", "t0a23e5b7c8d9f1", "x-1", "short", "a", "m1700000000000.1%2F"}).Draw(t, "transaction")
 			action := rapid.SampledFrom([]string{"rooms/!PlPiL6wQs5xqqYGa:example.org/send/m.room.message", "rooms/!r:example.org/redact/$" + hash, "sendToDevice/m.dummy"}).Draw(t, "action")
 			return put("/_matrix/client/v3/"+action+"/"+id, rapid.OneOf(rapid.SampledFrom(echoBodies), eventful(2)).Draw(t, "body"))
 		case 5:

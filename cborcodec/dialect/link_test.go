@@ -116,6 +116,8 @@ type link struct {
 	client, server party
 	// clock is the latest time that both know, count the last counter of the client.
 	clock, count int64
+	// room and event are the last that were spoken of.
+	room, event string
 	// request and response are the payloads of the last exchange.
 	request, response []byte
 }
@@ -153,7 +155,7 @@ func (l *link) exchange(t require.TestingT, r Request, answer string) {
 // begin returns the contexts of both ends of a message.
 func (l *link) begin(from, to *party, x Context) (out, in *Context) {
 	from.note, to.note = new(Note), new(Note)
-	x.Clock = l.clock
+	x.Clock, x.Room, x.Event = l.clock, l.room, l.event
 	a, b := x, x
 	a.Refer, b.Solve = writing{from}, reading{to}
 	return &a, &b
@@ -183,6 +185,7 @@ func (l *link) end(t require.TestingT, out, in *Context, query string) {
 	w, r := out.Refer.(writing), in.Solve.(reading)
 	require.Equal(t, len(w.tables[written]), len(r.tables[read]))
 	l.clock = max(l.clock, out.Learned.Clock)
+	l.room, l.event = out.Learned.Room, out.Learned.Event
 	*w.note, *r.note = out.Learned, in.Learned
 	w.note.Query, r.note.Query = query, query
 }

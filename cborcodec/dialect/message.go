@@ -1,6 +1,10 @@
 package dialect
 
-import "bytes"
+import (
+	"bytes"
+
+	"github.com/coapgw/coapgw/cborcodec"
+)
 
 // message is the state of one message, the extension that package cborcodec asks for
 // each item.
@@ -17,8 +21,21 @@ type message struct {
 	answered int64
 	// counted is the counter from which those of transaction IDs count.
 	counted int64
+	// room and event are the last identifiers of these kinds that were kept or referred to; of
+	// events, keys do not count.
+	room, event []byte
+	inKey       bool
 	// base is where the payload begins.
 	base int
+	// body is the last text under the key "body", if hasBody. A reader finds it in the JSON
+	// text, where it has searched the first bytes, or is told it.
+	body          []byte
+	hasBody, told bool
+	// former says that it still is the one before that which comes.
+	former   bool
+	searched int
+	// marked and text are of a text that may repeat it.
+	marked, text []byte
 	// scratch holds what an item was read back to.
 	scratch []byte
 }
@@ -27,6 +44,8 @@ type message struct {
 func (m *message) start(x *Context) {
 	m.x, m.key, m.clock, m.answered, m.base = x, keyOther, clock{last: x.Clock, latest: x.Clock}, 0, 0
 	m.streams, m.counted = streams{}, x.Count
+	m.room, m.event, m.inKey = append(m.room[:0], x.Room...), append(m.event[:0], x.Event...), false
+	m.hasBody, m.former, m.told, m.searched = false, false, false, 0
 	m.streams.take([]byte(x.Since))
 	x.Learned, x.Cuts = Note{}, nil
 }
@@ -37,6 +56,7 @@ func (m *message) finish() {
 	if m.x.Learned.Count == 0 {
 		m.x.Learned.Count = m.x.Count
 	}
+	m.x.Learned.Room, m.x.Learned.Event = same(m.x.Room, m.room), same(m.x.Event, m.event)
 }
 
 // refers says whether strings may be references.
@@ -55,6 +75,9 @@ const (
 	keyAge
 	// keyContent: the value is the content of an event.
 	keyContent
+	// keyBody: the value is the text of a message; keyFormatted: the same with mark-up.
+	keyBody
+	keyFormatted
 	// keyCounter and what follows are those of the counters.
 	keyCounter
 )
@@ -66,6 +89,10 @@ func kindOf(name []byte) keyKind {
 		return keyAge
 	case "content":
 		return keyContent
+	case "body":
+		return keyBody
+	case "formatted_body":
+		return keyFormatted
 	}
 	for i := range counterKeys {
 		if string(name) == counterKeys[i] {
@@ -87,6 +114,10 @@ func (m *message) enter(name []byte) {
 	m.key = keyOther
 	if m.x != nil {
 		m.key = kindOf(name)
+		if m.key == keyBody {
+			// Until its text has come, there is none that the other end would take for the last.
+			m.former, m.hasBody = m.hasBody, false
+		}
 	}
 }
 
@@ -95,6 +126,7 @@ func (m *message) AppendKey(dst, name []byte, listed bool) (out []byte, ok bool)
 	m.enter(name)
 	if m.x != nil && m.x.Cut && len(name) > 0 && name[0] == '!' {
 		m.x.Cuts = append(m.x.Cuts, len(dst)-m.base)
+		m.hasBody = false // what is said in one room must not shorten another
 	}
 	if listed {
 		return dst, false
@@ -102,14 +134,33 @@ func (m *message) AppendKey(dst, name []byte, listed bool) (out []byte, ok bool)
 	if n, ok := keyNumbers[string(name)]; ok {
 		return appendHead(dst, majorNegative, n), true
 	}
-	return m.appendString(dst, name, keyOther)
+	m.inKey = true
+	out, ok = m.appendString(dst, name, keyOther)
+	m.inKey = false
+	return out, ok
 }
 
 // AppendString implements cborcodec.Extension.
 func (m *message) AppendString(dst, s []byte) (out []byte, ok bool) {
 	kind := m.key
 	m.key = keyOther
+	if kind == keyBody || kind == keyFormatted {
+		if out, ok := m.appendProse(dst, s, kind); ok {
+			return out, true
+		}
+	}
 	return m.appendString(dst, s, kind)
+}
+
+// AppendEscaped implements cborcodec.Extension.
+func (m *message) AppendEscaped(dst, raw []byte) (out []byte, ok bool) {
+	kind := m.key
+	m.key = keyOther
+	if kind != keyBody && kind != keyFormatted {
+		return dst, false
+	}
+	m.text = cborcodec.AppendUnescaped(m.text[:0], raw)
+	return m.appendProse(dst, m.text, kind)
 }
 
 // appendString appends a string: a word, a reference, or what it looks like.
@@ -121,18 +172,25 @@ func (m *message) appendString(dst, s []byte, kind keyKind) (out []byte, ok bool
 	}
 	named := kind == keyNamed || kind == keyFound
 	if m.refers() && (isIdentifier(s) || named && isNamed(s)) {
-		if ref, ok := m.x.Refer.Find(s); ok {
-			if m.x.Refer.Refresh(s, ref) {
-				dst = appendHead(dst, majorTag, tagInsert)
-			}
-			return appendInt(appendHead(dst, majorTag, tagReference), ref), true
-		}
-		if kind != keyFound && m.x.Refer.Insert(s) {
+		ref, known := m.x.Refer.Find(s)
+		last, isLast := m.lastItem(s)
+		if known && m.x.Refer.Refresh(s, ref) || !known && kind != keyFound && m.x.Refer.Insert(s) {
 			dst = appendHead(dst, majorTag, tagInsert)
-			if out, ok := m.pack(dst, s); ok {
-				return out, true
+			m.speakOf(s)
+			if !known && !isLast {
+				if out, ok := m.pack(dst, s); ok {
+					return out, true
+				}
+				return appendText(dst, s), true
 			}
-			return appendText(dst, s), true
+		}
+		if isLast || known {
+			m.speakOf(s)
+			dst = appendHead(dst, majorTag, tagReference)
+			if isLast {
+				return append(dst, last), true
+			}
+			return appendInt(dst, ref), true
 		}
 	}
 	return m.pack(dst, s)

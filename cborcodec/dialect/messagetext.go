@@ -32,6 +32,9 @@ func (m *message) appendJSON(dst []byte, in *items, key bool) ([]byte, error) {
 	case initial == itemUndefined && !key:
 		in.pos++
 		return m.appendKnownText(dst)
+	case initial == majorTag<<5|24 && !key && in.rest() > 1 && in.src[in.pos+1] == tagMarkup:
+		in.pos += 2
+		return m.appendMarkupText(dst, in)
 	case initial == majorTag<<5|24 && !key && in.rest() > 1 && in.src[in.pos+1] != tagPosition:
 		return m.appendContainerText(dst, in)
 	case isWord(initial):
@@ -41,7 +44,9 @@ func (m *message) appendJSON(dst []byte, in *items, key bool) ([]byte, error) {
 		}
 	}
 	in.pos = start
+	m.inKey = key
 	out, err := m.appendText(append(dst, '"'), in)
+	m.inKey = false
 	if err != nil {
 		return dst, err
 	}
@@ -94,16 +99,7 @@ func (m *message) appendTagged(dst []byte, in *items, tag uint64) ([]byte, error
 	case tagInsert:
 		return m.appendInserted(dst, in)
 	case tagReference:
-		ref, err := in.int()
-		if err != nil {
-			return dst, err
-		}
-		if m.x != nil && m.x.Solve != nil {
-			if id, ok := m.x.Solve.Resolve(ref); ok {
-				return append(dst, id...), nil
-			}
-		}
-		return dst, ErrReference
+		return m.appendReferenceText(dst, in)
 	case tagDecimal:
 		return m.streams.appendDecimalText(dst, in)
 	case tagStream:
@@ -138,5 +134,6 @@ func (m *message) appendInserted(dst []byte, in *items) ([]byte, error) {
 	if err := m.x.Solve.Inserted(dst[start:]); err != nil {
 		return dst, err
 	}
+	m.speakOf(dst[start:])
 	return dst, nil
 }

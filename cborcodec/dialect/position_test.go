@@ -67,6 +67,11 @@ func TestPatterns(t *testing.T) {
 		{"FluffyChat android-4-1700000000002", item("d1", "84", "05", "02", "72", "'FluffyChat android", "20")},
 		{"a-b-4-1700000000002", item("d1", "84", "05", "02", "63", "'a-b", "20")},
 		{"a-04-1700000000002", item("72", "'a-04-1700000000002")},
+		{"$local.24cd3df5-56c8-41ac-bf49-a44928e71192", item("d1", "82", "06", "50", "24cd3df556c841acbf49a44928e71192")},
+		{"$local.24cd3df5-56c8-41ac-bf49-a44928e7119", item("782a", "'$local.24cd3df5-56c8-41ac-bf49-a44928e7119")},
+		{"$local.24CD3df5-56c8-41ac-bf49-a44928e71192", item("782b", "'$local.24CD3df5-56c8-41ac-bf49-a44928e71192")},
+		{"t0a23e5b7c8d9f1", item("d1", "82", "07", "47", "0a23e5b7c8d9f1")},
+		{"t0A23e5b7c8d9f1", item("6f", "'t0A23e5b7c8d9f1")},
 		{"mautrix-python_R@T1700000000002", item("781f", "'mautrix-python_R@T1700000000002")},
 	} {
 		codec := New(testHome, cborcodec.Limits{})

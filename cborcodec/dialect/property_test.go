@@ -32,6 +32,8 @@ func stringValue() *rapid.Generator[string] {
 		rapid.StringMatching(`m1[0-9]{12}(\.[0-9]{1,4}|[0-9]{1,3}|)`),
 		rapid.StringMatching(`mautrix-go_1[0-9]{15,19}_[0-9]{1,3}`),
 		rapid.StringMatching(`1[0-9]{12}__inc[0-9]{1,3}`),
+		rapid.StringMatching(`\$local\.[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}`),
+		rapid.StringMatching(`t[0-9a-f]{13,15}`),
 		rapid.Just(testHome),
 		rapid.Map(rapid.SampledFrom(wordRows), func(row string) string { return strings.Trim(row, `"`) }),
 		rapid.SampledFrom(keyRows),

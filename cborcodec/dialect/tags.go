@@ -35,4 +35,5 @@ const (
 	tagSortedEcho = 25 // the same, with the members of objects in order of their names
 	tagCounter    = 26 // array: a counter
 	tagPosition   = 27 // array: a position of sliding sync, a string
+	tagMarkup     = 28 // text: a string that repeats the last body
 )

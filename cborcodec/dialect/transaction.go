@@ -16,7 +16,21 @@ type pattern struct {
 	counterFirst bool
 	// named says that what stands first is the client's name, and then the prefix.
 	named bool
+	// drawn says that, instead of time and counter, what is drawn by lot follows the prefix.
+	drawn lot
 }
+
+// lot is how what is drawn by lot is written.
+type lot uint8
+
+const (
+	lotNone lot = iota
+	lotUUID     // a UUID
+	lotHex      // lotBytes as hexadecimal digits
+)
+
+// lotBytes are those of lotHex: the random numbers of JavaScript have 53 bits.
+const lotBytes = 7
 
 // patterns are wire format: a row is never changed.
 var patterns = [...]pattern{
@@ -26,14 +40,20 @@ var patterns = [...]pattern{
 	{prefix: "m", infix: ""},                                      // matrix-js-sdk, to-device messages of old
 	{prefix: "mautrix-python_R", infix: "@T", counterFirst: true}, // mautrix-python
 	{prefix: "-", infix: "-", counterFirst: true, named: true},    // matrix-dart-sdk: "FluffyChat android-5-1700000000000"
+	{prefix: "$local.", drawn: lotUUID},                           // matrix-android-sdk2
+	{prefix: "t", drawn: lotHex},                                  // hydrogen-sdk
 }
 
 // fields is how many items a transaction ID of the pattern has.
 func (p *pattern) fields() uint64 {
-	if p.nanos || p.named {
+	switch {
+	case p.drawn != lotNone:
+		return 2
+	case p.nanos || p.named:
 		return 4
+	default:
+		return 3
 	}
-	return 3
 }
 
 // Digits of the times in patterns: milliseconds from 2001 to 2286, and what follows
@@ -103,6 +123,13 @@ func (p *pattern) splitCounterFirst(s []byte) (t transaction, ok bool) {
 func (m *message) appendTransaction(dst, s []byte) (out []byte, ok bool) {
 	for row := range patterns {
 		p := &patterns[row]
+		if p.drawn != lotNone {
+			if rest, ok := cutPrefix(s, p.prefix); ok && p.drawn.fits(rest) {
+				dst = append(appendHead(dst, majorTag, tagTransaction), majorArray<<5|2)
+				return appendHexBytes(appendHead(dst, majorUint, uint64(row)), rest), true
+			}
+			continue
+		}
 		t, ok := p.split(s)
 		if !ok {
 			continue
@@ -136,6 +163,9 @@ func (m *message) appendTransactionText(dst []byte, in *items) ([]byte, error) {
 		return dst, errContent
 	}
 	p := &patterns[row]
+	if p.drawn != lotNone {
+		return p.drawn.appendText(append(dst, p.prefix...), in)
+	}
 	// The time comes first on the wire, but its digits may stand last.
 	at := len(dst)
 	if dst, err = m.clock.appendText(dst, in); err != nil {
@@ -180,6 +210,40 @@ func (m *message) appendTransactionText(dst []byte, in *items) ([]byte, error) {
 		dst = append(dst[:start], dst[start+1:]...)
 	}
 	return strconv.AppendInt(append(dst, p.infix...), n, 10), nil
+}
+
+// fits says whether s is written so.
+func (l lot) fits(s []byte) bool {
+	if l == lotUUID {
+		return isUUID(s)
+	}
+	if len(s) != 2*lotBytes {
+		return false
+	}
+	for _, c := range s {
+		if kinds[c]&(hasDigit|hasHexLetter) == 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// appendText appends what was drawn.
+func (l lot) appendText(dst []byte, in *items) ([]byte, error) {
+	major, b, err := in.string()
+	if err != nil {
+		return dst, err
+	}
+	switch {
+	case major != majorBytes:
+		return dst, errContent
+	case l == lotUUID && len(b) == uuidBytes:
+		return appendUUIDText(dst, b), nil
+	case l == lotHex && len(b) == lotBytes:
+		return appendHexText(dst, b), nil
+	default:
+		return dst, errContent
+	}
 }
 
 // readCounter reads the counter of a transaction ID, and notes it.

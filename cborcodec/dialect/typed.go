@@ -29,7 +29,10 @@ func (m *message) appendTyped(dst, s []byte) (out []byte, ok bool) {
 	}
 	switch c := s[0]; {
 	case c == '$' || c == '!' || c == '@' || c == '#':
-		return m.appendIdentifier(dst, s)
+		if out, ok := m.appendIdentifier(dst, s); ok {
+			return out, true
+		}
+		return m.appendTransaction(dst, s)
 	case c == 's' || c == 't':
 		if s[1] >= '0' && s[1] <= '9' {
 			tag := uint64(tagStream)
@@ -177,14 +180,8 @@ func (m *message) appendTypedText(dst []byte, in *items, tag uint64) ([]byte, er
 		return base64Padded.AppendEncode(dst, s), nil
 	case tag == tagHex:
 		return appendHexText(dst, s), nil
-	case tag == tagUUID && len(s) == 16:
-		for i, b := range s {
-			if i == 4 || i == 6 || i == 8 || i == 10 {
-				dst = append(dst, '-')
-			}
-			dst = appendHexText(dst, []byte{b})
-		}
-		return dst, nil
+	case tag == tagUUID && len(s) == uuidBytes:
+		return appendUUIDText(dst, s), nil
 	default:
 		return dst, errContent
 	}
@@ -250,6 +247,20 @@ func appendKeyIDText(dst []byte, in *items) ([]byte, error) {
 	default:
 		return dst, errContent
 	}
+}
+
+// uuidBytes is the length of a UUID.
+const uuidBytes = 16
+
+// appendUUIDText appends a UUID of uuidBytes.
+func appendUUIDText(dst, s []byte) []byte {
+	for i, b := range s {
+		if i == 4 || i == 6 || i == 8 || i == 10 {
+			dst = append(dst, '-')
+		}
+		dst = append(dst, hexDigits[b>>4], hexDigits[b&15])
+	}
+	return dst
 }
 
 const hexDigits = "0123456789abcdef"

@@ -35,10 +35,12 @@ type Exchange struct {
 
 // asked is what both ends know of a request.
 type asked struct {
-	route   int
-	sync    dialect.Sync
-	clock   int64
-	private bool
+	route int
+	sync  dialect.Sync
+	clock int64
+	// room and event are the last that were spoken of.
+	room, event string
+	private     bool
 }
 
 // Request appends the payload of a request. now must be on the same clock for all
@@ -49,7 +51,8 @@ func (c *Client) Request(dst []byte, r *dialect.Request, now time.Time) ([]byte,
 	var out *idtable.Outgoing
 	if c.tables != nil {
 		out, x.tables = c.tables.Request(now)
-		context.Refer, context.Clock = referrer{out}, clockOf(out.BaseNote())
+		context.Refer = referrer{out}
+		Recall(&context, asNote(out.BaseNote()))
 		context.Count = countOf(out.OwnNote())
 	}
 	message, err := c.codec.AppendRequest(nil, r, &context)
@@ -72,6 +75,7 @@ func (c *Client) Request(dst []byte, r *dialect.Request, now time.Time) ([]byte,
 
 func (a *asked) learn(x *dialect.Context) {
 	a.route, a.sync, a.clock, a.private = x.Route, x.Sync, x.Learned.Clock, x.Private
+	a.room, a.event = x.Learned.Room, x.Learned.Event
 }
 
 // Arrived says that the server has acknowledged the request and the response is still to
@@ -159,9 +163,7 @@ func (x *Exchange) read(dst, payload []byte, status int) (json []byte, ok bool, 
 			return dst, false, lost(err)
 		}
 		context.Solve = resolver{in}
-		if context.Clock == 0 {
-			context.Clock = clockOf(in.BaseNote())
-		}
+		Recall(&context, asNote(in.BaseNote()))
 		if since != nil {
 			if err := goOn(&context, in, *since); err != nil {
 				return dst, false, err
@@ -190,7 +192,7 @@ func lost(err error) error {
 
 // context is what the response to a request is coded against, beside the tables.
 func (a *asked) context() dialect.Context {
-	return dialect.Context{Clock: a.clock, Since: a.sync.Since, From: a.sync.From, Private: a.private}
+	return dialect.Context{Clock: a.clock, Room: a.room, Event: a.event, Since: a.sync.Since, From: a.sync.From, Private: a.private}
 }
 
 // goOn has a notification go on from the sync token of a reference.

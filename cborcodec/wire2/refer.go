@@ -58,12 +58,21 @@ func asNote(note any) *dialect.Note {
 	return n
 }
 
-// clockOf is the time of a base, 0 for none.
-func clockOf(note any) int64 {
-	if n := asNote(note); n != nil {
-		return n.Clock
+// Recall has a message go on from the note of its base in the server's table, where it knows
+// nothing later. n may be nil.
+func Recall(x *dialect.Context, n *dialect.Note) {
+	if n == nil {
+		return
 	}
-	return 0
+	if x.Clock == 0 {
+		x.Clock = n.Clock
+	}
+	if x.Room == "" {
+		x.Room = n.Room
+	}
+	if x.Event == "" {
+		x.Event = n.Event
+	}
 }
 
 // countOf is the counter of the last transaction ID at a base, 0 for none.

@@ -61,7 +61,8 @@ func (c *Call) Request(r *dialect.Request, payload []byte) error {
 		if in, err = c.tables.Request(state); err != nil {
 			return stateError(err)
 		}
-		context.Solve, context.Clock = resolver{in}, clockOf(in.BaseNote())
+		context.Solve = resolver{in}
+		Recall(&context, asNote(in.BaseNote()))
 		context.Count = countOf(in.OwnNote())
 	} else if state != (idtable.State{}) {
 		return ErrState
@@ -139,9 +140,7 @@ func (s *Server) write(dst, json []byte, status int, x *dialect.Context, out *id
 	x.Cut = s.terms.Apart
 	if out != nil {
 		x.Refer = referrer{out}
-		if x.Clock == 0 {
-			x.Clock = clockOf(out.BaseNote())
-		}
+		Recall(x, asNote(out.BaseNote()))
 	}
 	message := []byte(noBody)
 	if json != nil {

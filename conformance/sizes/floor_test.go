@@ -22,6 +22,7 @@ var (
 	nanos = regexp.MustCompile(`1[0-9]{18}`)
 	timed = regexp.MustCompile(`1[0-9]{12}`)
 	uuid4 = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}`)
+	js53  = regexp.MustCompile(`^t[0-9a-f]{14}$`)
 	hexed = regexp.MustCompile(`^[0-9a-f]{16,}$`)
 	mixed = regexp.MustCompile(`[A-Za-z0-9_-]{16,}`)
 )
@@ -64,6 +65,8 @@ func lot(id string) float64 {
 		return 0
 	case uuid4.MatchString(id):
 		return 122 // RFC 9562 §5.4
+	case js53.MatchString(id):
+		return 53 // Math.random in JavaScript
 	case hexed.MatchString(id):
 		return 4 * float64(len(id))
 	default:
@@ -89,6 +92,8 @@ func TestFloor(t *testing.T) {
 		{"m1795936439682.5", 0},
 		{"mautrix-go_1795936675272059048_3", 19.9},
 		{"8d1f0bd2-6a5e-4c39-9a53-0c1b1f8f7a11", 122},
+		{"$local.8d1f0bd2-6a5e-4c39-9a53-0c1b1f8f7a11", 122},
+		{"t0a23e5b7c8d9f1", 53},
 		{"0123456789abcdef0123456789abcdef", 128},
 		{"aB3dE6gH9jK2mN5p", 95.3},
 		{"17", 0},

@@ -177,7 +177,7 @@ func TestCaptureOfSession(t *testing.T) {
 	for _, want := range []string{
 		"option 272 Offer", "example.org",
 		"route: PUT /_matrix/client/v3/rooms/{roomId}/send/{eventType}/{txnId}",
-		"{roomId}: !PlPiL6wQs5xqqYGa:example.org (#",
+		"{roomId}: !PlPiL6wQs5xqqYGa:example.org (the last room)",
 		"query: timeout=30000&since=s11_2_3 (sticky, #",
 		"password: (", "access_token: (",
 		"body: \"hello world\"",

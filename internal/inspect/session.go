@@ -42,8 +42,10 @@ type Asked struct {
 	// Route is the row of the routes, or dialect.OtherRoute.
 	Route int
 
-	sync         dialect.Sync
-	clock        int64
+	sync  dialect.Sync
+	clock int64
+	// room and event are the last that were spoken of.
+	room, event  string
 	private      bool
 	ack          *batch
 	askedEnd     uint64
@@ -86,7 +88,7 @@ func (s *Session) Request(r *Report, payload []byte) (*Asked, error) {
 	x := dialect.Context{}
 	if a.ack != nil {
 		in.otherEnd = a.ack.end
-		x.Clock = clockOf(a.ack.note)
+		wire2.Recall(&x, a.ack.note)
 	}
 	if base != nil {
 		in.ownEnd = base.end
@@ -106,6 +108,7 @@ func (s *Session) Request(r *Report, payload []byte) (*Asked, error) {
 		return a, nil
 	}
 	a.Route, a.sync, a.clock, a.private = learned.Route, learned.Sync, learned.Learned.Clock, learned.Private
+	a.room, a.event = learned.Learned.Room, learned.Learned.Event
 	if b := s.learn(s.client, base, o, learned.Solve.(*resolver).added, wire2.Remembered(learned.Learned, "")); b != nil {
 		a.askedEnd = b.end
 	}
@@ -147,14 +150,13 @@ func (s *Session) Response(r *Report, payload []byte, status int, a *Asked) erro
 		}
 	} else {
 		x.Clock, x.Since, x.From = a.clock, a.sync.Since, a.sync.From
+		x.Room, x.Event = a.room, a.event
 		in.otherEnd = a.askedEnd
 		v.missing = !a.known
 	}
 	if base != nil {
 		in.ownEnd = base.end
-		if x.Clock == 0 {
-			x.Clock = clockOf(base.note)
-		}
+		wire2.Recall(&x, base.note)
 	}
 	if o.Since != nil {
 		if text, ok := in.Resolve(*o.Since); ok {
@@ -191,13 +193,6 @@ func (s *Session) learn(t *table, base *batch, o *wire2.Opened, texts []string, 
 		return nil
 	}
 	return t.add(number, first, texts, note)
-}
-
-func clockOf(n *dialect.Note) int64 {
-	if n == nil {
-		return 0
-	}
-	return n.Clock
 }
 
 func countOf(n *dialect.Note) int64 {

@@ -1,6 +1,7 @@
 package traffic
 
 import (
+	"encoding/hex"
 	"fmt"
 	"strings"
 )
@@ -52,7 +53,7 @@ var clients = map[string]client{
 		crypto: true, typing: true, markers: true,
 	},
 	"hydrogen": {
-		base: "r0", device: "Hydrogen", escape: escapeJS, txn: func(s *session) string { return "t" + s.hex(7) },
+		base: "r0", device: "Hydrogen", escape: escapeJS, txn: txnHydrogen,
 		query: func(s *session, timeout int) string {
 			return strings.TrimPrefix(ifSet("&since=", s.since)+fmt.Sprintf("&timeout=%d&filter=%s", timeout, s.filterID), "&")
 		},
@@ -124,6 +125,13 @@ func ifSet(prefix, value string) string {
 }
 
 func txnJS(s *session) string { return fmt.Sprintf("m%d.%d", s.now, s.sent) }
+
+// txnHydrogen has a random number below 2^53.
+func txnHydrogen(s *session) string {
+	b := s.bytes(7)
+	b[0] &= 0x1f
+	return "t" + hex.EncodeToString(b)
+}
 
 func (s *session) uuidTxn() string { return s.uuid() }
 
