@@ -16,9 +16,8 @@ type relay struct {
 	mu     sync.Mutex
 	client *net.UDPAddr // the newest address of the client
 	to     net.Conn     // serve
-	// lose reports whether a datagram of that many bytes from the client is lost; nil loses
-	// nothing.
-	lose func(size int) bool
+	// lose reports whether a datagram of the client is lost; nil loses nothing.
+	lose func(datagram []byte) bool
 	gone int // datagrams that were lost
 
 	readers sync.WaitGroup
@@ -59,7 +58,7 @@ func (r *relay) turn(t *testing.T, serve string) {
 func (r *relay) addr() string { return r.conn.LocalAddr().String() }
 
 // losing sets what is lost.
-func (r *relay) losing(lose func(size int) bool) {
+func (r *relay) losing(lose func(datagram []byte) bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.lose = lose
@@ -83,7 +82,7 @@ func (r *relay) upwards() {
 		}
 		r.mu.Lock()
 		r.client = from
-		lost, to := r.lose != nil && r.lose(n), r.to
+		lost, to := r.lose != nil && r.lose(buffer[:n]), r.to
 		if lost {
 			r.gone++
 		}

@@ -79,13 +79,54 @@ func TestAcknowledgementLost(t *testing.T) {
 	c.say("ready")
 	require.Equal(t, []string{"ready"}, alice.messages(t, room, sensor, 1))
 	// An empty acknowledgement takes 4 bytes, and DTLS at most 41 more; no request is as short.
-	way.losing(func(size int) bool { return size <= 45 })
+	way.losing(func(datagram []byte) bool { return len(datagram) <= 45 })
 	alice.say(t, room, "one")
 	c.expect(alice.name + ": one")
 	require.Eventually(t, func() bool { return way.lost() > 0 }, patience, time.Millisecond)
 	way.losing(nil)
 	alice.say(t, room, "two")
 	c.expect(alice.name + ": two")
+	assert.Equal(t, 0, c.stop())
+}
+
+// TestSilence: when nothing is answered any more, the client notices as it renews the
+// observation, and tries another session, on which nothing is missing.
+func TestSilence(t *testing.T) {
+	t.Parallel()
+	serve := startServe(t)
+	way := startRelay(t, serve.Addr())
+	alice, sensor := register(t, "alice"), register(t, "sensor")
+	room := alice.invite(t, sensor)
+	c := start(t, serve.PSK(), sensor, way.addr(), room, compile(t, "openssl", "-DREFRESH=5"))
+	c.say("ready")
+	require.Equal(t, []string{"ready"}, alice.messages(t, room, sensor, 1))
+	alice.say(t, room, "one")
+	c.expect(alice.name + ": one")
+	// A handshake is in records of type 22 (RFC 6347 §4.1), and nothing else of the client is.
+	const handshake = 22
+	again := make(chan struct{}, 1)
+	way.losing(func(datagram []byte) bool {
+		if datagram[0] == handshake {
+			select {
+			case again <- struct{}{}:
+			default:
+			}
+		}
+		return true
+	})
+	c.say("meanwhile")
+	alice.say(t, room, "two")
+	select {
+	case <-again:
+	case <-time.After(patience):
+		require.FailNow(t, "there is no other session")
+	}
+	way.losing(nil)
+	alice.say(t, room, "three")
+	for _, text := range []string{"two", "three"} {
+		c.expect(alice.name + ": " + text)
+	}
+	require.Equal(t, []string{"ready", "meanwhile"}, alice.messages(t, room, sensor, 2))
 	assert.Equal(t, 0, c.stop())
 }
 
