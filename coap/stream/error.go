@@ -19,6 +19,7 @@ const (
 	statusBadRequest   = 400
 	statusUnauthorized = 401
 	statusForbidden    = 403
+	statusNotFound     = 404
 	statusTooMany      = 429
 	statusServerError  = 500
 	statusBadGateway   = 502
@@ -45,7 +46,7 @@ func answered(what string, status int) *Error {
 		code = "M_UNKNOWN_TOKEN"
 	case statusForbidden:
 		code = "M_FORBIDDEN"
-	case 404:
+	case statusNotFound:
 		code = "M_NOT_FOUND"
 	case statusTooMany:
 		code = "M_LIMIT_EXCEEDED"

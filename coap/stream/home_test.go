@@ -27,6 +27,8 @@ type home struct {
 	// filters: it goes by filters; hasty: it holds no poll.
 	filters, hasty bool
 	left           bool
+	// late is how many more syncs will not tell of the room.
+	late int
 	// asked are the requests, but for filters.
 	asked []string
 	// eaten counts to-device messages that were lost because they were asked past.
@@ -150,6 +152,8 @@ func (h *home) get(ctx context.Context, path string, query url.Values) (int, []b
 				return 0, nil, ctx.Err()
 			}
 		}
+	case api + "rooms/%21r:h/state/m.room.member/@me:h":
+		answer = map[string]string{"membership": map[bool]string{false: "join", true: "leave"}[h.left]}
 	case api + "rooms/%21r:h/messages":
 		answer = h.messages(query)
 	default:
@@ -209,6 +213,8 @@ func (h *home) sync(query url.Values) (answer map[string]any, news bool) {
 	switch {
 	case h.left:
 		answer["rooms"], news = map[string]any{"leave": map[string]any{"!r:h": room}}, true
+	case h.late > 0 && query.Get("since") == "":
+		h.late--
 	case len(events) > 0 || query.Get("since") == "":
 		answer["rooms"], news = map[string]any{"join": map[string]any{"!r:h": room}}, true
 	}

@@ -3,6 +3,7 @@ package stream
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/url"
 	"slices"
 	"strconv"
@@ -82,6 +83,23 @@ func (s *Stream) read(ctx context.Context, what, path string, query url.Values, 
 		return unreadable(what)
 	}
 	return nil
+}
+
+// member fails with notInRoom if the user is not in the room.
+func (s *Stream) member(ctx context.Context) error {
+	var is struct {
+		Membership string `json:"membership"`
+	}
+	err := s.read(ctx, "whether the user is in the room",
+		"rooms/"+url.PathEscape(s.room)+"/state/m.room.member/"+url.PathEscape(s.user), nil, &is)
+	var refusal *Error
+	switch {
+	case errors.As(err, &refusal) && (refusal.Status == statusForbidden || refusal.Status == statusNotFound):
+		return notInRoom()
+	case err == nil && is.Membership != "join":
+		return notInRoom()
+	}
+	return err
 }
 
 // eventFilter is that part of a filter (CS API, "Filtering").

@@ -23,6 +23,10 @@ const (
 	// what comes next may be for the client, who should not wait for it.
 	pollInterval  = time.Second
 	movedInterval = 100 * time.Millisecond
+	// arrivalPause is before a room is looked for again that the user has just joined, and
+	// maxArrivals how often it is.
+	arrivalPause = 250 * time.Millisecond
+	maxArrivals  = 20
 )
 
 // Stream is one room, as it is told to one client. Its methods must not be called at the
@@ -103,13 +107,9 @@ func (s *Stream) Run(ctx context.Context, notify func(ctx context.Context, paylo
 
 // first finds where the stream begins.
 func (s *Stream) first(ctx context.Context) error {
-	n, err := s.sync(ctx, "", 0)
+	n, t, err := s.arrive(ctx)
 	if err != nil {
 		return err
-	}
-	t, ok := n.Rooms.Join[s.room]
-	if !ok {
-		return notInRoom()
 	}
 	s.moveOn(n)
 	for _, e := range s.wanted(t.Timeline.Events) {
@@ -130,6 +130,26 @@ func (s *Stream) first(ctx context.Context) error {
 	}
 	s.tell(p.kept)
 	return nil
+}
+
+// arrive asks for the newest there is in the room. A user who has just joined may be in the
+// room before it is in what the homeserver tells of the user's rooms.
+func (s *Stream) arrive(ctx context.Context) (n news, t timeline, err error) {
+	for range maxArrivals {
+		if n, err = s.sync(ctx, "", 0); err != nil {
+			return n, t, err
+		}
+		if t, ok := n.Rooms.Join[s.room]; ok {
+			return n, t, nil
+		}
+		if err := s.member(ctx); err != nil {
+			return n, t, err
+		}
+		if !sleep(ctx, arrivalPause) {
+			return n, t, ctx.Err()
+		}
+	}
+	return n, t, &Error{Status: statusUnavailable, ErrCode: "M_UNKNOWN", Message: "the homeserver does not tell the room yet"}
 }
 
 // resume begins after the event of a mark.

@@ -267,6 +267,19 @@ func TestNotInTheRoom(t *testing.T) {
 	})
 }
 
+// A homeserver may know that the user is in the room before its /sync does.
+func TestJustJoined(t *testing.T) {
+	virtual(t, func(t *testing.T, h *home) {
+		h.late = 3
+		c := follow(t, h)
+		h.say("@a:h", "welcome")
+		assert.Equal(t, event27(1, "welcome"), c.next())
+		h.late = maxArrivals
+		_, err := Open(t.Context(), ask(t), h.get, testKey)
+		assert.Equal(t, 503, status(err), "it may come later")
+	})
+}
+
 // What was said before the user was thrown out is told.
 func TestKicked(t *testing.T) {
 	virtual(t, func(t *testing.T, h *home) {

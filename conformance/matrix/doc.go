@@ -16,7 +16,8 @@
 //
 //	go test -tags goolm -run TestMedia . -args -routes=pair -logs=logs
 //
-// The package realtime below it puts slow links between the processes.
+// The package realtime below it puts slow links between the processes, and microcontroller
+// has a client in C.
 //
 // The tag chooses mautrix's Olm implementation in Go instead of the C library.
 // Dendrite's SQLite driver and the race detector need a C compiler. The first
