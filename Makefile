@@ -22,6 +22,8 @@
 # make page   the screenshots of the status page in docs/img
 # make release
 #             static programs for all platforms and Debian packages, into dist
+# make library
+#             Debian packages of the C library for this machine, into dist/library
 # make package-test
 #             the tests of what packages are made of: units, manual, completions, an
 #             installation in a clean root; needs root and Debian
@@ -49,7 +51,7 @@ TAGS := -tags goolm
 # The program for small machines, which leaves out all but the client's side.
 SMALL := -tags clientonly ./cmd/coapgw
 
-.PHONY: test check fmt vet staticcheck rest realtime unit architectures tables model vectors sizes conformance nested fuzz bench budgets links hour plots page release package-test vuln soak clean
+.PHONY: test check fmt vet staticcheck rest realtime unit architectures tables model vectors sizes conformance nested fuzz bench budgets links hour plots page release library package-test vuln soak clean
 
 # The suites in real time wait for slow links most of their time, so the others run
 # meanwhile.
@@ -154,6 +156,9 @@ page:
 # Of the same commit and the same Go, the same bytes (packaging/release).
 release:
 	$(GO) -C packaging run ./release -out ../dist
+
+library:
+	$(GO) -C packaging run ./release -library -out ../dist/library
 
 package-test:
 	$(GO) -C packaging test -timeout 15m ./...

@@ -56,6 +56,8 @@ var importRules = []importRule{
 	}},
 	{name: "the library needs nothing internal", packages: library, forbidden: []string{module + "/internal"}, deep: true},
 	{name: "the library needs no command line", packages: library, forbidden: []string{"github.com/alecthomas", "flag"}},
+	{name: "the C library is a client", packages: []string{"clib"}, forbidden: []string{module + "/internal", "github.com/alecthomas", "flag"}, deep: true},
+	{name: "only the C library needs C", except: []string{"clib"}, forbidden: []string{"C"}},
 	{name: "what a program links to be a client is lean", packages: []string{"client", "pairing"}, forbidden: []string{
 		module + "/coap/session/boltstore", module + "/coap/policy", module + "/coap/outbox", module + "/integrity",
 		"go.etcd.io", "github.com/prometheus", "github.com/alecthomas", "github.com/knadh", "go.yaml.in",

@@ -4,7 +4,8 @@
 //	go -C packaging run ./release -out ../dist
 //
 // It writes an archive for each target, Debian packages where there are such, and
-// SHA256SUMS. SOURCE_DATE_EPOCH sets the time of all files; without it, that of the
+// SHA256SUMS. With -library it makes the Debian packages of the C library instead, for the
+// machine that it runs on: they need gcc, and the same one for the same bytes. SOURCE_DATE_EPOCH sets the time of all files; without it, that of the
 // commit does.
 package main
 
@@ -32,6 +33,7 @@ func run(ctx context.Context, args []string) error {
 	source := flags.String("source", "..", "directory of the sources")
 	out := flags.String("out", "dist", "directory for the release")
 	names := flags.String("targets", "", "targets, separated by commas; all by default")
+	library := flags.Bool("library", false, "the C library for this machine, instead of the program")
 	version := flags.String("version", "", "version as vX.Y.Z; by default git tells")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -58,6 +60,13 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	defer os.RemoveAll(stage)
+	if *library {
+		made, err := r.library(ctx, stage, *out)
+		if err != nil {
+			return err
+		}
+		return writeSums(*out, made)
+	}
 	manual := filepath.Join(stage, "manual")
 	if err := r.manual(ctx, manual); err != nil {
 		return err

@@ -18,15 +18,16 @@ type chroot struct {
 	dir string
 }
 
-// newChroot makes one of this machine's release; it needs root, and Debian's mirrors.
-func newChroot(t *testing.T) chroot {
+// newChroot makes one of this machine's release with some packages; it needs root, and
+// Debian's mirrors.
+func newChroot(t *testing.T, include ...string) chroot {
 	t.Helper()
 	if os.Geteuid() != 0 && os.Getenv("CI") == "" {
 		t.Skip("only root can change into another root directory")
 	}
 	c := chroot{t, filepath.Join(t.TempDir(), "root")}
-	script := `. /etc/os-release && mmdebstrap --mode=root --variant=essential --include=adduser,systemd-sysv,procps --dpkgopt=force-unsafe-io --quiet "$VERSION_CODENAME" "$1"`
-	out, err := exec.CommandContext(t.Context(), "sh", "-c", script, "sh", c.dir).CombinedOutput()
+	script := `. /etc/os-release && mmdebstrap --mode=root --variant=essential --include="$2" --dpkgopt=force-unsafe-io --quiet "$VERSION_CODENAME" "$1"`
+	out, err := exec.CommandContext(t.Context(), "sh", "-c", script, "sh", c.dir, strings.Join(include, ",")).CombinedOutput()
 	require.NoError(t, err, string(out))
 	return c
 }
@@ -104,7 +105,7 @@ func TestPackage(t *testing.T) {
 		require.Len(t, made, 2)
 		debs[version] = filepath.Join(work, made[1])
 	}
-	c := newChroot(t)
+	c := newChroot(t, "adduser", "systemd-sysv", "procps")
 
 	c.install(debs["v1.2.3"])
 	for name, mode := range packaged {
