@@ -2,6 +2,7 @@
 
 package main
 
+// #include <stdlib.h>
 // #include <string.h>
 // #include "boundary.h"
 import "C"
@@ -124,29 +125,33 @@ func readRequest(from *C.coapgw_request) (*request, error) {
 	return q, r.err
 }
 
-// newString copies a string for a program; NULL where memory is out.
+// newString copies a string for a program; nil where memory is out.
 func newString(s string) *C.char {
 	return (*C.char)(newMemory(len(s)+1, s, "\x00"))
 }
 
-// newMemory is memory of a program, at least size bytes with these parts at the end of them.
+// newMemory is memory of a program, size bytes with these parts at the end of them; nil where
+// memory is out.
 func newMemory(size int, parts ...string) unsafe.Pointer {
 	p := C.coapgw_boundary_alloc(C.size_t(size))
-	if p == nil {
-		return nil
+	if p != nil {
+		fill(unsafe.Slice((*byte)(p), size), parts...)
 	}
-	b := unsafe.Slice((*byte)(p), size)
-	at := size
+	return p
+}
+
+// fill puts parts at the end of b.
+func fill(b []byte, parts ...string) {
+	at := len(b)
 	for _, part := range parts {
 		at -= len(part)
 	}
 	for _, part := range parts {
 		at += copy(b[at:], part)
 	}
-	return p
 }
 
-// newResponse copies an answer for a program, in one piece; NULL where memory is out.
+// newResponse copies an answer for a program, in one piece; nil where memory is out.
 func newResponse(a *answer) *C.coapgw_response {
 	const head = int(unsafe.Sizeof(C.coapgw_response{}))
 	body := unsafe.String(unsafe.SliceData(a.body), len(a.body))
@@ -166,32 +171,42 @@ func newResponse(a *answer) *C.coapgw_response {
 	return r
 }
 
-// callBack hands an event to a program's callback. What it sees is memory of ours, which
-// stays where it is until the callback has returned.
+// callBack hands an event to a program's callback. It is in C's memory, where tools notice a
+// program that looks at it later; where that is out, in Go's, which must not move meanwhile.
 func callBack(hears C.coapgw_event_fn, user C.uintptr_t, handle uint64, e event) bool {
-	var pinned runtime.Pinner
-	defer pinned.Unpin()
-	lent := func(s []byte) unsafe.Pointer {
-		s = append(s[:len(s):len(s)], 0)
-		pinned.Pin(&s[0])
-		return unsafe.Pointer(&s[0])
+	const head = int(unsafe.Sizeof(C.coapgw_event{}))
+	var body, message string
+	if e.answer != nil {
+		body = unsafe.String(unsafe.SliceData(e.answer.body), len(e.answer.body))
 	}
-	c := &C.coapgw_event{
-		observation: C.coapgw_observation(handle),
-		kind:        C.int(e.kind),
-	}
-	c.size = C.size_t(unsafe.Sizeof(*c))
 	if e.err != nil {
-		c.error = C.int(e.err.code)
-		c.message = (*C.char)(lent([]byte(e.err.message)))
+		message = e.err.message
 	}
+	size := head + len(body) + 1 + len(message) + 1 + len(e.next) + 1
+	parts := []string{body, "\x00", message, "\x00", e.next, "\x00"}
+	p := newMemory(size, parts...)
+	if p != nil {
+		defer C.free(p)
+	} else {
+		block := make([]byte, size)
+		fill(block, parts...)
+		p = unsafe.Pointer(&block[0])
+		var pinned runtime.Pinner
+		pinned.Pin(p)
+		defer pinned.Unpin()
+	}
+	c := (*C.coapgw_event)(p)
+	*c = C.coapgw_event{size: C.size_t(head), observation: C.coapgw_observation(handle), kind: C.int(e.kind)}
 	if e.answer != nil {
 		c.status, c.format = C.int(e.answer.status), C.int(e.answer.form)
-		c.body, c.body_size = lent(e.answer.body), C.size_t(len(e.answer.body))
+		c.body, c.body_size = unsafe.Add(p, head), C.size_t(len(body))
+	}
+	if e.err != nil {
+		c.error = C.int(e.err.code)
+		c.message = (*C.char)(unsafe.Add(p, head+len(body)+1))
 	}
 	if e.next != "" {
-		c.next = (*C.char)(lent([]byte(e.next)))
+		c.next = (*C.char)(unsafe.Add(p, head+len(body)+1+len(message)+1))
 	}
-	pinned.Pin(c)
 	return C.coapgw_boundary_event(hears, user, c) != 0
 }

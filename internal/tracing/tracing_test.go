@@ -64,7 +64,7 @@ func TestSpans(t *testing.T) {
 		assert.Equal(t, codes.Error, s.Status().Code)
 		var text strings.Builder
 		for _, a := range s.Attributes() {
-			text.WriteString(string(a.Key) + "=" + a.Value.Emit() + " ")
+			text.WriteString(string(a.Key) + "=" + a.Value.String() + " ")
 		}
 		assert.Equal(t, "http.request.method=PUT http.route="+route[len("PUT "):]+" http.response.status_code=503 ", text.String())
 		assert.Empty(t, s.Events())
