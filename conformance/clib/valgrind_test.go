@@ -81,12 +81,15 @@ func TestValgrindFinds(t *testing.T) {
 		"used": {"InvalidRead"}, "twice": {"InvalidFree"},
 	} {
 		t.Run(mistake, func(t *testing.T) {
-			under, findings := valgrind(t)
-			p := start(t, w.env(), append(under, program, mistake)...)
-			assert.Zero(t, p.ends(), "%s", p)
 			var got []string
-			for _, f := range found(t, findings) {
-				got = append(got, f.Kind)
+			// Go's memory may hold words that look like the addresses of what is lost.
+			for tries := 0; len(got) < len(kinds) && tries < 5 || tries == 0; tries++ {
+				under, findings := valgrind(t)
+				p := start(t, w.env(), append(under, program, mistake)...)
+				assert.Zero(t, p.ends(), "%s", p)
+				for _, f := range found(t, findings) {
+					got = append(got, f.Kind)
+				}
 			}
 			assert.Equal(t, kinds, slices.Compact(got))
 		})

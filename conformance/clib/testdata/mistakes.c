@@ -52,7 +52,7 @@ static void keep_own(void)
 	(void)own;
 }
 
-/* Words that Go has left behind may look like the address of one of them. */
+/* Go's memory may hold words that look like the address of one that is lost. */
 enum { OFTEN = 20 };
 
 int main(int argc, char **argv)
