@@ -11,9 +11,7 @@ cd "$(dirname "$0")"
 PREFIX=${PREFIX:-/usr/local}
 LIBDIR=${LIBDIR:-$PREFIX/lib}
 VERSION=${VERSION:-v0.0.0}
-# For tests: further build tags, and names of functions for valgrind.
-TAGS=${TAGS:-}
-STRIP=${STRIP:--s -w}
+TAGS=${TAGS:-} # further build tags
 root=${DESTDIR:-}
 
 stage=$(mktemp -d)
@@ -23,7 +21,7 @@ trap 'rm -rf "$stage"' EXIT
 # No paths, times or debugging information get in.
 build() { # build MODE OUTPUT LINKER-FLAGS
 	CGO_ENABLED=1 CGO_CFLAGS="-O2 -g0 -DCOAPGW_VERSION=$VERSION" go build -buildmode="$1" -o "$2" \
-		-trimpath -buildvcs=false -tags "netgo,osusergo${TAGS:+,$TAGS}" -ldflags "$STRIP -buildid= $3" .
+		-trimpath -buildvcs=false -tags "netgo,osusergo${TAGS:+,$TAGS}" -ldflags "-s -w -buildid= $3" .
 }
 
 soname=libcoapgw.so.$(sed -n 's/^#define COAPGW_ABI_VERSION \([0-9]*\)$/\1/p' coapgw.h)

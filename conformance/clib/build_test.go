@@ -51,7 +51,7 @@ func build(t *testing.T, way string, env ...string) installed {
 	}
 	made := installed{filepath.Join(builds.root, way)}
 	c := exec.CommandContext(t.Context(), "../../clib/build.sh")
-	c.Env = append(os.Environ(), "PREFIX="+made.dir, "DESTDIR=", "LIBDIR=", "VERSION=v1.2.3", "TAGS=", "STRIP=")
+	c.Env = append(os.Environ(), "PREFIX="+made.dir, "DESTDIR=", "LIBDIR=", "VERSION=v1.2.3", "TAGS=")
 	c.Env = append(c.Env, env...)
 	out, err := c.CombinedOutput()
 	require.NoError(t, err, string(out))

@@ -20,7 +20,7 @@ import (
 func valgrind(t *testing.T) (under []string, findings string) {
 	findings = filepath.Join(t.TempDir(), "findings.xml")
 	return []string{
-		"valgrind", "--quiet", "--undef-value-errors=no", "--xml=yes", "--xml-file=" + findings,
+		"valgrind", "--quiet", "--error-limit=no", "--undef-value-errors=no", "--xml=yes", "--xml-file=" + findings,
 		"--leak-check=full", "--show-leak-kinds=definite,indirect", "--errors-for-leak-kinds=definite,indirect",
 	}, findings
 }
