@@ -129,6 +129,7 @@ nested:
 
 fuzz:
 	@GO=$(GO) tools/fuzz.sh $(FUZZTIME)
+	@GO=$(GO) GOFLAGS=-tags=coapgw_psk tools/fuzz.sh $(FUZZTIME) ./dtls
 
 bench:
 	$(GO) test -run '^$$' -bench . -benchmem ./...

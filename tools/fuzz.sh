@@ -1,14 +1,15 @@
 #!/bin/sh
-# fuzz.sh TIME: runs each fuzz target of the module for TIME, one after the other,
+# fuzz.sh TIME [PACKAGE]: runs each fuzz target of the module, or of one package, for TIME, one after the other,
 # since go test fuzzes one target of one package at a time.
 set -eu
 time=$1
+packages=${2:-./...}
 go=${GO:-go}
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 
 # go test -list prints the targets of a package, then "ok" and its name.
-"$go" test -list '^Fuzz' ./... >"$dir/list"
+"$go" test -list '^Fuzz' "$packages" >"$dir/list"
 awk '/^Fuzz/ {target[++n] = $1} /^ok/ {for (i = 1; i <= n; i++) print $2, target[i]; n = 0}' "$dir/list" >"$dir/targets"
 [ -s "$dir/targets" ] || { echo "no fuzz target found" >&2; exit 1; }
 
