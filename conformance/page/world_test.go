@@ -66,6 +66,9 @@ func newWorld(t *testing.T, role status.Role, s coap.Status) *world {
 			return w.status
 		},
 		Meter: meter, Problems: problems, Now: w.clock,
+		Outside: func() (sent, received endpoint.Traffic) {
+			return endpoint.Traffic{Datagrams: 2, LinkBytes: 282}, endpoint.Traffic{Datagrams: 2, LinkBytes: 287}
+		},
 	}
 	if role == status.Connect {
 		record(log, noon.Add(-26*time.Minute), slog.LevelWarn, "request failed", "method", "GET", "status", 504, "error", "the peer did not answer")
