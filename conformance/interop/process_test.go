@@ -114,15 +114,25 @@ func (p *process) printed() string {
 	return p.log.String()
 }
 
-// stop asks the program to end and waits for it. It may be called again.
+// stop asks the program to end and waits for it. It may be called again. It asks again and
+// again, for coap-client looks for signals and then waits for datagrams: one that comes
+// between the two does not wake it.
 func (p *process) stop() {
 	p.t.Helper()
-	_ = p.cmd.Process.Signal(syscall.SIGTERM) // it may have ended
-	select {
-	case <-p.done:
-	case <-time.After(patience):
-		_ = p.cmd.Process.Kill()
-		<-p.done
-		assert.Fail(p.t, "killed", "%s did not end after SIGTERM\n%s", p.cmd.Path, p.printed())
+	again := time.NewTicker(100 * time.Millisecond)
+	defer again.Stop()
+	late := time.After(patience)
+	for {
+		_ = p.cmd.Process.Signal(syscall.SIGTERM) // it may have ended
+		select {
+		case <-p.done:
+			return
+		case <-again.C:
+		case <-late:
+			_ = p.cmd.Process.Kill()
+			<-p.done
+			assert.Fail(p.t, "killed", "%s did not end after SIGTERM\n%s", p.cmd.Path, p.printed())
+			return
+		}
 	}
 }
