@@ -4,24 +4,18 @@ import (
 	"flag"
 	"fmt"
 	"net/http"
-	"os"
 	"strings"
 	"testing"
 	"testing/cryptotest"
 	"testing/synctest"
 	"time"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/coapgw/coapgw/conformance/golden"
 )
 
 var update = flag.Bool("update", false, "writes what TestCosts measures into docs/embedding-mobile.md")
-
-const (
-	costsDocument = "../docs/embedding-mobile.md"
-	costsBegin    = "<!-- costs: written by go test ./mobile -run TestCosts -update -->\n"
-	costsEnd      = "<!-- /costs -->"
-)
 
 // TestCosts measures what an app's life costs on the link, in whole IPv4 packets, and holds the
 // table in the document to it.
@@ -97,16 +91,5 @@ func TestCosts(t *testing.T) {
 		require.NoError(t, g.Suspend(0))
 		<-poll
 	})
-	b, err := os.ReadFile(costsDocument)
-	require.NoError(t, err)
-	before, rest, ok := strings.Cut(string(b), costsBegin)
-	require.True(t, ok)
-	written, after, ok := strings.Cut(rest, costsEnd)
-	require.True(t, ok)
-	measured := table.String() + "\n"
-	if *update {
-		require.NoError(t, os.WriteFile(costsDocument, []byte(before+costsBegin+measured+costsEnd+after), 0o644))
-		return
-	}
-	assert.Equal(t, measured, written, "the document is behind: go test ./mobile -run TestCosts -update")
+	golden.WrittenBy("../docs/embedding-mobile.md", "costs", "go test ./mobile -run TestCosts -update").Hold(t, table.String()+"\n", *update)
 }

@@ -15,21 +15,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/coapgw/coapgw/conformance/golden"
 	"github.com/coapgw/coapgw/internal/linkemu"
 )
-
-// golden compares output with a file, which UPDATE_GOLDEN=1 writes.
-func golden(t *testing.T, got string, path ...string) {
-	t.Helper()
-	name := filepath.Join(append([]string{"testdata"}, path...)...)
-	if os.Getenv("UPDATE_GOLDEN") != "" {
-		require.NoError(t, os.MkdirAll(filepath.Dir(name), 0o755))
-		require.NoError(t, os.WriteFile(name, []byte(got), 0o644))
-	}
-	want, err := os.ReadFile(name)
-	require.NoError(t, err)
-	assert.Equal(t, string(want), got, "if the change is meant, run the tests with UPDATE_GOLDEN=1")
-}
 
 // arguments are separated by spaces; "=" is a space within one.
 func arguments(s string) []string {
@@ -44,7 +32,7 @@ func TestInspectHelp(t *testing.T) {
 	t.Setenv("COLUMNS", "80")
 	r := coapgw(t, "", "inspect", "--help")
 	assert.Equal(t, exitOK, r.code)
-	golden(t, r.out, "help", "coapgw_inspect.txt")
+	golden.File(t, "testdata/help/coapgw_inspect.txt", r.out, golden.Update())
 }
 
 // None of these depends on the coder's model: their payloads are raw or of version 1. Few
@@ -68,7 +56,7 @@ func TestInspect(t *testing.T) {
 			r := coapgw(t, tt.stdin, append([]string{"inspect"}, arguments(tt.args)...)...)
 			require.NotContains(t, r.out, "secret")
 			require.NotContains(t, r.out, "sweetheart")
-			golden(t, r.out+r.err, "inspect", tt.name+".txt")
+			golden.File(t, "testdata/inspect/"+tt.name+".txt", r.out+r.err, golden.Update())
 			binary, err := hex.DecodeString(strings.ReplaceAll(tt.stdin, " ", ""))
 			require.NoError(t, err)
 			assert.Equal(t, r.out, coapgw(t, string(binary), append([]string{"inspect"}, arguments(tt.args)...)...).out, "as bytes")
@@ -105,7 +93,7 @@ func TestInspectCapture(t *testing.T) {
 	require.NoError(t, os.WriteFile(name, file.Bytes(), 0o600))
 	r := coapgw(t, "", "inspect", "--server-name", "example.org", name)
 	assert.Equal(t, exitOK, r.code, r.err)
-	golden(t, r.out, "inspect", "capture.txt")
+	golden.File(t, "testdata/inspect/capture.txt", r.out, golden.Update())
 	assert.Equal(t, r.out, coapgw(t, file.String(), "inspect", "--server-name", "example.org").out, "piped")
 }
 

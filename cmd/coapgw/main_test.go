@@ -14,6 +14,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/coapgw/coapgw/conformance/golden"
 )
 
 func TestHelp(t *testing.T) {
@@ -23,13 +25,7 @@ func TestHelp(t *testing.T) {
 			r := coapgw(t, "", append(strings.Fields(command), "--help")...)
 			assert.Equal(t, exitOK, r.code)
 			assert.Empty(t, r.err)
-			golden := filepath.Join("testdata", "help", strings.ReplaceAll("coapgw "+command, " ", "_")+".txt")
-			if os.Getenv("UPDATE_GOLDEN") != "" {
-				require.NoError(t, os.WriteFile(golden, []byte(r.out), 0o644))
-			}
-			want, err := os.ReadFile(golden)
-			require.NoError(t, err)
-			assert.Equal(t, string(want), r.out, "if the change is meant, run the tests with UPDATE_GOLDEN=1")
+			golden.File(t, filepath.Join("testdata", "help", strings.ReplaceAll("coapgw "+command, " ", "_")+".txt"), r.out, golden.Update())
 		})
 	}
 }

@@ -12,26 +12,20 @@ import (
 	"github.com/alecthomas/kong"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/coapgw/coapgw/conformance/golden"
 )
 
 // TestManual holds the tables of options in docs/operations.md and the example files to the
 // command line. UPDATE_GOLDEN=1 writes them.
 func TestManual(t *testing.T) {
 	docs := filepath.Join("..", "..", "docs")
-	text, err := os.ReadFile(filepath.Join(docs, "operations.md"))
-	require.NoError(t, err)
-	manual := string(text)
 	for _, command := range []string{"serve", "connect"} {
 		flags := flagsOf(t, command)
-		begin, end := "<!-- options of "+command+": written by UPDATE_GOLDEN=1 go test ./cmd/coapgw -->\n", "<!-- /options of "+command+" -->\n"
-		before, rest, ok := strings.Cut(manual, begin)
-		require.True(t, ok, begin)
-		_, after, ok := strings.Cut(rest, end)
-		require.True(t, ok, end)
-		manual = before + begin + "\n" + table(flags) + "\n" + end + after
-		golden(t, exampleFile(command, flags), "..", docs, "examples", command+".yaml")
+		golden.WrittenBy(filepath.Join(docs, "operations.md"), "options of "+command, "UPDATE_GOLDEN=1 go test ./cmd/coapgw").
+			Hold(t, "\n"+table(flags)+"\n", golden.Update())
+		golden.File(t, filepath.Join(docs, "examples", command+".yaml"), exampleFile(command, flags), golden.Update())
 	}
-	golden(t, manual, "..", docs, "operations.md")
 }
 
 // TestExampleFiles: with every line that shows a default made active, an example configures

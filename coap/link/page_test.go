@@ -2,13 +2,11 @@ package link
 
 import (
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
+	"github.com/coapgw/coapgw/conformance/golden"
 )
 
 // TestPages compares the tables in docs with the data. UPDATE_GOLDEN=1 writes them.
@@ -18,19 +16,7 @@ func TestPages(t *testing.T) {
 		{"wire-v1.md", "profiles", numberTable()},
 		{"wire-v1.md", "fields", fieldTable()},
 	} {
-		begin, end := "<!-- begin: "+tt.what+" of coap/link -->\n", "<!-- end: "+tt.what+" of coap/link -->\n"
-		file := "../../docs/" + tt.file
-		data, err := os.ReadFile(file)
-		require.NoError(t, err)
-		head, rest, ok := strings.Cut(string(data), begin)
-		require.True(t, ok)
-		got, tail, ok := strings.Cut(rest, end)
-		require.True(t, ok)
-		if os.Getenv("UPDATE_GOLDEN") != "" {
-			require.NoError(t, os.WriteFile(file, []byte(head+begin+tt.want+end+tail), 0o644))
-			continue
-		}
-		assert.Equal(t, tt.want, got, "if the change is meant, run the tests with UPDATE_GOLDEN=1")
+		golden.Of("../../docs/"+tt.file, tt.what+" of coap/link").Hold(t, tt.want, golden.Update())
 	}
 }
 

@@ -2,32 +2,17 @@ package policy
 
 import (
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
-
 	"github.com/coapgw/coapgw/coap/link"
+	"github.com/coapgw/coapgw/conformance/golden"
 )
 
 // TestPage compares docs/policy.md with the tables. UPDATE_GOLDEN=1 writes it.
 func TestPage(t *testing.T) {
-	const file = "../../docs/policy.md"
 	for _, tt := range []struct{ what, want string }{{"rows", rowsPage()}, {"links", linksPage()}} {
-		begin, end := "<!-- begin: "+tt.what+" of coap/policy -->\n", "<!-- end: "+tt.what+" of coap/policy -->\n"
-		data, err := os.ReadFile(file)
-		require.NoError(t, err)
-		head, rest, ok := strings.Cut(string(data), begin)
-		require.True(t, ok)
-		got, tail, ok := strings.Cut(rest, end)
-		require.True(t, ok)
-		if os.Getenv("UPDATE_GOLDEN") != "" {
-			require.NoError(t, os.WriteFile(file, []byte(head+begin+tt.want+end+tail), 0o644))
-			continue
-		}
-		assert.Equal(t, tt.want, got, "if the change is meant, run the tests with UPDATE_GOLDEN=1")
+		golden.Of("../../docs/policy.md", tt.what+" of coap/policy").Hold(t, tt.want, golden.Update())
 	}
 }
 

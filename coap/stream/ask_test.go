@@ -8,6 +8,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/coapgw/coapgw/conformance/golden"
 )
 
 func TestAsk(t *testing.T) {
@@ -82,10 +84,7 @@ func TestAsksThatAreNone(t *testing.T) {
 func TestParametersAreDocumented(t *testing.T) {
 	text, err := os.ReadFile("../../docs/wire-v1.md")
 	require.NoError(t, err)
-	_, after, ok := strings.Cut(string(text), "<!-- begin: parameters of coap/stream -->")
-	require.True(t, ok)
-	table, _, ok := strings.Cut(after, "<!-- end: parameters of coap/stream -->")
-	require.True(t, ok)
+	table := golden.Of("../../docs/wire-v1.md", "parameters of coap/stream").Read(t)
 	var documented []string
 	for _, row := range regexp.MustCompile("(?m)^\\| `([a-z])=[^|]*\\|").FindAllStringSubmatch(table, -1) {
 		documented = append(documented, row[1])

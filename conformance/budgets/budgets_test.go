@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/coapgw/coapgw/coap/link"
+	"github.com/coapgw/coapgw/conformance/golden"
 	"github.com/coapgw/coapgw/conformance/operations"
 )
 
@@ -89,7 +90,7 @@ func TestBudgets(t *testing.T) {
 		}
 	}
 	if *update && !t.Failed() {
-		writeTable(t, measured)
+		golden.Write(t, table(), measured)
 		return
 	}
 	assert.Empty(t, budgets, "budgets of what is not measured")

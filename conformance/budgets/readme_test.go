@@ -1,9 +1,7 @@
 package budgets
 
 import (
-	"bufio"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 
@@ -11,56 +9,33 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/coapgw/coapgw/coap/link"
+	"github.com/coapgw/coapgw/conformance/golden"
 	"github.com/coapgw/coapgw/conformance/operations"
 )
 
-const (
-	readmePath = "../../README.md"
-	httpsPath  = "../../testdata/https.tsv"
-	tableBegin = "<!-- budgets: written by make budgets -->\n"
-	tableEnd   = "<!-- /budgets -->"
-)
+// httpsTable is what conformance/https measured.
+func httpsTable() golden.Table {
+	return golden.Table{File: "../../testdata/https.tsv", Columns: "operation\tHTTP/1.1 up\tHTTP/1.1 down\tHTTP/2 up\tHTTP/2 down"}
+}
 
 // webCost is what an operation costs over HTTPS, in bytes of whole IPv4 packets.
 type webCost struct{ up1, down1, up2, down2 int }
 
-// readHTTPS reads what conformance/https measured.
+// readHTTPS reads what operations cost over HTTPS.
 func readHTTPS(t *testing.T) map[string]webCost {
 	t.Helper()
 	costs := make(map[string]webCost)
-	f, err := os.Open(httpsPath)
-	require.NoError(t, err)
-	defer f.Close()
-	in := bufio.NewScanner(f)
-	for in.Scan() {
-		c := strings.Split(in.Text(), "\t")
-		if strings.HasPrefix(in.Text(), "#") || c[0] == "operation" {
-			continue
-		}
-		require.Len(t, c, 5, in.Text())
+	for _, c := range httpsTable().Rows(t) {
 		var w webCost
-		_, err := fmt.Sscan(strings.Join(c[1:], " "), &w.up1, &w.down1, &w.up2, &w.down2)
-		require.NoError(t, err, in.Text())
+		golden.Scan(t, c[1:], &w.up1, &w.down1, &w.up2, &w.down2)
 		costs[c[0]] = w
 	}
-	require.NoError(t, in.Err())
 	return costs
 }
 
 // TestReadme holds README to both tables, or writes it after them.
 func TestReadme(t *testing.T) {
-	text, err := os.ReadFile(readmePath)
-	require.NoError(t, err)
-	before, rest, found := strings.Cut(string(text), tableBegin)
-	require.True(t, found)
-	current, after, found := strings.Cut(rest, tableEnd)
-	require.True(t, found)
-	table := readmeTable(t)
-	if *update {
-		require.NoError(t, os.WriteFile(readmePath, []byte(before+tableBegin+table+tableEnd+after), 0o644))
-		return
-	}
-	require.Equal(t, table, current, "README does not say what was measured (make budgets)")
+	golden.WrittenBy("../../README.md", "budgets", "make budgets").Hold(t, readmeTable(t), *update)
 }
 
 // readmeTable is what README says of the operations: between two coapgw on the default

@@ -1,22 +1,24 @@
 package budgets
 
 import (
-	"bufio"
 	"fmt"
-	"os"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
+
+	"github.com/coapgw/coapgw/conformance/golden"
 )
 
-const tablePath = "../../testdata/budgets.tsv"
-
-const tableHeader = `# What each operation may cost at most: bytes of whole IPv4 packets (28 of each are IP and UDP), datagrams, and changes of direction.
-# PSK session (ECDHE_PSK-CHACHA20, 2-byte CID), links without loss, the default one of 10 Mbit/s and 20 ms each way. Rewritten by: go test ./conformance/budgets -update
-operation	version	peer	link	path	up	down	datagrams up	datagrams down	turns
-`
+// table is the file of budgets.
+func table() golden.Table {
+	return golden.Table{
+		File: "../../testdata/budgets.tsv",
+		Comment: `What each operation may cost at most: bytes of whole IPv4 packets (28 of each are IP and UDP), datagrams, and changes of direction.
+PSK session (ECDHE_PSK-CHACHA20, 2-byte CID), links without loss, the default one of 10 Mbit/s and 20 ms each way. Rewritten by: go test ./conformance/budgets -update
+`,
+		Columns: "operation\tversion\tpeer\tlink\tpath\tup\tdown\tdatagrams up\tdatagrams down\tturns",
+	}
+}
 
 // columns are the numbers of a row.
 var columns = [...]string{"up", "down", "datagrams up", "datagrams down", "turns"}
@@ -41,34 +43,13 @@ func (r row) String() string {
 
 func readTable(t *testing.T) []row {
 	t.Helper()
-	f, err := os.Open(tablePath)
-	require.NoError(t, err)
-	defer f.Close()
 	var rows []row
-	in := bufio.NewScanner(f)
-	for in.Scan() {
-		c := strings.Split(in.Text(), "\t")
-		if strings.HasPrefix(in.Text(), "#") || c[0] == "operation" {
-			continue
-		}
-		require.Len(t, c, 10, in.Text())
+	for _, c := range table().Rows(t) {
 		r := row{key: key{c[0], c[1], c[2], c[3], c[4]}}
-		_, err := fmt.Sscan(strings.Join(c[5:], " "), &r.up, &r.down, &r.datagramsUp, &r.datagramsDown, &r.turns)
-		require.NoError(t, err, in.Text())
+		golden.Scan(t, c[5:], &r.up, &r.down, &r.datagramsUp, &r.datagramsDown, &r.turns)
 		rows = append(rows, r)
 	}
-	require.NoError(t, in.Err())
 	return rows
-}
-
-func writeTable(t *testing.T, rows []row) {
-	t.Helper()
-	var b strings.Builder
-	b.WriteString(tableHeader)
-	for _, r := range rows {
-		b.WriteString(r.String() + "\n")
-	}
-	require.NoError(t, os.WriteFile(tablePath, []byte(b.String()), 0o644))
 }
 
 // judge holds what was measured to the budget: over says where it is exceeded,

@@ -12,14 +12,10 @@ import (
 
 	"github.com/coapgw/coapgw/coap/link"
 	"github.com/coapgw/coapgw/conformance/delivery"
+	"github.com/coapgw/coapgw/conformance/golden"
 )
 
-const (
-	httpsPath = "../../testdata/links-https.tsv"
-	pagePath  = "../../docs/links.md"
-	pageBegin = "<!-- delivery: written by go test ./conformance/delivery -update -->\n"
-	pageEnd   = "<!-- /delivery -->\n"
-)
+const httpsPath = "../../testdata/links-https.tsv"
 
 func readTable(t *testing.T, path string) []delivery.Row {
 	t.Helper()
@@ -46,18 +42,7 @@ func readCosts(t *testing.T) costs {
 
 // TestPage holds the table of docs/links.md to those of testdata, or writes it.
 func TestPage(t *testing.T) {
-	text, err := os.ReadFile(pagePath)
-	require.NoError(t, err)
-	before, rest, found := strings.Cut(string(text), pageBegin)
-	require.True(t, found)
-	current, after, found := strings.Cut(rest, pageEnd)
-	require.True(t, found)
-	table := page(readCosts(t))
-	if *update {
-		require.NoError(t, os.WriteFile(pagePath, []byte(before+pageBegin+table+pageEnd+after), 0o644))
-		return
-	}
-	assert.Equal(t, current, table, "docs/links.md does not say what was measured (-update)")
+	golden.WrittenBy("../../docs/links.md", "delivery", "go test ./conformance/delivery -update").Hold(t, page(readCosts(t)), *update)
 }
 
 // page is the table of what a person experiences.

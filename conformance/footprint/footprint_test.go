@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+
+	"github.com/coapgw/coapgw/conformance/golden"
 )
 
 var update = flag.Bool("update", false, "write testdata/footprint.tsv and the table in README")
@@ -51,6 +53,6 @@ func TestFootprint(t *testing.T) {
 		}
 	}
 	if *update && !t.Failed() {
-		writeTable(t, measured)
+		golden.Write(t, table(), measured)
 	}
 }

@@ -2,33 +2,15 @@ package footprint
 
 import (
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 
-	"github.com/stretchr/testify/require"
-)
-
-const (
-	readmePath  = "../../README.md"
-	readmeBegin = "<!-- footprint: written by go test ./conformance/footprint -update -->\n"
-	readmeEnd   = "<!-- /footprint -->"
+	"github.com/coapgw/coapgw/conformance/golden"
 )
 
 // TestReadme holds README to the table, or writes it after the table.
 func TestReadme(t *testing.T) {
-	text, err := os.ReadFile(readmePath)
-	require.NoError(t, err)
-	before, rest, found := strings.Cut(string(text), readmeBegin)
-	require.True(t, found)
-	current, after, found := strings.Cut(rest, readmeEnd)
-	require.True(t, found)
-	table := readmeTable(t)
-	if *update {
-		require.NoError(t, os.WriteFile(readmePath, []byte(before+readmeBegin+table+readmeEnd+after), 0o644))
-		return
-	}
-	require.Equal(t, table, current, "README does not say what was measured: go test ./conformance/footprint -update")
+	golden.WrittenBy("../../README.md", "footprint", "go test ./conformance/footprint -update").Hold(t, readmeTable(t), *update)
 }
 
 func readmeTable(t *testing.T) string {

@@ -1,23 +1,25 @@
 package footprint
 
 import (
-	"bufio"
 	"fmt"
-	"os"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
+
+	"github.com/coapgw/coapgw/conformance/golden"
 )
 
-const tablePath = "../../testdata/footprint.tsv"
-
-const tableHeader = `# What our programs take. Sizes in bytes are of stripped files, as they are and with gzip -9; they are budgets.
-# Memory in kB is what is resident: before the first request, at most in a conversation, and how much of that is the program's own, not pages of its file. Times in ms until it takes requests.
-# Memory and times were measured when this was written (go test ./conformance/footprint -update); other than amd64 and 386 under qemu-user, whose own memory is left out and whose time is not that of a processor.
-program	target	size	packed	start	idle	used	own
-`
+// table is the file of budgets and of what was measured.
+func table() golden.Table {
+	return golden.Table{
+		File: "../../testdata/footprint.tsv",
+		Comment: `What our programs take. Sizes in bytes are of stripped files, as they are and with gzip -9; they are budgets.
+Memory in kB is what is resident: before the first request, at most in a conversation, and how much of that is the program's own, not pages of its file. Times in ms until it takes requests.
+Memory and times were measured when this was written (go test ./conformance/footprint -update); other than amd64 and 386 under qemu-user, whose own memory is left out and whose time is not that of a processor.
+`,
+		Columns: "program\ttarget\tsize\tpacked\tstart\tidle\tused\town",
+	}
+}
 
 // row is a row of the table.
 type row struct {
@@ -33,32 +35,13 @@ func (r row) String() string {
 
 func readTable(t *testing.T) []row {
 	t.Helper()
-	f, err := os.Open(tablePath)
-	require.NoError(t, err)
-	defer f.Close()
 	var rows []row
-	in := bufio.NewScanner(f)
-	for in.Scan() {
-		if strings.HasPrefix(in.Text(), "#") || strings.HasPrefix(in.Text(), "program\t") {
-			continue
-		}
+	for _, c := range table().Rows(t) {
 		var r row
-		_, err := fmt.Sscanf(in.Text(), "%s\t%s\t%d\t%d\t%d\t%d\t%d\t%d", &r.program, &r.target, &r.size, &r.packed, &r.start, &r.idle, &r.used, &r.own)
-		require.NoError(t, err, in.Text())
+		golden.Scan(t, c, &r.program, &r.target, &r.size, &r.packed, &r.start, &r.idle, &r.used, &r.own)
 		rows = append(rows, r)
 	}
-	require.NoError(t, in.Err())
 	return rows
-}
-
-func writeTable(t *testing.T, rows []row) {
-	t.Helper()
-	var b strings.Builder
-	b.WriteString(tableHeader)
-	for _, r := range rows {
-		b.WriteString(r.String() + "\n")
-	}
-	require.NoError(t, os.WriteFile(tablePath, []byte(b.String()), 0o644))
 }
 
 // Tolerances, in thousandths of a budget: another release of Go moves sizes a little, and not

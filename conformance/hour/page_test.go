@@ -2,18 +2,13 @@ package hour
 
 import (
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-)
 
-const (
-	pagePath  = "../../docs/clients.md"
-	pageBegin = "<!-- hour: written by go test ./conformance/hour -update -->\n"
-	pageEnd   = "<!-- /hour -->\n"
+	"github.com/coapgw/coapgw/conformance/golden"
 )
 
 // slack is how much more than the page says an hour may cost: which of two things comes
@@ -22,19 +17,13 @@ const slack = 1.1
 
 // keepPage holds what was measured to the tables of docs/clients.md, or writes them.
 func keepPage(t *testing.T, measured map[cell]result) {
-	text, err := os.ReadFile(pagePath)
-	require.NoError(t, err)
-	before, rest, found := strings.Cut(string(text), pageBegin)
-	require.True(t, found)
-	current, after, found := strings.Cut(rest, pageEnd)
-	require.True(t, found)
-	table := page(measured)
-	t.Log(table)
+	tables := golden.WrittenBy("../../docs/clients.md", "hour", "go test ./conformance/hour -update")
+	t.Log(page(measured))
 	if *update {
-		require.NoError(t, os.WriteFile(pagePath, []byte(before+pageBegin+table+pageEnd+after), 0o644))
+		tables.Hold(t, page(measured), true)
 		return
 	}
-	sums := readSums(t, current)
+	sums := readSums(t, tables.Read(t))
 	require.Len(t, sums, len(profiles())*len(variants())*len(kinds()))
 	for _, profile := range profiles() {
 		for _, v := range variants() {

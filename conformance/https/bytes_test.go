@@ -3,7 +3,6 @@ package https
 import (
 	"flag"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -11,20 +10,13 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/coapgw/coapgw/conformance/golden"
 	"github.com/coapgw/coapgw/conformance/https/tcpnet"
 	"github.com/coapgw/coapgw/conformance/operations"
 	"github.com/coapgw/coapgw/internal/linkemu"
 )
 
 var update = flag.Bool("update", false, "write what was measured into testdata")
-
-const (
-	bytesPath   = "../../testdata/https.tsv"
-	bytesHeader = `# What the operations of budgets.tsv cost over HTTPS, in bytes of whole IPv4 packets: TLS 1.3 and TCP, acknowledgements and handshakes included,
-# over 10 Mbit/s with 20 ms each way. HTTP/1.1 is without compression, HTTP/2 with gzip level 6. go -C conformance/https test -update rewrites it.
-operation	HTTP/1.1 up	HTTP/1.1 down	HTTP/2 up	HTTP/2 down
-`
-)
 
 // The runs are the same each time, but a collector or another version of net/http
 // may move an acknowledgement, and with it some bytes.
@@ -79,24 +71,20 @@ func measure(t *testing.T, p protocol, op operations.Operation) traffic {
 func TestBytes(t *testing.T) {
 	all, err := operations.All()
 	require.NoError(t, err)
-	table := make(map[string]string)
-	order := []string{}
+	var measured []row
 	for _, op := range all {
 		one, two := measure(t, http1, op), measure(t, http2, op)
-		order = append(order, op.Name)
-		table[op.Name] = fmt.Sprintf("%d\t%d\t%d\t%d", one.up, one.down, two.up, two.down)
+		measured = append(measured, row{op.Name, fmt.Sprintf("%d\t%d\t%d\t%d", one.up, one.down, two.up, two.down)})
 	}
 	if *update {
-		var b strings.Builder
-		b.WriteString(bytesHeader)
-		for _, name := range order {
-			fmt.Fprintf(&b, "%s\t%s\n", name, table[name])
-		}
-		require.NoError(t, os.WriteFile(bytesPath, []byte(b.String()), 0o644))
+		golden.Write(t, table(), measured)
 	}
-	want := readTable(t, bytesPath, 1)
-	assert.Len(t, want, len(order))
-	for _, name := range order {
-		assertNear(t, want[name], table[name], name)
+	want := make(map[string]string)
+	for _, columns := range table().Rows(t) {
+		want[columns[0]] = strings.Join(columns[1:], "\t")
+	}
+	assert.Len(t, want, len(measured))
+	for _, r := range measured {
+		assertNear(t, want[r.operation], r.numbers, r.operation)
 	}
 }

@@ -25,6 +25,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/coapgw/coapgw/conformance/golden"
 	"github.com/coapgw/coapgw/internal/keys"
 )
 
@@ -113,23 +114,13 @@ func TestRefused(t *testing.T) {
 	assert.Zero(t, little.refused)
 }
 
-const (
-	pageBegin = "<!-- load: written by go test ./conformance/load -update -->\n"
-	pageEnd   = "<!-- /load -->\n"
-	heading   = "| load for | clients | deaths | served | refused | served a second | answered a second | p50 | p90 | p99 | resident, second and last third | goroutines left |\n" +
-		"|---|---|---|---|---|---|---|---|---|---|---|---|\n"
-)
+const heading = "| load for | clients | deaths | served | refused | served a second | answered a second | p50 | p90 | p99 | resident, second and last third | goroutines left |\n" +
+	"|---|---|---|---|---|---|---|---|---|---|---|---|\n"
 
 func write(t *testing.T, row string) {
-	const name = "../../docs/load.md"
-	text, err := os.ReadFile(name)
-	require.NoError(t, err)
-	before, rest, found := strings.Cut(string(text), pageBegin)
-	require.True(t, found)
-	_, after, found := strings.Cut(rest, pageEnd)
-	require.True(t, found)
+	t.Helper()
 	machine := fmt.Sprintf("Measured on %s/%s with %d CPUs, clients and homeserver on the same machine:\n\n", runtime.GOOS, runtime.GOARCH, runtime.NumCPU())
-	require.NoError(t, os.WriteFile(name, []byte(before+pageBegin+machine+heading+row+pageEnd+after), 0o644))
+	golden.WrittenBy("../../docs/load.md", "load", "go test ./conformance/load -update").Hold(t, machine+heading+row, true)
 }
 
 // server is a coapgw serve.

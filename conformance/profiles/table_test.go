@@ -2,14 +2,12 @@ package profiles
 
 import (
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
+	"github.com/coapgw/coapgw/conformance/golden"
 )
 
 const (
@@ -21,13 +19,10 @@ profile	run	connect s	send s	session s	bytes up	bytes down	datagrams up	datagram
 `
 )
 
-// The tables of docs/links.md and README stand between these lines.
-const (
-	pagePath   = "../../docs/links.md"
-	readmePath = "../../README.md"
-	pageBegin  = "<!-- costs: written by go test ./conformance/profiles -update -->\n"
-	pageEnd    = "<!-- /costs -->\n"
-)
+// costsOf is the table of costs in a document.
+func costsOf(document string) golden.Part {
+	return golden.WrittenBy(document, "costs", "go test ./conformance/profiles -update")
+}
 
 // row is a line of the table.
 type row struct {
@@ -130,28 +125,7 @@ func readme(rows []row) string {
 // Nothing in a run is left to chance, so they are equal or something has changed.
 func checkTable(t *testing.T, rows []row) {
 	t.Helper()
-	if *update {
-		require.NoError(t, os.WriteFile(tablePath, []byte(table(rows)), 0o644))
-	}
-	want, err := os.ReadFile(tablePath)
-	require.NoError(t, err)
-	assert.Equal(t, string(want), table(rows), "what a session costs has changed (-update)")
-	checkPage(t, pagePath, page(rows))
-	checkPage(t, readmePath, readme(rows))
-}
-
-// checkPage holds the table of a page to what was measured, or writes it there.
-func checkPage(t *testing.T, path, table string) {
-	t.Helper()
-	text, err := os.ReadFile(path)
-	require.NoError(t, err)
-	before, rest, found := strings.Cut(string(text), pageBegin)
-	require.True(t, found, path)
-	current, after, found := strings.Cut(rest, pageEnd)
-	require.True(t, found, path)
-	if *update {
-		require.NoError(t, os.WriteFile(path, []byte(before+pageBegin+table+pageEnd+after), 0o644))
-		return
-	}
-	assert.Equal(t, current, table, "%s does not say what was measured (-update)", path)
+	golden.File(t, tablePath, table(rows), *update)
+	costsOf("../../docs/links.md").Hold(t, page(rows), *update)
+	costsOf("../../README.md").Hold(t, readme(rows), *update)
 }

@@ -5,7 +5,6 @@ import (
 	"flag"
 	"fmt"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -14,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/coapgw/coapgw/cborcodec/wire2"
+	"github.com/coapgw/coapgw/conformance/golden"
 	"github.com/coapgw/coapgw/internal/corpus"
 	"github.com/coapgw/coapgw/internal/measure"
 )
@@ -22,12 +22,6 @@ var update = flag.Bool("update", false, "measure all variants and write docs/wir
 
 // root is that of the repository.
 const root = "../.."
-
-const (
-	page       = root + "/docs/wire-v2-sizes.md"
-	blockBegin = "<!-- sizes: written by make sizes -->\n"
-	blockEnd   = "<!-- /sizes -->"
-)
 
 // TestSizes holds wire version 2 to what it is for, on homeservers that nothing was made
 // from, and the page to what was measured.
@@ -73,19 +67,13 @@ func TestSizes(t *testing.T) {
 		assert.LessOrEqual(t, all, row.most, "%s, recorded and made", row.name)
 	}
 
-	text, err := os.ReadFile(page)
-	require.NoError(t, err)
-	before, rest, ok := strings.Cut(string(text), blockBegin)
-	require.True(t, ok)
-	current, after, ok := strings.Cut(rest, blockEnd)
-	require.True(t, ok)
+	page := golden.WrittenBy(root+"/docs/wire-v2-sizes.md", "sizes", "make sizes")
 	block := serverTable(servers, total) + aimsTable(recordedAims, allAims) + kindTable(all.Report())
 	if *update {
-		block += variantTable(all.Report())
-		require.NoError(t, os.WriteFile(page, []byte(before+blockBegin+block+blockEnd+after), 0o644))
+		page.Hold(t, block+variantTable(all.Report()), true)
 		return
 	}
-	require.True(t, strings.HasPrefix(current, block), "the page does not say what was measured (make sizes)")
+	require.True(t, strings.HasPrefix(page.Read(t), block), "the page does not say what was measured (make sizes)")
 }
 
 func percent(part, whole int) string {

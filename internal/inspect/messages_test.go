@@ -5,17 +5,14 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"strings"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/coapgw/coapgw/conformance/golden"
 	"github.com/coapgw/coapgw/internal/inspect"
 )
-
-const document = "../../docs/wire-v2.md"
 
 // carried are exchanges that the document shows with all that is in their datagrams.
 var carried = []struct{ method, target, body, token, answer string }{
@@ -30,19 +27,7 @@ var carried = []struct{ method, target, body, token, answer string }{
 // TestDocumentMessages holds the messages in the specification to what a Transport and a
 // Server say to each other. UPDATE_GOLDEN=1 writes them.
 func TestDocumentMessages(t *testing.T) {
-	const begin, end = "<!-- begin: whole messages -->\n", "<!-- end: whole messages -->\n"
-	data, err := os.ReadFile(document)
-	require.NoError(t, err)
-	head, rest, ok := strings.Cut(string(data), begin)
-	require.True(t, ok)
-	got, tail, ok := strings.Cut(rest, end)
-	require.True(t, ok)
-	want := wholeMessages(t)
-	if os.Getenv("UPDATE_GOLDEN") != "" {
-		require.NoError(t, os.WriteFile(document, []byte(head+begin+want+end+tail), 0o644))
-		return
-	}
-	assert.Equal(t, want, got, "if the change is meant, run the tests with UPDATE_GOLDEN=1")
+	golden.Of("../../docs/wire-v2.md", "whole messages").Hold(t, wholeMessages(t), golden.Update())
 }
 
 func wholeMessages(t *testing.T) string {

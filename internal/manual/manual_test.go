@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/coapgw/coapgw/conformance/golden"
 	"github.com/coapgw/coapgw/internal/manual"
 )
 
@@ -66,13 +67,7 @@ func TestGolden(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			var b bytes.Buffer
 			require.NoError(t, tt.write(&b))
-			golden := filepath.Join("testdata", tt.name)
-			if os.Getenv("UPDATE_GOLDEN") != "" {
-				require.NoError(t, os.WriteFile(golden, b.Bytes(), 0o644))
-			}
-			want, err := os.ReadFile(golden)
-			require.NoError(t, err)
-			assert.Equal(t, string(want), b.String(), "if the change is meant, run the tests with UPDATE_GOLDEN=1")
+			golden.File(t, filepath.Join("testdata", tt.name), b.String(), golden.Update())
 			for line := range strings.Lines(b.String()) {
 				assert.Equal(t, strings.TrimRight(line, " \t\n")+"\n", line, "blanks at the end")
 			}

@@ -10,12 +10,11 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/coapgw/coapgw/conformance/golden"
 )
 
-const (
-	page      = "../../docs/status.md"
-	dashboard = "../../docs/grafana.json"
-)
+const dashboard = "../../docs/grafana.json"
 
 // described returns name and help of all metrics of ours, as rows of a table.
 func described(t *testing.T) (rows []string, names map[string]bool) {
@@ -48,20 +47,9 @@ func described(t *testing.T) (rows []string, names map[string]bool) {
 
 // TestDocumented: the page of the docs has all metrics and no others.
 func TestDocumented(t *testing.T) {
-	const begin, end = "<!-- metrics: written by UPDATE_GOLDEN=1 go test ./internal/metrics -->\n", "<!-- /metrics -->"
-	data, err := os.ReadFile(page)
-	require.NoError(t, err)
-	before, rest, ok := strings.Cut(string(data), begin)
-	require.True(t, ok)
-	_, after, ok := strings.Cut(rest, end)
-	require.True(t, ok)
 	rows, _ := described(t)
-	want := before + begin + "\n| metric | labels | what |\n|---|---|---|\n" + strings.Join(rows, "\n") + "\n\n" + end + after
-	if os.Getenv("UPDATE_GOLDEN") != "" {
-		require.NoError(t, os.WriteFile(page, []byte(want), 0o644))
-		return
-	}
-	assert.Equal(t, want, string(data))
+	golden.WrittenBy("../../docs/status.md", "metrics", "UPDATE_GOLDEN=1 go test ./internal/metrics").
+		Hold(t, "\n| metric | labels | what |\n|---|---|---|\n"+strings.Join(rows, "\n")+"\n\n", golden.Update())
 }
 
 // TestDashboard: it asks for metrics that there are.

@@ -2,20 +2,12 @@ package realtime
 
 import (
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/require"
-
+	"github.com/coapgw/coapgw/conformance/golden"
 	"github.com/coapgw/coapgw/conformance/matrix/pair"
-)
-
-const (
-	pagePath  = "../../../docs/clients.md"
-	pageBegin = "<!-- clients: written by make soak -->\n"
-	pageEnd   = "<!-- /clients -->\n"
 )
 
 // clientsRow is what a chat over one link came to.
@@ -58,11 +50,5 @@ func kilo(bytes int64) string { return fmt.Sprintf("%.1f kB", float64(bytes)/100
 // writePage puts the table into the page.
 func writePage(t *testing.T, table string) {
 	t.Helper()
-	text, err := os.ReadFile(pagePath)
-	require.NoError(t, err)
-	before, rest, found := strings.Cut(string(text), pageBegin)
-	require.True(t, found)
-	_, after, found := strings.Cut(rest, pageEnd)
-	require.True(t, found)
-	require.NoError(t, os.WriteFile(pagePath, []byte(before+pageBegin+table+pageEnd+after), 0o644))
+	golden.WrittenBy("../../../docs/clients.md", "clients", "make soak").Hold(t, table, true)
 }
