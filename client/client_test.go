@@ -8,7 +8,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"net/netip"
 	"net/url"
 	"strings"
@@ -23,10 +22,9 @@ import (
 	"github.com/coapgw/coapgw/client"
 	"github.com/coapgw/coapgw/coap/link"
 	"github.com/coapgw/coapgw/coap/session"
-	"github.com/coapgw/coapgw/dtls"
-	"github.com/coapgw/coapgw/internal/config"
+	"github.com/coapgw/coapgw/conformance/ashore"
+	"github.com/coapgw/coapgw/conformance/inprocess"
 	"github.com/coapgw/coapgw/internal/fakehs"
-	"github.com/coapgw/coapgw/internal/gateway"
 	"github.com/coapgw/coapgw/internal/keys"
 	"github.com/coapgw/coapgw/internal/linkemu"
 	"github.com/coapgw/coapgw/pairing"
@@ -49,43 +47,17 @@ func newWorld(t *testing.T) *world {
 func newWorldOf(t *testing.T, cfg linkemu.Config, homeserver http.Handler) *world {
 	t.Helper()
 	w := &world{t: t, link: linkemu.New(cfg)}
-	psk := keys.NewPSK()
-	line, err := pairing.Pairing{Addresses: []string{"192.0.2.1"}, PSK: psk}.Secret()
+	far, err := ashore.Open(ashore.Options{
+		Homeserver: "http://homeserver.invalid", Name: "ship.example", Via: inprocess.Transport{Handler: homeserver},
+		Socket: w.link.Listen(), Address: "192.0.2.1",
+	})
 	require.NoError(t, err)
-	w.line = line
-	base, err := url.Parse("http://homeserver.invalid")
-	require.NoError(t, err)
-	version2, err := gateway.Version2(config.Default().Wire, func() string { return "ship.example" })
-	require.NoError(t, err)
-	serve := gateway.NewServe(gateway.ServeOptions{Homeserver: base, Transport: inProcess{homeserver}})
-	station := &gateway.Station{
-		Handler: serve, Profile: link.Default(), Version2: version2,
-		Security: &dtls.Config{Keys: keys.PSKs{psk.Identity: psk.Key}.Lookup},
-	}
-	ctx, stop := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- station.Run(ctx, w.link.Listen()) }()
+	w.line = far.Pairing
 	t.Cleanup(func() {
-		stop()
-		assert.NoError(t, <-ended)
-		serve.Close()
+		assert.NoError(t, far.Close())
 		assert.NoError(t, w.link.Close())
 	})
 	return w
-}
-
-// inProcess has a handler answer requests.
-type inProcess struct{ http.Handler }
-
-func (p inProcess) RoundTrip(r *http.Request) (*http.Response, error) {
-	w := httptest.NewRecorder()
-	if r.Body == nil {
-		r.Body = http.NoBody
-	}
-	p.ServeHTTP(w, r)
-	resp := w.Result()
-	resp.Request = r
-	return resp, r.Context().Err()
 }
 
 // socket leads into the link, whatever the address it is told, from a port of its own.

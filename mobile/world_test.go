@@ -1,13 +1,10 @@
 package mobile
 
 import (
-	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"net/netip"
 	"net/url"
 	"os"
@@ -21,15 +18,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/coapgw/coapgw/cborcodec/wire2"
-	"github.com/coapgw/coapgw/coap"
-	"github.com/coapgw/coapgw/coap/link"
-	"github.com/coapgw/coapgw/coap/session"
-	"github.com/coapgw/coapgw/dtls"
+	"github.com/coapgw/coapgw/conformance/ashore"
+	"github.com/coapgw/coapgw/conformance/inprocess"
+	"github.com/coapgw/coapgw/conformance/people"
 	"github.com/coapgw/coapgw/internal/fakehs"
-	"github.com/coapgw/coapgw/internal/gateway"
-	"github.com/coapgw/coapgw/internal/keys"
 	"github.com/coapgw/coapgw/internal/linkemu"
-	"github.com/coapgw/coapgw/pairing"
 )
 
 // world is a homeserver and a serve at the far end of an emulated link, and the sockets of an
@@ -97,44 +90,19 @@ func TestMain(m *testing.M) {
 // address.
 func runServe(t *testing.T, pc net.PacketConn, address string, homeserver http.Handler) string {
 	t.Helper()
-	psk := keys.NewPSK()
-	line, err := pairing.Pairing{Addresses: []string{address}, PSK: psk}.Secret()
-	require.NoError(t, err)
 	format, err := format()
 	require.NoError(t, err)
-	serve := gateway.NewServe(gateway.ServeOptions{
-		Homeserver: &url.URL{Scheme: "http", Host: "homeserver.invalid"}, Transport: inProcess{homeserver},
+	far, err := ashore.Open(ashore.Options{
+		Homeserver: inMemory, Name: "ship.example", Via: inprocess.Transport{Handler: homeserver},
+		Socket: pc, Address: address, Format: format,
 	})
-	station := &gateway.Station{
-		Handler: serve, Profile: link.Default(),
-		Version2: &coap.Version2{Format: format, Home: func() string { return "ship.example" }},
-		Security: &dtls.Config{Keys: keys.PSKs{psk.Identity: psk.Key}.Lookup, Store: &session.Memory{}},
-	}
-	ctx, stop := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- station.Run(ctx, pc) }()
-	t.Cleanup(func() {
-		stop()
-		assert.NoError(t, <-ended)
-		serve.Close()
-	})
-	return line
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, far.Close()) })
+	return far.Pairing
 }
 
-// inProcess has a handler answer requests.
-type inProcess struct{ http.Handler }
-
-// RoundTrip implements http.RoundTripper.
-func (p inProcess) RoundTrip(r *http.Request) (*http.Response, error) {
-	w := httptest.NewRecorder()
-	if r.Body == nil {
-		r.Body = http.NoBody
-	}
-	p.ServeHTTP(w, r)
-	resp := w.Result()
-	resp.Request = r
-	return resp, r.Context().Err()
-}
+// inMemory is the URL of a homeserver that has no address.
+const inMemory = "http://homeserver.invalid"
 
 // ServeHTTP is the homeserver.
 func (w *world) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
@@ -267,18 +235,8 @@ func newRequest(method, path, token string, body object) *Request {
 // near makes a request of somebody who needs no link, which has to succeed.
 func (w *world) near(method, path, token string, body object, to any) {
 	w.t.Helper()
-	b, err := json.Marshal(body)
-	require.NoError(w.t, err)
-	r := httptest.NewRequest(method, "/_matrix/client/v3/"+path, bytes.NewReader(b))
-	if token != "" {
-		r.Header.Set("Authorization", "Bearer "+token)
-	}
-	rec := httptest.NewRecorder()
-	w.hs.ServeHTTP(rec, r)
-	require.Equal(w.t, http.StatusOK, rec.Code, "%s: %s", path, rec.Body)
-	if to != nil {
-		require.NoError(w.t, json.Unmarshal(rec.Body.Bytes(), to))
-	}
+	p := people.Person{Token: token, Base: inMemory, Via: inprocess.Transport{Handler: w.hs}}
+	require.NoError(w.t, p.Do(w.t.Context(), method, path, body, to))
 }
 
 // person has an account.
@@ -286,12 +244,9 @@ type person struct{ id, token string }
 
 func (w *world) person(name string) person {
 	w.t.Helper()
-	var got struct {
-		UserID      string `json:"user_id"`
-		AccessToken string `json:"access_token"`
-	}
-	w.near("POST", "register", "", object{"username": name, "password": "secret", "device_id": "DEVICE", "auth": object{"type": "m.login.dummy"}}, &got)
-	return person{got.UserID, got.AccessToken}
+	p, err := people.SignUp(w.t.Context(), inMemory, inprocess.Transport{Handler: w.hs}, name)
+	require.NoError(w.t, err)
+	return person{p.ID, p.Token}
 }
 
 // room makes one of both.

@@ -2,7 +2,6 @@ package clib
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"io"
 	"net"
@@ -18,13 +17,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/coapgw/coapgw/coap/link"
-	"github.com/coapgw/coapgw/dtls"
-	"github.com/coapgw/coapgw/internal/config"
+	"github.com/coapgw/coapgw/conformance/ashore"
 	"github.com/coapgw/coapgw/internal/fakehs"
 	"github.com/coapgw/coapgw/internal/gateway"
-	"github.com/coapgw/coapgw/internal/keys"
-	"github.com/coapgw/coapgw/pairing"
 )
 
 // world is serve on a socket of this machine, before a homeserver.
@@ -74,34 +69,18 @@ func newWorld(t *testing.T) *world {
 	homeserver := httptest.NewServer(w.handler(fakehs.New(fakehs.Config{ServerName: "ship.example"})))
 	t.Cleanup(homeserver.Close)
 	w.homeserver = homeserver.URL
-	base, err := url.Parse(homeserver.URL)
-	require.NoError(t, err)
-
 	pc, err := net.ListenPacket("udp", "127.0.0.1:0")
 	require.NoError(t, err)
 	w.socket = &listened{PacketConn: pc, peers: make(map[string]bool)}
-	psk := keys.NewPSK()
-	w.line, err = pairing.Pairing{Addresses: []string{pc.LocalAddr().String()}, PSK: psk}.Secret()
+	far, err := ashore.Open(ashore.Options{
+		Homeserver: homeserver.URL, Name: ashore.Name, Socket: w.socket,
+		Guard: gateway.GuardOptions{Limits: gateway.Limits{Rate: -1}}, // sixteen threads that do not wait are many
+	})
 	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, far.Close()) })
+	w.line = far.Pairing
 	w.lineFile = filepath.Join(t.TempDir(), "boat.pairing")
 	require.NoError(t, os.WriteFile(w.lineFile, []byte(w.line+"\n"), 0o600))
-
-	version2, err := gateway.Version2(config.Default().Wire, func() string { return "ship.example" })
-	require.NoError(t, err)
-	serve := gateway.NewServe(gateway.ServeOptions{Homeserver: base})
-	station := &gateway.Station{
-		Handler: serve, Profile: link.Default(), Version2: version2,
-		Guard:    gateway.GuardOptions{Limits: gateway.Limits{Rate: -1}}, // sixteen threads that do not wait are many
-		Security: &dtls.Config{Keys: keys.PSKs{psk.Identity: psk.Key}.Lookup},
-	}
-	ctx, stop := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- station.Run(ctx, w.socket) }()
-	t.Cleanup(func() {
-		stop()
-		assert.NoError(t, <-ended)
-		serve.Close()
-	})
 	return w
 }
 

@@ -1,11 +1,6 @@
 package gobind
 
 import (
-	"context"
-	"net"
-	"net/http"
-	"net/http/httptest"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,15 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/coapgw/coapgw/cborcodec/wire2"
-	"github.com/coapgw/coapgw/coap"
-	"github.com/coapgw/coapgw/coap/link"
-	"github.com/coapgw/coapgw/coap/session"
-	"github.com/coapgw/coapgw/dtls"
-	"github.com/coapgw/coapgw/internal/fakehs"
-	"github.com/coapgw/coapgw/internal/gateway"
-	"github.com/coapgw/coapgw/internal/keys"
-	"github.com/coapgw/coapgw/pairing"
+	"github.com/coapgw/coapgw/conformance/ashore"
 )
 
 // TestJava compiles what gobind wrote for Java with an app, builds the library for the JVM of
@@ -34,7 +21,10 @@ func TestJava(t *testing.T) {
 	run(t, "", "javac", append([]string{"-Xlint:all,-serial", "-Werror", "-d", classes},
 		sources(t, ".java", filepath.Join(out, "java"), "testdata/java")...)...)
 	buildForJVM(t, filepath.Join(out, "src/gobind"), library)
-	said := run(t, "", "java", "-Djava.library.path="+library, "-cp", classes, "app.App", serve(t), t.TempDir())
+	far, err := ashore.Start()
+	require.NoError(t, err)
+	defer func() { assert.NoError(t, far.Close()) }()
+	said := run(t, "", "java", "-Djava.library.path="+library, "-cp", classes, "app.App", far.Pairing, t.TempDir())
 	assert.Contains(t, said, "all is well")
 }
 
@@ -81,35 +71,4 @@ func copyTo(t *testing.T, to, from string) {
 	b, err := os.ReadFile(from)
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(to, b, 0o600))
-}
-
-// serve runs serve's side of a pair in front of a homeserver until the test ends, and returns
-// the pairing line.
-func serve(t *testing.T) string {
-	pc, err := net.ListenPacket("udp4", "127.0.0.1:0")
-	require.NoError(t, err)
-	psk := keys.NewPSK()
-	line, err := pairing.Pairing{Addresses: []string{pc.LocalAddr().String()}, PSK: psk}.Secret()
-	require.NoError(t, err)
-	format, err := wire2.Shipped(1)
-	require.NoError(t, err)
-	homeserver := httptest.NewServer(fakehs.New(fakehs.Config{ServerName: "ship.example"}))
-	t.Cleanup(homeserver.Close)
-	base, err := url.Parse(homeserver.URL)
-	require.NoError(t, err)
-	handler := gateway.NewServe(gateway.ServeOptions{Homeserver: base, Transport: http.DefaultTransport})
-	station := &gateway.Station{
-		Handler: handler, Profile: link.Default(),
-		Version2: &coap.Version2{Format: format, Home: func() string { return "ship.example" }},
-		Security: &dtls.Config{Keys: keys.PSKs{psk.Identity: psk.Key}.Lookup, Store: &session.Memory{}},
-	}
-	ctx, stop := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- station.Run(ctx, pc) }()
-	t.Cleanup(func() {
-		stop()
-		assert.NoError(t, <-ended)
-		handler.Close()
-	})
-	return line
 }

@@ -25,6 +25,7 @@ import (
 	"github.com/coapgw/coapgw/coap/link"
 	"github.com/coapgw/coapgw/coap/observe"
 	"github.com/coapgw/coapgw/coap/policy"
+	"github.com/coapgw/coapgw/conformance/inprocess"
 	"github.com/coapgw/coapgw/conformance/virtual"
 	"github.com/coapgw/coapgw/dtls"
 	"github.com/coapgw/coapgw/internal/fakehs"
@@ -95,8 +96,8 @@ func live(t *testing.T, profile string, v variant, k kind) (out result) {
 	require.True(t, ok)
 	m, err := model()
 	require.NoError(t, err)
-	cfg := virtual.Config{Client: p, Link: linkemu.FromProfile(p, seed), Homeserver: &late{}}
-	hs := cfg.Homeserver.(*late)
+	hs := new(inprocess.Transport) // of a homeserver that is there once virtual time is
+	cfg := virtual.Config{Client: p, Link: linkemu.FromProfile(p, seed), Homeserver: hs}
 	cfg.Version2 = func() *coap.Version2 {
 		return &coap.Version2{Format: wire2.NewFormat(m, 2), Home: func() string { return home }}
 	}
@@ -115,7 +116,7 @@ func live(t *testing.T, profile string, v variant, k kind) (out result) {
 		carrier, closeAll := v.over(pair.Transport, p)
 		connect := gateway.NewConnect(gateway.ConnectOptions{Transport: carrier})
 
-		alice := newClient(t, k, direct{connect}, "alice", 1)
+		alice := newClient(t, k, inprocess.Transport{Handler: connect}, "alice", 1)
 		bob := newClient(t, k, hs, "bob", 2)
 		alice.peer, bob.peer = bob, alice
 		out.messages = talk(t, alice, bob)
@@ -148,33 +149,6 @@ func (v variant) over(link *coap.Transport, p link.Profile) (http.RoundTripper, 
 			require.NoError(t, c.Close())
 		}
 	}
-}
-
-// late is a homeserver that is there once virtual time is.
-type late struct{ http.Handler }
-
-// RoundTrip implements http.RoundTripper.
-func (l *late) RoundTrip(r *http.Request) (*http.Response, error) {
-	return direct{l.Handler}.RoundTrip(r)
-}
-
-// direct calls a handler.
-type direct struct{ http.Handler }
-
-// RoundTrip implements http.RoundTripper.
-func (d direct) RoundTrip(r *http.Request) (*http.Response, error) {
-	if r.Body == nil { // which a handler may rely on
-		r = r.Clone(r.Context())
-		r.Body = http.NoBody
-	}
-	w := httptest.NewRecorder()
-	d.ServeHTTP(w, r)
-	if err := r.Context().Err(); err != nil {
-		return nil, err
-	}
-	resp := w.Result()
-	resp.Request = r
-	return resp, nil
 }
 
 // settle makes accounts and a room in which both are, at the homeserver itself.

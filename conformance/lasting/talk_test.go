@@ -3,8 +3,7 @@
 package lasting
 
 import (
-	"bytes"
-	"encoding/json"
+	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -19,6 +18,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/coapgw/coapgw/conformance/people"
 	"github.com/coapgw/coapgw/internal/fakehs"
 )
 
@@ -72,9 +72,9 @@ func (v *village) doubled() (paths []string) {
 // talker is a user who sends, reports and reads at the same time. Each request has to
 // succeed at once: nothing is tried again.
 type talker struct {
-	base, name, token, room string
-	client                  *http.Client
-	stop                    *atomic.Bool
+	*people.Person
+	name, room string
+	stop       *atomic.Bool
 
 	sent, reported int
 	seen           []string
@@ -93,74 +93,43 @@ func (u *talker) fault(format string, args ...any) {
 	}
 }
 
-// do makes a request and reads the answer into to, which may be nil.
-func (u *talker) do(method, path string, body, to any) error {
-	content, err := json.Marshal(body)
-	if err != nil {
-		return err
-	}
-	r, err := http.NewRequest(method, u.base+"/_matrix/client/v3/"+path, bytes.NewReader(content))
-	if err != nil {
-		return err
-	}
-	if method == http.MethodGet {
-		r.Body, r.ContentLength = nil, 0
-	}
-	r.Header.Set("Content-Type", "application/json")
-	if u.token != "" {
-		r.Header.Set("Authorization", "Bearer "+u.token)
-	}
-	resp, err := u.client.Do(r)
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(resp.Body)
-	if err != nil {
-		return err
-	}
-	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s %s: %s %s", method, path, resp.Status, text)
-	}
-	if to == nil {
-		return nil
-	}
-	return json.Unmarshal(text, to)
-}
+// patience bounds a request.
+const patience = time.Minute
 
 // newTalkers returns one user for each base URL, all in one room of the homeserver.
 func newTalkers(t testing.TB, homeserver string, stop *atomic.Bool, bases ...string) (us []*talker) {
 	for i, base := range bases {
-		u := &talker{base: homeserver, name: fmt.Sprint("user", i), client: &http.Client{Timeout: time.Minute, Transport: &http.Transport{}}, stop: stop}
-		t.Cleanup(u.client.CloseIdleConnections)
-		var account struct {
-			AccessToken string `json:"access_token"`
-		}
-		require.NoError(t, u.do("POST", "register", map[string]any{"username": u.name, "password": "secret", "auth": map[string]any{"type": "m.login.dummy"}}, &account))
-		u.token = account.AccessToken
+		via := &http.Transport{}
+		t.Cleanup(via.CloseIdleConnections)
+		u := &talker{name: fmt.Sprint("user", i), stop: stop}
+		var err error
+		u.Person, err = people.SignUp(t.Context(), homeserver, via, u.name)
+		require.NoError(t, err)
 		if i == 0 {
-			var made struct {
-				RoomID string `json:"room_id"`
-			}
-			require.NoError(t, u.do("POST", "createRoom", map[string]any{"preset": "public_chat"}, &made))
-			u.room = url.PathEscape(made.RoomID)
+			u.room, err = u.CreateRoom(t.Context())
+			require.NoError(t, err)
 		} else {
 			u.room = us[0].room
-			require.NoError(t, u.do("POST", "rooms/"+u.room+"/join", map[string]any{}, nil))
+			require.NoError(t, u.Join(t.Context(), u.room))
 		}
-		u.base = base
+		u.Base = base
 		us = append(us, u)
 	}
 	return us
+}
+
+// say sends a text under a transaction ID.
+func (u *talker) say(txn, text string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	return u.Say(ctx, u.room, txn, text)
 }
 
 // send sends until it is told to stop, one message after the other.
 func (u *talker) send() {
 	for ; !u.stop.Load(); u.sent++ {
 		begun := time.Now()
-		err := u.do("PUT", fmt.Sprintf("rooms/%s/send/m.room.message/%s-%d", u.room, u.name, u.sent),
-			map[string]any{"msgtype": "m.text", "body": fmt.Sprintf("%s says %d", u.name, u.sent)}, nil)
-		if err != nil {
+		if err := u.say(fmt.Sprint(u.name, "-", u.sent), fmt.Sprintf("%s says %d", u.name, u.sent)); err != nil {
 			u.fault("%v", err)
 			return
 		}
@@ -172,7 +141,10 @@ func (u *talker) send() {
 // report posts until it is told to stop.
 func (u *talker) report() {
 	for ; !u.stop.Load(); u.reported++ {
-		if err := u.do("POST", fmt.Sprintf("rooms/%s/report/$%s-%d", u.room, u.name, u.reported), map[string]any{"reason": u.name}, nil); err != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		err := u.Do(ctx, "POST", fmt.Sprintf("rooms/%s/report/$%s-%d", url.PathEscape(u.room), u.name, u.reported), map[string]any{"reason": u.name}, nil)
+		cancel()
+		if err != nil {
 			u.fault("%v", err)
 			return
 		}
@@ -180,37 +152,16 @@ func (u *talker) report() {
 	}
 }
 
-// everything lets nothing of a timeline be left out.
-const everything = `{"room":{"timeline":{"limit":100000}}}`
-
 // sync polls once.
 func (u *talker) sync(timeout time.Duration) error {
-	query := fmt.Sprintf("timeout=%d&filter=%s", timeout.Milliseconds(), url.QueryEscape(everything))
-	if u.since != "" {
-		query += "&since=" + url.QueryEscape(u.since)
-	}
-	var got struct {
-		Next  string `json:"next_batch"`
-		Rooms struct {
-			Join map[string]struct {
-				Timeline struct {
-					Events []struct {
-						Type    string
-						Content struct{ Body string }
-					}
-				}
-			}
-		}
-	}
-	if err := u.do("GET", "sync?"+query, nil, &got); err != nil {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	got, err := u.Sync(ctx, u.since, people.Everything, timeout)
+	if err != nil {
 		return err
 	}
-	for _, room := range got.Rooms.Join {
-		for _, e := range room.Timeline.Events {
-			if e.Type == "m.room.message" {
-				u.seen = append(u.seen, e.Content.Body)
-			}
-		}
+	for room := range got.Rooms.Join {
+		u.seen = append(u.seen, got.Texts(room)...)
 	}
 	u.since = got.Next
 	return nil
@@ -234,9 +185,7 @@ func (u *talker) read() {
 }
 
 // leave says goodbye.
-func (u *talker) leave() error {
-	return u.do("PUT", "rooms/"+u.room+"/send/m.room.message/last", map[string]any{"msgtype": "m.text", "body": goodbye}, nil)
-}
+func (u *talker) leave() error { return u.say("last", goodbye) }
 
 // missing returns what a user has not seen, or not in order, of what another has sent.
 func (u *talker) missing(from *talker) string {

@@ -11,6 +11,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/coapgw/coapgw/conformance/inprocess"
 )
 
 const (
@@ -28,29 +30,13 @@ type client struct {
 }
 
 // aboard is a client behind the link, not logged in.
-func (w *world) aboard() *client { return &client{w: w, via: direct{w.Connect}} }
+func (w *world) aboard() *client { return &client{w: w, via: inprocess.Transport{Handler: w.Connect}} }
 
 // ashore is a user registered at the homeserver, without the link.
 func (w *world) ashore(name string) *client {
-	c := &client{w: w, via: direct{w.homeserver.Handler}}
+	c := &client{w: w, via: inprocess.Transport{Handler: w.homeserver.Handler}}
 	c.take(c.do("POST", r0+"/register", `{"username":"`+name+`","password":"secret","auth":{"type":"m.login.dummy"}}`))
 	return c
-}
-
-// direct calls a handler.
-type direct struct{ http.Handler }
-
-// RoundTrip implements http.RoundTripper.
-func (d direct) RoundTrip(r *http.Request) (*http.Response, error) {
-	if r.Body == nil { // which a handler may rely on
-		r = r.Clone(r.Context())
-		r.Body = http.NoBody
-	}
-	w := httptest.NewRecorder()
-	d.ServeHTTP(w, r)
-	resp := w.Result()
-	resp.Request = r
-	return resp, nil
 }
 
 // request sends a request and returns the answer as far as it came.

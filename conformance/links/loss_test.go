@@ -8,6 +8,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/coapgw/coapgw/conformance/inprocess"
 )
 
 // seeds are the loss patterns of each test.
@@ -53,7 +55,7 @@ func TestUploadAtTwentyPercentLoss(t *testing.T) {
 		photo := noise(100_000)
 		uri := field(alice, alice.do("POST", "/_matrix/media/r0/upload?filename=photo", photo), "content_uri")
 		assert.EqualValues(w.T, 2, w.homeserver.requests.Load(), "requests executed")
-		at := &client{w: w, via: direct{w.homeserver.Handler}, token: alice.token}
+		at := &client{w: w, via: inprocess.Transport{Handler: w.homeserver.Handler}, token: alice.token}
 		stored := at.do("GET", "/_matrix/client/v1/media/download/"+strings.TrimPrefix(uri, "mxc://"), "")
 		assert.True(w.T, photo == stored, "the homeserver has what was uploaded")
 	})

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/coapgw/coapgw/coap/link"
+	"github.com/coapgw/coapgw/conformance/inprocess"
 	"github.com/coapgw/coapgw/conformance/virtual"
 	"github.com/coapgw/coapgw/internal/fakehs"
 	"github.com/coapgw/coapgw/internal/linkemu"
@@ -47,7 +48,7 @@ func inSharedWorld(t *testing.T, p link.Profile, seed uint64, takes time.Duratio
 	}
 	l.Contact.Known = true
 	homeserver := &recorder{Handler: fakehs.New(fakehs.Config{ServerName: "ship.example", Seed: 1})}
-	cfg := virtual.Config{Client: p, Link: l, Homeserver: &unhurried{direct{homeserver}, takes}}
+	cfg := virtual.Config{Client: p, Link: l, Homeserver: &unhurried{inprocess.Transport{Handler: homeserver}, takes}}
 	virtual.Run(t, cfg, func(pair *virtual.Pair) {
 		w := &world{pair, homeserver}
 		f(w)

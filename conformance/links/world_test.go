@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 
 	"github.com/coapgw/coapgw/coap/link"
+	"github.com/coapgw/coapgw/conformance/inprocess"
 	"github.com/coapgw/coapgw/conformance/virtual"
 	"github.com/coapgw/coapgw/internal/fakehs"
 	"github.com/coapgw/coapgw/internal/linkemu"
@@ -25,7 +26,7 @@ type world struct {
 // inWorld runs f with a pair over the link, whose client uses profile p.
 func inWorld(t *testing.T, p link.Profile, l linkemu.Config, f func(*world)) {
 	homeserver := &recorder{Handler: fakehs.New(fakehs.Config{ServerName: "ship.example", Seed: 1})}
-	cfg := virtual.Config{Client: p, Link: l, Homeserver: direct{homeserver}}
+	cfg := virtual.Config{Client: p, Link: l, Homeserver: inprocess.Transport{Handler: homeserver}}
 	if p.Validate() != nil { // the server would not go by such timers
 		cfg.Server = p
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/coapgw/coapgw/coap/join"
 	"github.com/coapgw/coapgw/coap/policy"
+	"github.com/coapgw/coapgw/conformance/inprocess"
 	"github.com/coapgw/coapgw/conformance/virtual"
 	"github.com/coapgw/coapgw/internal/fakehs"
 	"github.com/coapgw/coapgw/internal/linkemu"
@@ -53,7 +54,7 @@ func TestInterruptedDownload(t *testing.T) {
 			hs := &fakeHome{}
 			virtual.Run(t, virtual.Config{Client: p, Link: cfg, Homeserver: hs}, func(pair *virtual.Pair) {
 				t := pair.T
-				hs.inProcess = inProcess{fakehs.New(fakehs.Config{Seed: 1})}
+				hs.Transport = inprocess.Transport{Handler: fakehs.New(fakehs.Config{Seed: 1})}
 				alice := register(t, hs, "alice")
 				uri := alice.want("POST", "/_matrix/media/v3/upload", picture)["content_uri"].(string)
 				path := "/_matrix/client/v1/media/download/" + strings.TrimPrefix(uri, "mxc://")
@@ -92,7 +93,7 @@ func TestInterruptedDownload(t *testing.T) {
 }
 
 // fakeHome is a homeserver that begins later.
-type fakeHome struct{ inProcess }
+type fakeHome struct{ inprocess.Transport }
 
 // read reads a file from an offset, as far as it comes.
 func read(ctx context.Context, t *testing.T, client http.RoundTripper, token, path string, from int) string {

@@ -17,6 +17,7 @@ import (
 
 	"github.com/coapgw/coapgw/coap/link"
 	"github.com/coapgw/coapgw/coap/policy"
+	"github.com/coapgw/coapgw/conformance/inprocess"
 	"github.com/coapgw/coapgw/conformance/virtual"
 	"github.com/coapgw/coapgw/internal/fakehs"
 	"github.com/coapgw/coapgw/internal/gateway"
@@ -89,7 +90,7 @@ func (m *meter) RoundTrip(r *http.Request) (*http.Response, error) {
 // scripted answers what the policy and the chat are about by a homeserver, and all else as
 // was recorded: with that status and so many bytes.
 type scripted struct {
-	inProcess
+	inprocess.Transport
 	now step
 }
 
@@ -97,7 +98,7 @@ type scripted struct {
 func (s *scripted) RoundTrip(r *http.Request) (*http.Response, error) {
 	path := r.URL.EscapedPath()
 	if s.now.method != r.Method || causeOf(r.Method, path) != rest || strings.Contains(path, "/filter/") || strings.HasSuffix(path, "/whoami") {
-		return s.inProcess.RoundTrip(r)
+		return s.Transport.RoundTrip(r)
 	}
 	body := "{}"
 	if s.now.size > 8 {
@@ -119,7 +120,7 @@ func replay(t *testing.T, p link.Profile, steps []step, with bool) costs {
 	total := costs{}
 	virtual.Run(t, cfg, func(pair *virtual.Pair) {
 		t := pair.T
-		hs.inProcess = inProcess{fakehs.New(fakehs.Config{Seed: 1})}
+		hs.Transport = inprocess.Transport{Handler: fakehs.New(fakehs.Config{Seed: 1})}
 		alice, where := settle(t, hs)
 		count := &counter{}
 		pair.Link.Tap(count.packet)
@@ -158,7 +159,7 @@ func replay(t *testing.T, p link.Profile, steps []step, with bool) costs {
 
 // settle gives alice a room in which bob has written.
 func settle(t *testing.T, hs *scripted) (*user, *place) {
-	alice, bob := register(t, hs.inProcess, "alice"), register(t, hs.inProcess, "bob")
+	alice, bob := register(t, hs.Transport, "alice"), register(t, hs.Transport, "bob")
 	room := alice.want("POST", v3+"/createRoom", `{"preset":"public_chat","name":"harbour"}`)["room_id"].(string)
 	where := &place{user: alice.id, room: room}
 	in := &place{room: room}

@@ -16,6 +16,7 @@ import (
 	"github.com/coapgw/coapgw/cborcodec/wire2"
 	"github.com/coapgw/coapgw/coap"
 	"github.com/coapgw/coapgw/coap/policy"
+	"github.com/coapgw/coapgw/conformance/inprocess"
 	"github.com/coapgw/coapgw/conformance/virtual"
 	"github.com/coapgw/coapgw/internal/fakehs"
 )
@@ -81,7 +82,7 @@ func askTwice(t *testing.T, version int, off bool, path string) (first, again, s
 	cfg.Homeserver = hs
 	virtual.Run(t, cfg, func(pair *virtual.Pair) {
 		t := pair.T
-		hs.inProcess = inProcess{fakehs.New(fakehs.Config{Seed: 1})}
+		hs.Transport = inprocess.Transport{Handler: fakehs.New(fakehs.Config{Seed: 1})}
 		alice := register(t, hs, "alice")
 		alice.want("PUT", v3+"/profile/@alice:localhost/displayname", `{"displayname":"Alice on the Albatross"}`)
 		count := &counter{}

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -13,24 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/coapgw/coapgw/coap/link"
-	"github.com/coapgw/coapgw/internal/fakehs"
 	"github.com/coapgw/coapgw/internal/linkemu"
 )
-
-// inProcess is a homeserver in the same process.
-type inProcess struct{ *fakehs.Server }
-
-// RoundTrip implements http.RoundTripper.
-func (h inProcess) RoundTrip(r *http.Request) (*http.Response, error) {
-	if r.Body == nil {
-		r.Body = http.NoBody
-	}
-	rec := httptest.NewRecorder()
-	h.ServeHTTP(rec, r)
-	resp := rec.Result()
-	resp.Request = r
-	return resp, nil
-}
 
 // user is somebody at the homeserver, next to it.
 type user struct {

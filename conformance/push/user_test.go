@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/coapgw/coapgw/conformance/people"
 )
 
 // user is a Matrix client.
@@ -25,6 +27,9 @@ type user struct {
 	seen, told, wrong []string
 	txn               int
 }
+
+// gatewayURL is what clients call what runs beside them.
+const gatewayURL = "http://gateway"
 
 type object = map[string]any
 
@@ -40,7 +45,7 @@ func (u *user) do(method, path string, body any, to any) (status int) {
 		}
 		content = bytes.NewReader(text)
 	}
-	r, err := http.NewRequestWithContext(ctx, method, "http://gateway/_matrix/client/v3/"+path, content)
+	r, err := http.NewRequestWithContext(ctx, method, gatewayURL+"/_matrix/client/v3/"+path, content)
 	if err != nil {
 		panic(err)
 	}
@@ -75,14 +80,9 @@ func (u *user) must(method, path string, body, to any) {
 }
 
 func (w *world) newUser(name string, rt http.RoundTripper) *user {
-	u := &user{w: w, rt: w.near(), name: name, patience: 5 * time.Minute}
-	var got struct {
-		UserID      string `json:"user_id"`
-		AccessToken string `json:"access_token"`
-	}
-	u.must("POST", "register", object{"username": name, "password": "secret", "device_id": "DEVICE", "auth": object{"type": "m.login.dummy"}}, &got)
-	u.id, u.token, u.rt = got.UserID, got.AccessToken, rt
-	return u
+	p, err := people.SignUp(w.t.Context(), gatewayURL, w.near(), name)
+	require.NoError(w.t, err)
+	return &user{w: w, rt: rt, name: name, patience: 5 * time.Minute, id: p.ID, token: p.Token}
 }
 
 // room makes a room of both users.
@@ -90,12 +90,9 @@ func (w *world) room(a, b *user) string {
 	var got struct {
 		RoomID string `json:"room_id"`
 	}
-	near := *a
-	near.rt = w.near()
-	near.must("POST", "createRoom", object{"preset": "private_chat", "invite": []string{b.id}}, &got)
-	near = *b
-	near.rt = w.near()
-	near.must("POST", "rooms/"+url.PathEscape(got.RoomID)+"/join", object{}, nil)
+	founder, guest := people.Person{Token: a.token, Base: gatewayURL, Via: w.near()}, people.Person{Token: b.token, Base: gatewayURL, Via: w.near()}
+	require.NoError(w.t, founder.Do(w.t.Context(), "POST", "createRoom", object{"preset": "private_chat", "invite": []string{b.id}}, &got))
+	require.NoError(w.t, guest.Join(w.t.Context(), got.RoomID))
 	return got.RoomID
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"github.com/coapgw/coapgw/coap"
 	"github.com/coapgw/coapgw/coap/link"
+	"github.com/coapgw/coapgw/conformance/inprocess"
 	"github.com/coapgw/coapgw/dtls"
 	"github.com/coapgw/coapgw/internal/linkemu"
 )
@@ -42,7 +43,7 @@ func (w *clearWorld) overDTLS() {
 	require.NoError(w.t, err)
 	key := []byte(strings.Repeat("k", 16))
 	w.run(&Station{
-		Handler: NewServe(ServeOptions{Homeserver: hs, Transport: inProcess{w.hs}}), Profile: link.Default(),
+		Handler: NewServe(ServeOptions{Homeserver: hs, Transport: inprocess.Transport{Handler: w.hs}}), Profile: link.Default(),
 		Security: &dtls.Config{Keys: func(string) ([]byte, bool) { return key, true }},
 	})
 	d := &Dialer{

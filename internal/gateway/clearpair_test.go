@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/coapgw/coapgw/coap/session"
+	"github.com/coapgw/coapgw/conformance/inprocess"
 	"github.com/coapgw/coapgw/internal/keys"
 	"github.com/coapgw/coapgw/internal/linkemu"
 )
@@ -166,7 +167,7 @@ func TestClearRefusals(t *testing.T) {
 func (w *clearWorld) atServer() http.Handler {
 	hs, err := url.Parse("http://hs.example")
 	require.NoError(w.t, err)
-	serve := NewClearServe(ServeOptions{Homeserver: hs, Transport: inProcess{w.hs}}, []keys.Station{w.station})
+	serve := NewClearServe(ServeOptions{Homeserver: hs, Transport: inprocess.Transport{Handler: w.hs}}, []keys.Station{w.station})
 	return serve
 }
 

@@ -20,25 +20,12 @@ import (
 	"github.com/coapgw/coapgw/coap/endpoint"
 	"github.com/coapgw/coapgw/coap/link"
 	"github.com/coapgw/coapgw/coap/session"
+	"github.com/coapgw/coapgw/conformance/inprocess"
 	"github.com/coapgw/coapgw/integrity"
 	"github.com/coapgw/coapgw/internal/fakehs"
 	"github.com/coapgw/coapgw/internal/keys"
 	"github.com/coapgw/coapgw/internal/linkemu"
 )
-
-// inProcess is a homeserver without a network between.
-type inProcess struct{ http.Handler }
-
-func (h inProcess) RoundTrip(r *http.Request) (*http.Response, error) {
-	w := httptest.NewRecorder()
-	if r.Body == nil {
-		r.Body = http.NoBody
-	}
-	h.ServeHTTP(w, r)
-	res := w.Result()
-	res.Request = r
-	return res, nil
-}
 
 // clearWorld is a homeserver with two users, one of them behind an emulated radio link
 // as the station OE1XYZ-7.
@@ -104,7 +91,7 @@ func (w *clearWorld) startServer() {
 	w.t.Helper()
 	hs, err := url.Parse("http://hs.example")
 	require.NoError(w.t, err)
-	serve := NewClearServe(ServeOptions{Homeserver: hs, Transport: inProcess{w.hs}}, []keys.Station{w.station})
+	serve := NewClearServe(ServeOptions{Homeserver: hs, Transport: inprocess.Transport{Handler: w.hs}}, []keys.Station{w.station})
 	w.run(&Station{
 		Handler: serve, Profile: link.Default(),
 		Stations: &integrity.Config{

@@ -25,7 +25,7 @@ func TestBot(t *testing.T) {
 	require.NoError(t, err)
 	defer func() { assert.NoError(t, hs.Stop()) }()
 	alice, bot := register(ctx, t, hs.URL(), "alice"), register(ctx, t, hs.URL(), "bot")
-	far, err := ashore.Before(hs.URL(), bot.UserID.Homeserver())
+	far, err := ashore.Open(ashore.Options{Homeserver: hs.URL(), Name: bot.UserID.Homeserver()})
 	require.NoError(t, err)
 	defer func() { assert.NoError(t, far.Close()) }()
 

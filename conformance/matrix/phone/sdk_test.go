@@ -2,10 +2,7 @@ package phone
 
 import (
 	"context"
-	"net"
-	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"os"
 	"path/filepath"
 	"testing"
@@ -16,17 +13,10 @@ import (
 	"maunium.net/go/mautrix"
 	"maunium.net/go/mautrix/event"
 
-	"github.com/coapgw/coapgw/cborcodec/wire2"
-	"github.com/coapgw/coapgw/coap"
-	"github.com/coapgw/coapgw/coap/link"
-	"github.com/coapgw/coapgw/coap/session"
+	"github.com/coapgw/coapgw/conformance/ashore"
 	"github.com/coapgw/coapgw/conformance/matrix/jssdk"
-	"github.com/coapgw/coapgw/dtls"
 	"github.com/coapgw/coapgw/internal/fakehs"
-	"github.com/coapgw/coapgw/internal/gateway"
-	"github.com/coapgw/coapgw/internal/keys"
 	"github.com/coapgw/coapgw/mobile"
-	"github.com/coapgw/coapgw/pairing"
 )
 
 // deadline is a safety net.
@@ -35,32 +25,12 @@ const deadline = 5 * time.Minute
 // serve runs serve's side of a pair in front of a homeserver until the test ends, and returns
 // the pairing line.
 func serve(t *testing.T) string {
-	pc, err := net.ListenPacket("udp4", "127.0.0.1:0")
-	require.NoError(t, err)
-	psk := keys.NewPSK()
-	line, err := pairing.Pairing{Addresses: []string{pc.LocalAddr().String()}, PSK: psk}.Secret()
-	require.NoError(t, err)
-	format, err := wire2.Shipped(1)
-	require.NoError(t, err)
-	homeserver := httptest.NewServer(fakehs.New(fakehs.Config{ServerName: "ship.example", BaseURL: "https://ship.example"}))
+	homeserver := httptest.NewServer(fakehs.New(fakehs.Config{ServerName: ashore.Name, BaseURL: "https://ship.example"}))
 	t.Cleanup(homeserver.Close)
-	base, err := url.Parse(homeserver.URL)
+	far, err := ashore.Open(ashore.Options{Homeserver: homeserver.URL, Name: ashore.Name})
 	require.NoError(t, err)
-	handler := gateway.NewServe(gateway.ServeOptions{Homeserver: base, Transport: http.DefaultTransport})
-	station := &gateway.Station{
-		Handler: handler, Profile: link.Default(),
-		Version2: &coap.Version2{Format: format, Home: func() string { return "ship.example" }},
-		Security: &dtls.Config{Keys: keys.PSKs{psk.Identity: psk.Key}.Lookup, Store: &session.Memory{}},
-	}
-	ctx, stop := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- station.Run(ctx, pc) }()
-	t.Cleanup(func() {
-		stop()
-		assert.NoError(t, <-ended)
-		handler.Close()
-	})
-	return line
+	t.Cleanup(func() { assert.NoError(t, far.Close()) })
+	return far.Pairing
 }
 
 // app is a gateway that listens for an SDK at base.
