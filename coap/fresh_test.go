@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/coapgw/coapgw/coap"
+	"github.com/coapgw/coapgw/conformance/pipe"
 )
 
 // forgetful is a session that has outlived its server, which kept no counters.
@@ -45,7 +46,7 @@ func TestFreshPost(t *testing.T) {
 		whoami(w, r)
 	})
 	var p pair
-	listener := newPipeListener(func(from string, d []byte) {
+	listener := pipe.Listen(func(from string, d []byte) {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		p.messages = append(p.messages, message{from, d})

@@ -15,13 +15,14 @@ import (
 	"github.com/coapgw/coapgw/coap"
 	"github.com/coapgw/coapgw/coap/endpoint"
 	"github.com/coapgw/coapgw/coap/link"
+	"github.com/coapgw/coapgw/conformance/pipe"
 )
 
 // TestHalfOpenUploadsAreBounded: bodies that must be whole before they are
 // converted share one bound.
 func TestHalfOpenUploadsAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := newPipeListener(nil)
+		l := pipe.Listen(nil)
 		ctx, stop := context.WithCancel(t.Context())
 		served := make(chan error)
 		h := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotFound) })

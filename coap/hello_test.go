@@ -20,6 +20,7 @@ import (
 	"github.com/coapgw/coapgw/coap"
 	"github.com/coapgw/coapgw/coap/endpoint"
 	"github.com/coapgw/coapgw/coap/link"
+	"github.com/coapgw/coapgw/conformance/pipe"
 )
 
 func profile(t testing.TB, text string) link.Profile {
@@ -148,7 +149,7 @@ func TestLinkToldByManyAtOnce(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var executed atomic.Int32
 				told := profile(t, "base=hf-vara500,rate-up=0,rate-down=0,nstart=4,min-gap=0s")
-				l := newPipeListener(nil)
+				l := pipe.Listen(nil)
 				server := &coap.Server{
 					Bounds:  link.BoundsOf(profile(t, slowest)),
 					Handler: http.HandlerFunc(func(http.ResponseWriter, *http.Request) { executed.Add(1) }),

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/coapgw/coapgw/coap"
+	"github.com/coapgw/coapgw/conformance/pipe"
 )
 
 // kept is what one end of a session finds again in its next life.
@@ -85,12 +86,12 @@ func (k *kept) attach(c net.Conn) *lastingPipe {
 
 // lastingListener accepts one session that lasts.
 type lastingListener struct {
-	*pipeListener
+	*pipe.Listener
 	*kept
 }
 
 func (l lastingListener) Accept() (net.Conn, error) {
-	c, err := l.pipeListener.Accept()
+	c, err := l.Listener.Accept()
 	if err != nil {
 		return nil, err
 	}
@@ -114,7 +115,7 @@ type lives struct {
 // restart ends both ends and begins their next lives.
 func (l *lives) restart() {
 	l.stop()
-	listener := newPipeListener(func(from string, d []byte) {
+	listener := pipe.Listen(func(from string, d []byte) {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		l.messages = append(l.messages, message{from, d})
@@ -128,7 +129,7 @@ func (l *lives) restart() {
 		if err != nil {
 			return nil, err
 		}
-		l.dialled = l.client.attach(endingWithPeer{c.(*pipeConn)})
+		l.dialled = l.client.attach(c.(*pipe.Conn).EndWithPeer())
 		return l.dialled, nil
 	}}
 	l.end = func() {
@@ -278,7 +279,7 @@ func TestPostBegunInEarlierLife(t *testing.T) {
 	l.stop()
 	l.messages = nil
 
-	listener := newPipeListener(nil)
+	listener := pipe.Listen(nil)
 	ctx, cancel := context.WithCancel(context.Background())
 	served := make(chan error)
 	server := &coap.Server{Handler: l.handler}

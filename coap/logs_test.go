@@ -12,13 +12,14 @@ import (
 	"github.com/coapgw/coapgw/coap"
 	"github.com/coapgw/coapgw/coap/endpoint"
 	"github.com/coapgw/coapgw/coap/link"
+	"github.com/coapgw/coapgw/conformance/pipe"
 )
 
 // TestTargetIsNotLogged: the query of a request may hold an access token, and the
 // log says nothing of it even when the request cannot be read.
 func TestTargetIsNotLogged(t *testing.T) {
 	var log bytes.Buffer
-	l := newPipeListener(nil)
+	l := pipe.Listen(nil)
 	ctx, stop := context.WithCancel(t.Context())
 	served := make(chan error)
 	server := &coap.Server{Log: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))}

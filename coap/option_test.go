@@ -12,13 +12,14 @@ import (
 	"github.com/coapgw/coapgw/coap"
 	"github.com/coapgw/coapgw/coap/endpoint"
 	"github.com/coapgw/coapgw/coap/link"
+	"github.com/coapgw/coapgw/conformance/pipe"
 )
 
 // TestMalformedOptionsAreRefused: a critical option of illegal length, or a second
 // one, is answered 4.02 and the request is not executed (RFC 7252 §5.4.3, §5.4.5).
 func TestMalformedOptionsAreRefused(t *testing.T) {
 	executed := 0
-	l := newPipeListener(nil)
+	l := pipe.Listen(nil)
 	ctx, stop := context.WithCancel(context.Background())
 	served := make(chan error)
 	go func() {

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/coapgw/coapgw/coap"
+	"github.com/coapgw/coapgw/conformance/pipe"
 )
 
 // pair is a Transport and a Server with a pipe between them.
@@ -39,7 +40,7 @@ func newPair(t testing.TB, h http.Handler) *pair {
 // newPairOf connects the two.
 func newPairOf(t testing.TB, server *coap.Server, transport *coap.Transport) *pair {
 	p := &pair{Transport: transport}
-	l := newPipeListener(func(from string, d []byte) {
+	l := pipe.Listen(func(from string, d []byte) {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		p.messages = append(p.messages, message{from, d})

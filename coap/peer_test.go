@@ -18,6 +18,7 @@ import (
 	"github.com/coapgw/coapgw/coap"
 	"github.com/coapgw/coapgw/coap/endpoint"
 	"github.com/coapgw/coapgw/coap/link"
+	"github.com/coapgw/coapgw/conformance/pipe"
 )
 
 // peer is a CoAP server made of the message layer alone, with the answers of a
@@ -87,7 +88,7 @@ func (p *peer) take() (r []string) {
 }
 
 func (p *peer) dial(context.Context) (net.Conn, error) {
-	client, server := newPipe(nil)
+	client, server := pipe.New(nil)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.conns = append(p.conns, endpoint.New(server, endpoint.Config{
@@ -355,7 +356,7 @@ func TestUnknownSlot(t *testing.T) {
 // newServer returns a session to a Server with that handler, as a foreign client
 // would open it.
 func newServer(t testing.TB, s *coap.Server) *endpoint.Conn {
-	l := newPipeListener(nil)
+	l := pipe.Listen(nil)
 	ctx, cancel := context.WithCancel(context.Background())
 	served := make(chan error)
 	go func() { served <- s.Serve(ctx, l) }()

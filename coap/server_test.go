@@ -17,16 +17,17 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/coapgw/coapgw/coap"
+	"github.com/coapgw/coapgw/conformance/pipe"
 )
 
 // takingListener closes its sessions with it, as a DTLS listener must.
 type takingListener struct {
-	*pipeListener
+	*pipe.Listener
 	taken []net.Conn
 }
 
 func (l *takingListener) Accept() (net.Conn, error) {
-	c, err := l.pipeListener.Accept()
+	c, err := l.Listener.Accept()
 	if err == nil {
 		l.taken = append(l.taken, c)
 	}
@@ -37,7 +38,7 @@ func (l *takingListener) Close() error {
 	for _, c := range l.taken {
 		_ = c.Close()
 	}
-	return l.pipeListener.Close()
+	return l.Listener.Close()
 }
 
 // TestGracefulStop: what is under way is answered within Grace; what takes longer
@@ -65,7 +66,7 @@ func TestGracefulStop(t *testing.T) {
 					case <-r.Context().Done():
 					}
 				})
-				l := &takingListener{pipeListener: newPipeListener(nil)}
+				l := &takingListener{Listener: pipe.Listen(nil)}
 				ctx, stop := context.WithCancel(t.Context())
 				served := make(chan error)
 				go func() { served <- (&coap.Server{Handler: handler, Grace: test.grace}).Serve(ctx, l) }()
@@ -107,7 +108,7 @@ func TestGracefulStop(t *testing.T) {
 // one has ended.
 func TestSessionLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := newPipeListener(nil)
+		l := pipe.Listen(nil)
 		ctx, stop := context.WithCancel(t.Context())
 		served := make(chan error)
 		go func() { served <- (&coap.Server{Handler: echo, MaxSessions: 2}).Serve(ctx, l) }()
@@ -118,14 +119,7 @@ func TestSessionLimit(t *testing.T) {
 			conns = append(conns, c)
 		}
 		synctest.Wait()
-		closed := func(c net.Conn) bool {
-			select {
-			case <-c.(*pipeConn).peerDone:
-				return true
-			default:
-				return false
-			}
-		}
+		closed := func(c net.Conn) bool { return c.(*pipe.Conn).PeerClosed() }
 		assert.Equal(t, []bool{false, false, true}, []bool{closed(conns[0]), closed(conns[1]), closed(conns[2])})
 		stop()
 		require.NoError(t, <-served)
@@ -169,7 +163,7 @@ func TestNoContentWritten(t *testing.T) {
 // TestTooLargeBody: more than Server takes is 413.
 func TestTooLargeBody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := newPipeListener(nil)
+		l := pipe.Listen(nil)
 		ctx, stop := context.WithCancel(t.Context())
 		served := make(chan error)
 		server := &coap.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -235,7 +229,7 @@ func TestStreaming(t *testing.T) {
 		t.Helper()
 		assert.Less(t, heap(), before+kept+4<<20)
 	}
-	l := newPipeListener(nil)
+	l := pipe.Listen(nil)
 	ctx, stop := context.WithCancel(t.Context())
 	served := make(chan error)
 	go func() {
@@ -315,7 +309,7 @@ func TestBackpressure(t *testing.T) {
 func TestClientGone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began, ended := make(chan struct{}), make(chan struct{})
-		l := newPipeListener(nil)
+		l := pipe.Listen(nil)
 		ctx, stop := context.WithCancel(t.Context())
 		served := make(chan error)
 		go func() {
@@ -326,9 +320,8 @@ func TestClientGone(t *testing.T) {
 			})}).Serve(ctx, l)
 		}()
 		rt := &coap.Transport{Dial: func(ctx context.Context) (net.Conn, error) {
-			client, server := newPipe(nil)
-			l.conns <- endingWithPeer{server}
-			return client, nil
+			client, server := pipe.New(nil)
+			return client, l.Offer(ctx, server.EndWithPeer())
 		}}
 		go func() {
 			r, _ := http.NewRequestWithContext(ctx, "POST", "http://link/x", nil)

@@ -26,6 +26,7 @@ import (
 	"github.com/coapgw/coapgw/coap"
 	"github.com/coapgw/coapgw/coap/endpoint"
 	"github.com/coapgw/coapgw/coap/link"
+	"github.com/coapgw/coapgw/conformance/pipe"
 	"github.com/coapgw/coapgw/internal/fakehs"
 )
 
@@ -92,7 +93,7 @@ func TestStreamExample(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		example := exampleBytes(t)
 		require.Len(t, example, 4)
-		l := newPipeListener(nil)
+		l := pipe.Listen(nil)
 		ctx, stop := context.WithCancel(context.Background())
 		served := make(chan error)
 		h := &exampleHomeserver{say: make(chan struct{})}
@@ -146,7 +147,7 @@ func inStream(t *testing.T, f func(t *testing.T, w *streamWorld)) {
 		}
 		w.room = w.do("alice", http.MethodPost, "createRoom", `{"preset":"public_chat","room_alias_name":"lab"}`)["room_id"].(string)
 		w.do("bob", http.MethodPost, "join/"+url.PathEscape(w.room), `{}`)
-		l := newPipeListener(nil)
+		l := pipe.Listen(nil)
 		ctx, stop := context.WithCancel(context.Background())
 		served := make(chan error)
 		server := &coap.Server{Handler: w, Log: slog.New(slog.NewTextHandler(&w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))}
@@ -451,7 +452,7 @@ func TestStreamRegisteredAgain(t *testing.T) {
 func TestStreamRests(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		example := exampleBytes(t)
-		l := newPipeListener(nil)
+		l := pipe.Listen(nil)
 		ctx, stop := context.WithCancel(context.Background())
 		served := make(chan error)
 		h := &exampleHomeserver{say: make(chan struct{})}

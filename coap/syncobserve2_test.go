@@ -17,6 +17,7 @@ import (
 	"github.com/coapgw/coapgw/coap"
 	"github.com/coapgw/coapgw/coap/link"
 	"github.com/coapgw/coapgw/coap/observe"
+	"github.com/coapgw/coapgw/conformance/pipe"
 )
 
 // pushed is what an observer of the pushed form was given.
@@ -66,7 +67,7 @@ func inPush(t *testing.T, h http.Handler, f func(t *testing.T, tr *coap.Transpor
 func inPushOver(t *testing.T, p link.Profile, h http.Handler, f func(t *testing.T, tr *coap.Transport)) {
 	synctest.Test(t, func(t *testing.T) {
 		v := newVersion2(t, shippedModel)
-		l := newPipeListener(nil)
+		l := pipe.Listen(nil)
 		ctx, stop := context.WithCancel(context.Background())
 		served := make(chan error)
 		go func() { served <- (&coap.Server{Handler: h, Version2: v}).Serve(ctx, l) }()

@@ -18,6 +18,7 @@ import (
 	"github.com/coapgw/coapgw/coap"
 	"github.com/coapgw/coapgw/coap/endpoint"
 	"github.com/coapgw/coapgw/coap/link"
+	"github.com/coapgw/coapgw/conformance/pipe"
 )
 
 // syncScript is a homeserver that answers /sync by the since it is asked with.
@@ -108,7 +109,7 @@ func registration(since string) *endpoint.Request {
 // inObservation runs f with a client's session to a Server in front of the script.
 func inObservation(t *testing.T, script http.Handler, f func(t *testing.T, c *endpoint.Conn)) {
 	synctest.Test(t, func(t *testing.T) {
-		l := newPipeListener(nil)
+		l := pipe.Listen(nil)
 		ctx, stop := context.WithCancel(context.Background())
 		served := make(chan error)
 		go func() { served <- (&coap.Server{Handler: script}).Serve(ctx, l) }()
@@ -235,7 +236,7 @@ func TestObservedSyncInSmallBlocks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var mu sync.Mutex
 		var tags []string
-		l := newPipeListener(func(from string, datagram []byte) {
+		l := pipe.Listen(func(from string, datagram []byte) {
 			m, err := endpoint.ParseMessage(datagram)
 			assert.NoError(t, err)
 			if b, ok := m.Options.GetUint(endpoint.Block2); from == "server" && ok && b>>4 == 0 {

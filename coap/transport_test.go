@@ -3,7 +3,6 @@ package coap_test
 import (
 	"context"
 	"errors"
-	"io"
 	"net"
 	"net/http"
 	"os"
@@ -18,6 +17,7 @@ import (
 
 	"github.com/coapgw/coapgw/coap"
 	"github.com/coapgw/coapgw/coap/endpoint"
+	"github.com/coapgw/coapgw/conformance/pipe"
 )
 
 // TestDialErrors: what a client is told when there is no session.
@@ -44,7 +44,7 @@ func TestSilentPeer(t *testing.T) {
 			var dials atomic.Int32
 			rt := &coap.Transport{Dial: func(context.Context) (net.Conn, error) {
 				dials.Add(1)
-				client, _ := newPipe(nil)
+				client, _ := pipe.New(nil)
 				return client, nil
 			}}
 			assert.Equal(t, 504, status(t, rt, method, "/x", "a", ""))
@@ -70,7 +70,7 @@ func TestSessionLost(t *testing.T) {
 			// The client learns of the loss when its own end breaks.
 			rt.Dial = func(ctx context.Context) (net.Conn, error) {
 				c, err := p.dial(ctx)
-				return endingWithPeer{c.(*pipeConn)}, err
+				return c.(*pipe.Conn).EndWithPeer(), err
 			}
 			require.Equal(t, 200, status(t, rt, "GET", "/x", "a", ""))
 			p.take()
@@ -83,20 +83,6 @@ func TestSessionLost(t *testing.T) {
 			}
 			assert.Equal(t, 200, status(t, rt, "GET", "/x", "a", ""), "the next request finds a session")
 		})
-	}
-}
-
-// endingWithPeer reads EOF when the other end is closed.
-type endingWithPeer struct{ *pipeConn }
-
-func (c endingWithPeer) Read(p []byte) (int, error) {
-	select {
-	case d := <-c.in:
-		return copy(p, d), nil
-	case <-c.peerDone:
-		return 0, io.EOF
-	case <-c.done:
-		return 0, net.ErrClosed
 	}
 }
 
