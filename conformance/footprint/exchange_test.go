@@ -11,6 +11,9 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/coapgw/coapgw/conformance/people"
+	"github.com/coapgw/coapgw/conformance/process"
 )
 
 // taken is what a run of a program took.
@@ -22,7 +25,7 @@ type taken struct {
 
 // gateway is a connect that runs.
 type gateway struct {
-	*process
+	*running
 	client *user
 	page   string // URL of the status page
 }
@@ -31,7 +34,7 @@ func (w *world) connect(t *testing.T, a target, file, state string) *gateway {
 	t.Helper()
 	p := start(t, a.command(t, file, "connect", "--pairing", "@"+w.pairing, "--listen", "127.0.0.1:0",
 		"--status-listen", "127.0.0.1:0", "--state", state))
-	return &gateway{process: p, client: &user{t: t, base: "http://" + p.await("listening on http://")}}
+	return &gateway{running: p, client: &user{&people.Person{Base: "http://" + p.Await("listening on http://")}, t}}
 }
 
 // handshakes are those of its life, and the sessions that it took up without one.
@@ -53,20 +56,21 @@ func (w *world) converse(t *testing.T, a target, file string) (took taken) {
 	t.Helper()
 	state := filepath.Join(t.TempDir(), "state")
 	g := w.connect(t, a, file, state)
-	took.started = time.Since(g.began)
-	g.page = g.await("status page\" url=")
+	took.started = time.Since(g.Began)
+	g.page = g.Await("status page\" url=")
 	var err error
 	took.idle, err = g.memory(a)
 	require.NoError(t, err)
 	most := g.watch(a)
 
 	c := g.client
-	c.call("POST", "login", map[string]any{"type": "m.login.password", "identifier": map[string]string{"type": "m.id.user", "user": "alice"}, "password": password}, c)
-	first, err := c.sync(t.Context(), "")
+	c.Person, err = people.LogIn(t.Context(), c.Base, nil, "alice")
+	require.NoError(t, err)
+	first, err := c.Sync(t.Context(), "", "", poll)
 	require.NoError(t, err)
 	require.Len(t, first.Rooms.Join, rooms)
 	room := w.rooms[rooms-1]
-	require.NotEmpty(t, first.texts(room))
+	require.NotEmpty(t, first.Texts(room))
 	run := filepath.Base(t.Name()) + fmt.Sprint(time.Now().UnixNano()) // the world has seen others
 	for n := range history {
 		c.say(room, fmt.Sprint(run, n), fmt.Sprint("From the boat, ", run, n))
@@ -80,7 +84,7 @@ func (w *world) converse(t *testing.T, a target, file string) (took taken) {
 	g.stop()
 
 	again := w.connect(t, a, file, state)
-	again.page = again.await("status page\" url=")
+	again.page = again.Await("status page\" url=")
 	most = again.watch(a)
 	again.client.Token = c.Token
 	w.pushed(t, again.client, next, room, "Again "+run)
@@ -93,19 +97,22 @@ func (w *world) converse(t *testing.T, a target, file string) (took taken) {
 	return took
 }
 
+// poll is how long a /sync waits for news.
+const poll = time.Minute
+
 // pushed waits with /sync until a text that bob says meanwhile is there, and returns the
 // point up to which all is known.
 func (w *world) pushed(t *testing.T, c *user, since, room, text string) (next string) {
 	t.Helper()
 	type result struct {
-		synced
+		people.Sync
 		err error
 	}
 	results, said := make(chan result, 1), false
-	deadline := time.After(patience)
+	deadline := time.After(process.Patience)
 	for {
 		go func() {
-			s, err := c.sync(t.Context(), since)
+			s, err := c.Sync(t.Context(), since, "", poll)
 			results <- result{s, err}
 		}()
 		if !said {
@@ -116,7 +123,7 @@ func (w *world) pushed(t *testing.T, c *user, since, room, text string) (next st
 		case r := <-results:
 			require.NoError(t, r.err)
 			since = r.Next
-			for _, got := range r.texts(room) {
+			for _, got := range r.Texts(room) {
 				if got == text {
 					return since
 				}
@@ -125,22 +132,4 @@ func (w *world) pushed(t *testing.T, c *user, since, room, text string) (next st
 			require.FailNow(t, "nothing is pushed")
 		}
 	}
-}
-
-// messages are the latest texts of a room.
-func (u *user) messages(room string) (all []string) {
-	u.t.Helper()
-	var answer struct {
-		Chunk []struct {
-			Type    string
-			Content struct{ Body string }
-		}
-	}
-	u.call("GET", "rooms/"+url.PathEscape(room)+"/messages?dir=b&limit=100", nil, &answer)
-	for _, e := range answer.Chunk {
-		if e.Type == "m.room.message" {
-			all = append(all, e.Content.Body)
-		}
-	}
-	return all
 }

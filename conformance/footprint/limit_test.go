@@ -13,6 +13,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/coapgw/coapgw/conformance/people"
 )
 
 // Limits of the address space, in the kB of ulimit -v. Go's FIPS module reserves 32 MB that
@@ -41,7 +43,7 @@ func TestIn64MB(t *testing.T) {
 		a := a.within(limit64 + untouched)
 		g := w.connect(t, a, file, filepath.Join(t.TempDir(), "state"))
 		most := g.watch(a)
-		c := &user{t: t, base: g.client.base, Token: w.alice.Token}
+		c := &user{&people.Person{Base: g.client.Base, Token: w.alice.Token}, t}
 		content := make([]byte, 4<<20)
 		for i := range content {
 			content[i] = byte(rand.Uint32())
@@ -72,7 +74,7 @@ func TestServiceLimitsMemory(t *testing.T) {
 // media uploads something and returns what the homeserver has of it then.
 func (u *user) media(content []byte) ([]byte, error) {
 	send := func(method, path string, body io.Reader) (*http.Response, error) {
-		r, err := http.NewRequestWithContext(u.t.Context(), method, u.base+path, body)
+		r, err := http.NewRequestWithContext(u.t.Context(), method, u.Base+path, body)
 		if err != nil {
 			return nil, err
 		}

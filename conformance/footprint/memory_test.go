@@ -109,8 +109,8 @@ func sum(all []mapping) (m memory) {
 }
 
 // memory is what the program has now. Of what the emulator takes nothing counts.
-func (p *process) memory(a target) (memory, error) {
-	f, err := os.Open(fmt.Sprintf("/proc/%d/smaps", p.cmd.Process.Pid))
+func (p *running) memory(a target) (memory, error) {
+	f, err := os.Open(fmt.Sprintf("/proc/%d/smaps", p.Cmd.Process.Pid))
 	if err != nil {
 		return memory{}, err
 	}
@@ -134,7 +134,7 @@ const sampleEvery = 20 * time.Millisecond
 
 // watch looks at the program's memory until the function returned is called, which returns
 // the most that was seen of each part.
-func (p *process) watch(a target) (most func() memory) {
+func (p *running) watch(a target) (most func() memory) {
 	stop, seen := make(chan struct{}), make(chan memory)
 	go func() {
 		var greatest memory

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/coapgw/coapgw/conformance/process"
 )
 
 // readings is how many lines a sensor is given.
@@ -32,24 +34,24 @@ func (w *world) report(t *testing.T, a target, file string) (took taken) {
 			w.awaitSaid(t, p, room, text)
 		}
 		if n == 0 {
-			took.started = time.Since(p.began)
+			took.started = time.Since(p.Began)
 		}
 	}
 	took.idle, err = p.memory(a) // until the next reading
 	require.NoError(t, err)
 	took.used = most().most(took.idle)
 	require.NoError(t, in.Close())
-	p.wait()
+	require.NoError(t, p.End())
 	return took
 }
 
 // awaitSaid waits until a text that a program is to say is in a room.
-func (w *world) awaitSaid(t *testing.T, p *process, room, text string) {
+func (w *world) awaitSaid(t *testing.T, p *running, room, text string) {
 	t.Helper()
 	for began := time.Now(); !slices.Contains(w.bob.messages(room), text); time.Sleep(5 * time.Millisecond) {
-		require.Less(t, time.Since(began), patience, "it is never said")
+		require.Less(t, time.Since(began), process.Patience, "it is never said")
 		select {
-		case <-p.ended:
+		case <-p.Ended:
 			require.FailNow(t, "it ended before it was said")
 		default:
 		}

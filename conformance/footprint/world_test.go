@@ -1,14 +1,9 @@
 package footprint
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
-	"io"
-	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,6 +11,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/coapgw/coapgw/conformance/people"
+	"github.com/coapgw/coapgw/conformance/process"
 	"github.com/coapgw/coapgw/internal/fakehs"
 	"github.com/coapgw/coapgw/pairing"
 )
@@ -32,9 +29,8 @@ type world struct {
 }
 
 const (
-	password = "wonderland"
-	rooms    = 10
-	history  = 20 // messages in each room
+	rooms   = 10
+	history = 20 // messages in each room
 )
 
 // newWorld starts both and lets two people found rooms. coapgw is the whole program.
@@ -48,18 +44,15 @@ func newWorld(t *testing.T, coapgw string) *world {
 	require.NoError(t, err)
 	serve := start(t, exec.Command(coapgw, "serve", "--homeserver", homeserver.URL, "--listen", "127.0.0.1:0",
 		"--psk-file", keys, "--state", filepath.Join(w.dir, "serve.state")))
-	w.pair(string(line), serve.await("listening on coaps://"))
+	w.pair(string(line), serve.Await("listening on coaps://"))
 
-	w.alice, w.bob = &user{t: t, base: w.homeserver}, &user{t: t, base: w.homeserver}
-	for name, u := range map[string]*user{"alice": w.alice, "bob": w.bob} {
-		u.call("POST", "register", map[string]any{"username": name, "password": password, "auth": map[string]string{"type": "m.login.dummy"}}, u)
-	}
+	w.alice, w.bob = w.signUp("alice"), w.signUp("bob")
 	for i := range rooms {
 		var made struct {
 			Room string `json:"room_id"`
 		}
-		w.bob.call("POST", "createRoom", map[string]any{"preset": "public_chat", "name": fmt.Sprint("room ", i)}, &made)
-		w.alice.call("POST", "join/"+url.PathEscape(made.Room), struct{}{}, nil)
+		require.NoError(t, w.bob.Do(t.Context(), "POST", "createRoom", map[string]any{"preset": "public_chat", "name": fmt.Sprint("room ", i)}, &made))
+		require.NoError(t, w.alice.Join(t.Context(), made.Room))
 		w.rooms = append(w.rooms, made.Room)
 		for n := range history {
 			w.bob.say(made.Room, fmt.Sprint("before-", i, "-", n), fmt.Sprintf("Message %d of room %d: wind north-east, four, and the sea is calm.", n, i))
@@ -81,90 +74,34 @@ func (w *world) pair(line, address string) {
 	require.NoError(w.t, os.WriteFile(w.pairing, []byte(line), 0o600))
 }
 
-// user is a client of somebody, of a homeserver or of a gateway at base.
+// signUp makes an account at the homeserver, for somebody next to it.
+func (w *world) signUp(name string) *user {
+	w.t.Helper()
+	p, err := people.SignUp(w.t.Context(), w.homeserver, nil, name)
+	require.NoError(w.t, err)
+	return &user{p, w.t}
+}
+
+// user is a client of somebody, of a homeserver or of a gateway.
 type user struct {
-	t     *testing.T
-	base  string
-	Token string `json:"access_token"`
-}
-
-func (u *user) call(method, path string, body, answer any) {
-	u.t.Helper()
-	require.NoError(u.t, u.try(u.t.Context(), method, path, body, answer))
-}
-
-// try makes a request, which must be answered with 200.
-func (u *user) try(ctx context.Context, method, path string, body, answer any) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	var content bytes.Buffer
-	if body != nil {
-		if err := json.NewEncoder(&content).Encode(body); err != nil {
-			return err
-		}
-	}
-	r, err := http.NewRequestWithContext(ctx, method, u.base+"/_matrix/client/v3/"+path, &content)
-	if err != nil {
-		return err
-	}
-	r.Header.Set("Content-Type", "application/json")
-	if u.Token != "" {
-		r.Header.Set("Authorization", "Bearer "+u.Token)
-	}
-	resp, err := http.DefaultClient.Do(r)
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(resp.Body)
-	if err != nil {
-		return err
-	}
-	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s %s: %s %s", method, path, resp.Status, text)
-	}
-	if answer == nil {
-		return nil
-	}
-	return json.Unmarshal(text, answer)
+	*people.Person
+	t *testing.T
 }
 
 // say puts a text into a room.
 func (u *user) say(room, txn, text string) {
 	u.t.Helper()
-	u.call("PUT", "rooms/"+url.PathEscape(room)+"/send/m.room.message/"+txn, map[string]string{"msgtype": "m.text", "body": text}, nil)
+	ctx, cancel := context.WithTimeout(u.t.Context(), process.Patience)
+	defer cancel()
+	require.NoError(u.t, u.Say(ctx, room, txn, text))
 }
 
-// synced is what we read of an answer to /sync.
-type synced struct {
-	Next  string `json:"next_batch"`
-	Rooms struct {
-		Join map[string]struct {
-			Timeline struct {
-				Events []struct {
-					Type    string
-					Content struct{ Body string }
-				}
-			}
-		}
-	}
-}
-
-// texts are the messages of a room in it.
-func (s *synced) texts(room string) (all []string) {
-	for _, e := range s.Rooms.Join[room].Timeline.Events {
-		if e.Type == "m.room.message" {
-			all = append(all, e.Content.Body)
-		}
-	}
+// messages are the latest texts of a room.
+func (u *user) messages(room string) []string {
+	u.t.Helper()
+	ctx, cancel := context.WithTimeout(u.t.Context(), process.Patience)
+	defer cancel()
+	all, err := u.Messages(ctx, room)
+	require.NoError(u.t, err)
 	return all
-}
-
-// sync asks what is new since a point, and waits for it.
-func (u *user) sync(ctx context.Context, since string) (s synced, err error) {
-	q := url.Values{"timeout": {"60000"}}
-	if since != "" {
-		q.Set("since", since)
-	}
-	return s, u.try(ctx, "GET", "sync?"+q.Encode(), nil, &s)
 }

@@ -85,8 +85,8 @@ func TestLibcoapObservesSync(t *testing.T) {
 			client := start(t, debian(t, "coap-client-"+variant.tls), append(variant.args(s),
 				"-s", "60", "-w", "-A", "50", "-O", "256,secret", "coaps://"+s.addr+"/7?timeout=30000")...)
 			// coap-client ends the line only after a notification of one block.
-			client.await(`"batch6"`)
-			printed := json.NewDecoder(strings.NewReader(client.printed()))
+			client.Await(`"batch6"`)
+			printed := json.NewDecoder(strings.NewReader(client.Printed()))
 			for _, n := range []int{0, 2, 3, 5, 6} {
 				var got json.RawMessage
 				require.NoError(t, printed.Decode(&got))
@@ -95,7 +95,7 @@ func TestLibcoapObservesSync(t *testing.T) {
 			assert.Equal(t, "Bearer secret", receive(t, h.hanging, "the poll after the last batch"))
 			// A client that ends takes its poll with it: its close_notify ends the
 			// session.
-			client.stop()
+			stop(t, client)
 			receive(t, h.ended, "the end of the poll")
 		})
 	}
@@ -111,10 +111,10 @@ func TestLibcoapCancelsObservation(t *testing.T) {
 			s := startServe(t, h.Server)
 			client := start(t, debian(t, "coap-client-"+variant), "-u", pskIdentity, "-k", pskKey,
 				"-s", "1", "-w", "-A", "50", "coaps://"+s.addr+"/_matrix/client/v3/sync")
-			client.await(`"batch0"`)
+			client.Await(`"batch0"`)
 			receive(t, h.hanging, "the poll after the first batch")
 			receive(t, h.ended, "the end of the poll")
-			receive(t, client.done, "the end of the client")
+			receive(t, client.Ended, "the end of the client")
 		})
 	}
 }
@@ -125,7 +125,7 @@ func TestLibcoapObservesSomethingElse(t *testing.T) {
 	s := startServe(t, h.Server)
 	client := start(t, debian(t, "coap-client-openssl"), "-u", pskIdentity, "-k", pskKey, "-v", "7",
 		"-s", "1", "-A", "50", "coaps://"+s.addr+"/0")
-	response := client.await("c:2.05")
+	response := client.Await("c:2.05")
 	assert.NotContains(t, response, "Observe")
 	assert.Equal(t, http.MethodGet, h.take().Method)
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/coapgw/coapgw/coap"
 	"github.com/coapgw/coapgw/coap/endpoint"
 	"github.com/coapgw/coapgw/coap/link"
+	"github.com/coapgw/coapgw/conformance/process"
 	"github.com/coapgw/coapgw/dtls"
 	"github.com/coapgw/coapgw/internal/gateway"
 	"github.com/coapgw/coapgw/internal/keys"
@@ -24,7 +25,7 @@ import (
 
 // coapServer is a running coap-server, which knows nothing of MSC3079.
 type coapServer struct {
-	*process
+	*process.Process
 	port int // of coap; that of coaps is the next one
 }
 
@@ -34,15 +35,15 @@ func startCoapServer(t *testing.T, variant string) *coapServer {
 	t.Helper()
 	for range 5 {
 		s := &coapServer{port: freePorts(t)}
-		s.process = start(t, debian(t, "coap-server-"+variant), "-A", "127.0.0.1", "-p", fmt.Sprint(s.port),
+		s.Process = start(t, debian(t, "coap-server-"+variant), "-A", "127.0.0.1", "-p", fmt.Sprint(s.port),
 			"-k", pskKey, "-d", "10", "-v", "7")
 		ready := fmt.Sprintf("created DTLS endpoint 127.0.0.1:%d", s.port+1)
-		for line := range s.lines {
+		for line := range s.Lines {
 			if strings.Contains(line, ready) {
 				return s
 			}
 		}
-		t.Log(s.printed())
+		t.Log(s.Printed())
 	}
 	require.FailNow(t, "coap-server does not start")
 	return nil

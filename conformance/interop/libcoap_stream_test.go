@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/coapgw/coapgw/conformance/process"
 	"github.com/coapgw/coapgw/internal/fakehs"
 )
 
@@ -69,34 +70,34 @@ func TestLibcoapObservesARoom(t *testing.T) {
 			h := startChat(t)
 			s := startServe(t, h.Server)
 			h.say("bob", "before")
-			observe := func(query string) *process {
+			observe := func(query string) *process.Process {
 				return start(t, debian(t, "coap-client-"+variant.tls), append(variant.args(s), "-v", "7",
 					"-s", "60", "-w", "-O", "256,"+h.tokens["alice"], "coaps://"+s.addr+"/~/%23lab"+query)...)
 			}
 			first := observe("?n=1")
-			first.await(told("bob", "before"))
+			first.Await(told("bob", "before"))
 			for _, body := range []string{"one", "two"} { // each is there before the next one happens
 				h.say("bob", body)
-				first.await(told("bob", body))
+				first.Await(told("bob", body))
 			}
 			h.say("alice", "three")
-			first.await(told("alice", "three"))
-			printed := []byte(first.printed())
-			first.stop()
+			first.Await(told("alice", "three"))
+			printed := []byte(first.Printed())
+			stop(t, first)
 
 			// The mark stands before the field (docs/wire-v1.md): a3, -1, 32 bits.
 			at := bytes.Index(printed, []byte(told("bob", "one")))
 			require.Greater(t, at, 7)
 			require.Equal(t, []byte{0xa3, 0x20, 0x1a}, printed[at-7:at-4])
 			second := observe(fmt.Sprintf("?s=%d", binary.BigEndian.Uint32(printed[at-4:at])))
-			second.await(told("bob", "two"))
-			second.await(told("alice", "three"))
-			assert.NotContains(t, second.printed(), told("bob", "one"))
+			second.Await(told("bob", "two"))
+			second.Await(told("alice", "three"))
+			assert.NotContains(t, second.Printed(), told("bob", "one"))
 
 			// Logged out, the stream ends.
 			h.do("alice", http.MethodPost, "logout", "")
-			second.await("c:4.01")
-			second.stop()
+			second.Await("c:4.01")
+			stop(t, second)
 		})
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/coapgw/coapgw/conformance/process"
 	"github.com/coapgw/coapgw/internal/keys"
 )
 
@@ -20,7 +21,7 @@ const (
 
 // serve is a running coapgw serve.
 type serve struct {
-	*process
+	*process.Process
 	addr string // host:port
 	ca   string // file with the authority of its certificate
 }
@@ -43,11 +44,10 @@ func startServe(t *testing.T, h *httptest.Server) *serve {
 	p := start(t, coapgw, "serve", "--listen", "127.0.0.1:0", "--homeserver", h.URL, "--log-level", "debug",
 		"--server-name", "localhost", // else it asks for it, and the tests count requests
 		"--psk-file", pskFile, "--cert", certFile, "--key", keyFile)
-	s := &serve{process: p, addr: p.await("listening on coaps://"), ca: caFile}
+	s := &serve{Process: p, addr: p.Await("listening on coaps://"), ca: caFile}
 	t.Cleanup(func() { // runs before the cleanup of start
-		p.stop()
-		require.True(t, p.cmd.ProcessState.Success(), "coapgw serve: %v\n%s", p.cmd.ProcessState, p.printed())
-		require.NotContains(t, strings.ToLower(p.printed()), "panic")
+		require.NoError(t, p.Stop())
+		require.NotContains(t, strings.ToLower(p.Printed()), "panic")
 	})
 	return s
 }
