@@ -1,7 +1,6 @@
 package vectors
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,79 +8,14 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/coapgw/coapgw/coap"
 	"github.com/coapgw/coapgw/coap/link"
+	"github.com/coapgw/coapgw/conformance/pipe"
 )
-
-// wire is the connection of one end: what it writes is kept until it is taken, and it
-// reads what it is fed.
-type wire struct {
-	in   chan []byte
-	done chan struct{}
-	once sync.Once
-	mu   sync.Mutex
-	out  [][]byte
-}
-
-func newWire() *wire { return &wire{in: make(chan []byte, 64), done: make(chan struct{})} }
-
-func (w *wire) Read(p []byte) (int, error) {
-	select {
-	case d := <-w.in:
-		return copy(p, d), nil
-	case <-w.done:
-		return 0, net.ErrClosed
-	}
-}
-
-func (w *wire) Write(p []byte) (int, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.out = append(w.out, bytes.Clone(p))
-	return len(p), nil
-}
-
-func (w *wire) Close() error                     { w.once.Do(func() { close(w.done) }); return nil }
-func (w *wire) LocalAddr() net.Addr              { return &net.UDPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 5683} }
-func (w *wire) RemoteAddr() net.Addr             { return &net.UDPAddr{IP: net.IPv4(192, 0, 2, 2), Port: 5683} }
-func (w *wire) SetDeadline(time.Time) error      { return os.ErrNoDeadline }
-func (w *wire) SetReadDeadline(time.Time) error  { return os.ErrNoDeadline }
-func (w *wire) SetWriteDeadline(time.Time) error { return os.ErrNoDeadline }
-
-// take returns the next datagram that the end has written.
-func (w *wire) take() (d []byte, ok bool) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if len(w.out) == 0 {
-		return nil, false
-	}
-	d, w.out = w.out[0], w.out[1:]
-	return d, true
-}
-
-// listener accepts one connection.
-type listener struct {
-	conn chan net.Conn
-	done chan struct{}
-	once sync.Once
-}
-
-func (l *listener) Accept() (net.Conn, error) {
-	select {
-	case c := <-l.conn:
-		return c, nil
-	case <-l.done:
-		return nil, net.ErrClosed
-	}
-}
-func (l *listener) Close() error   { l.once.Do(func() { close(l.done) }); return nil }
-func (l *listener) Addr() net.Addr { return &net.UDPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 5683} }
 
 // httpMessage is an HTTP request or response at one of both ends.
 type httpMessage struct {
@@ -149,7 +83,8 @@ func (q *queue) take() (a arrival, ok bool) {
 
 // end is one of our own ends.
 type end struct {
-	*wire
+	// far is the other end of its connection, which the test has.
+	far *pipe.Conn
 	// arrived are responses at the client and requests at the server.
 	arrived queue
 	stop    func() error
@@ -159,16 +94,17 @@ type end struct {
 	answer func(n int, m httpMessage) error
 }
 
-// newClient is a Transport whose connection is the wire.
+// newClient is a Transport whose connection leads to the test.
 func newClient(t *coap.Transport, around func(http.RoundTripper) http.RoundTripper) *end {
-	e := &end{wire: newWire()}
+	near, far := pipe.New(nil)
+	e := &end{far: far}
 	var dialled bool
 	t.Dial = func(context.Context) (net.Conn, error) {
 		if dialled {
 			return nil, errors.New("a second connection")
 		}
 		dialled = true
-		return e.wire, nil
+		return near, nil
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	var asking sync.WaitGroup
@@ -223,10 +159,11 @@ func roundTrip(ctx context.Context, rt http.RoundTripper, m httpMessage) (httpMe
 	return httpMessage{status: resp.StatusCode, headers: linesOf(resp.Header), body: string(body)}, nil
 }
 
-// newServer is a Server that has accepted the wire, in front of a homeserver which answers
+// newServer is a Server that has accepted a connection to the test, in front of a homeserver which answers
 // when it is told to.
 func newServer(s *coap.Server) *end {
-	e := &end{wire: newWire()}
+	far, near := pipe.New(nil)
+	e := &end{far: far}
 	var mu sync.Mutex
 	answers := map[int]chan httpMessage{}
 	s.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -259,16 +196,22 @@ func newServer(s *coap.Server) *end {
 		answers[n] <- m
 		return nil
 	}
-	l := &listener{conn: make(chan net.Conn, 1), done: make(chan struct{})}
-	l.conn <- e.wire
+	l := pipe.Listen(nil)
 	ctx, cancel := context.WithCancel(context.Background())
 	served := make(chan error, 1)
 	go func() { served <- s.Serve(ctx, l) }()
+	_ = l.Offer(ctx, near) // nothing ends before it is accepted
 	e.stop = func() error {
 		cancel()
 		return <-served
 	}
 	return e
+}
+
+// hear gives a datagram to the end.
+func (e *end) hear(d []byte) error {
+	_, err := e.far.Write(d)
+	return err
 }
 
 // profileOf reads the link parameters of a vector.

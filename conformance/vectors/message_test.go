@@ -57,7 +57,9 @@ func (v *messageVector) ask(t *testing.T, d []byte) (reply []byte, err error) {
 	synctest.Test(t, func(*testing.T) {
 		e := newServer(new(coap.Server))
 		defer func() { err = errors.Join(err, e.stop()) }()
-		e.in <- bytes.Clone(d)
+		if err = e.hear(d); err != nil {
+			return
+		}
 		synctest.Wait()
 		if a, asked := e.arrived.take(); asked {
 			if err = e.answer(a.n, httpMessage{status: 200, headers: []string{"Content-Type: application/json"}, body: "{}"}); err != nil {
@@ -65,8 +67,8 @@ func (v *messageVector) ask(t *testing.T, d []byte) (reply []byte, err error) {
 			}
 		}
 		synctest.Wait()
-		reply, _ = e.take()
-		if more, ok := e.take(); ok {
+		reply, _ = e.far.Next()
+		if more, ok := e.far.Next(); ok {
 			err = fmt.Errorf("a second answer: %x", more)
 			return
 		}

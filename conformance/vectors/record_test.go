@@ -1,7 +1,6 @@
 package vectors
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"testing"
@@ -145,7 +144,9 @@ func (r *recorder) carry(from string, d []byte) error {
 		r.lost[from]--
 		s.Lost = true
 	} else if e := r.ends[to]; e != nil {
-		e.in <- bytes.Clone(r.ids[to].toEnd(d))
+		if err := e.hear(r.ids[to].toEnd(d)); err != nil {
+			return err
+		}
 	}
 	r.add(s)
 	return nil
@@ -161,7 +162,7 @@ func (r *recorder) pump() error {
 				continue
 			}
 			synctest.Wait()
-			if d, ok := e.take(); ok {
+			if d, ok := e.far.Next(); ok {
 				if err := r.carry(side, r.ids[side].toFileAs(d)); err != nil {
 					return err
 				}

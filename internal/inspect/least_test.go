@@ -20,8 +20,8 @@ import (
 	"github.com/coapgw/coapgw/cborcodec"
 	"github.com/coapgw/coapgw/coap"
 	"github.com/coapgw/coapgw/coap/endpoint"
+	"github.com/coapgw/coapgw/conformance/pipe"
 	"github.com/coapgw/coapgw/internal/inspect"
-	"github.com/coapgw/coapgw/internal/linkemu"
 )
 
 const version1 = "../../docs/wire-v1.md"
@@ -195,17 +195,12 @@ func leastHomeserver(w http.ResponseWriter, r *http.Request) {
 // startSmall runs a server for a small client.
 func startSmall(t *testing.T, h http.Handler) *small {
 	t.Helper()
-	capture, err := linkemu.NewCapture(io.Discard)
-	require.NoError(t, err)
-	a, b := &net.UDPAddr{IP: net.IPv4(10, 0, 0, 1), Port: 40000}, &net.UDPAddr{IP: net.IPv4(10, 0, 0, 2), Port: 5683}
-	up, down := make(chan []byte, 16), make(chan []byte, 16)
-	client := &wire{from: a, to: b, in: down, out: up, done: make(chan struct{}), capture: capture}
-	server := &wire{from: b, to: a, in: up, out: down, done: make(chan struct{}), capture: capture}
-	l := &listener{conn: make(chan net.Conn, 1), done: make(chan struct{})}
-	l.conn <- server
+	l := pipe.Listen(nil)
 	ctx, stop := context.WithCancel(t.Context())
 	served := make(chan error)
 	go func() { served <- (&coap.Server{Handler: h}).Serve(ctx, l) }()
+	client, err := l.Dial(ctx)
+	require.NoError(t, err)
 	giveUp := time.AfterFunc(time.Minute, func() { _ = client.Close() })
 	t.Cleanup(func() {
 		giveUp.Stop()

@@ -18,6 +18,7 @@ import (
 	"github.com/coapgw/coapgw/cborcodec/coder"
 	"github.com/coapgw/coapgw/cborcodec/wire2"
 	"github.com/coapgw/coapgw/coap"
+	"github.com/coapgw/coapgw/conformance/pipe"
 	"github.com/coapgw/coapgw/internal/inspect"
 	"github.com/coapgw/coapgw/internal/linkemu"
 )
@@ -31,80 +32,36 @@ func format(t testing.TB) *wire2.Format {
 	return wire2.NewFormat(m, 2)
 }
 
-// wire is one end of a datagram connection in memory that is captured.
-type wire struct {
-	from, to net.Addr
-	in, out  chan []byte
-	done     chan struct{}
-	once     sync.Once
-	capture  *linkemu.Capture
-}
+// near and far are the addresses of both ends.
+var (
+	near = &net.UDPAddr{IP: net.IPv4(10, 0, 0, 1), Port: 40000}
+	far  = &net.UDPAddr{IP: net.IPv4(10, 0, 0, 2), Port: 5683}
+)
 
-func (w *wire) Read(p []byte) (int, error) {
-	select {
-	case d := <-w.in:
-		return copy(p, d), nil
-	case <-w.done:
-		return 0, net.ErrClosed
+// captured writes what two ends say to each other as a capture.
+func captured(t *testing.T, w io.Writer) pipe.Tap {
+	t.Helper()
+	c, err := linkemu.NewCapture(w)
+	require.NoError(t, err)
+	return func(from string, d []byte) {
+		a, b := near, far
+		if from == pipe.Server {
+			a, b = far, near
+		}
+		assert.NoError(t, c.Record(time.Unix(1_800_000_000, 0), a, b, d))
 	}
 }
-
-func (w *wire) Write(p []byte) (int, error) {
-	if err := w.capture.Record(time.Unix(1_800_000_000, 0), w.from, w.to, p); err != nil {
-		return 0, err
-	}
-	select {
-	case w.out <- bytes.Clone(p):
-		return len(p), nil
-	case <-w.done:
-		return 0, net.ErrClosed
-	}
-}
-
-func (w *wire) Close() error                     { w.once.Do(func() { close(w.done) }); return nil }
-func (w *wire) LocalAddr() net.Addr              { return w.from }
-func (w *wire) RemoteAddr() net.Addr             { return w.to }
-func (w *wire) SetDeadline(time.Time) error      { return os.ErrNoDeadline }
-func (w *wire) SetReadDeadline(time.Time) error  { return os.ErrNoDeadline }
-func (w *wire) SetWriteDeadline(time.Time) error { return os.ErrNoDeadline }
-
-// listener accepts one connection.
-type listener struct {
-	conn chan net.Conn
-	done chan struct{}
-	once sync.Once
-}
-
-func (l *listener) Accept() (net.Conn, error) {
-	select {
-	case c := <-l.conn:
-		return c, nil
-	case <-l.done:
-		return nil, net.ErrClosed
-	}
-}
-func (l *listener) Close() error   { l.once.Do(func() { close(l.done) }); return nil }
-func (l *listener) Addr() net.Addr { return &net.UDPAddr{IP: net.IPv4(10, 0, 0, 2), Port: 5683} }
 
 // capture returns what two coapgw say to each other while f makes requests.
 func capture(t *testing.T, h http.Handler, f func(http.RoundTripper)) []byte {
 	t.Helper()
 	var out bytes.Buffer
-	c, err := linkemu.NewCapture(&out)
-	require.NoError(t, err)
-	a, b := &net.UDPAddr{IP: net.IPv4(10, 0, 0, 1), Port: 40000}, &net.UDPAddr{IP: net.IPv4(10, 0, 0, 2), Port: 5683}
-	up, down := make(chan []byte, 1024), make(chan []byte, 1024)
-	l := &listener{conn: make(chan net.Conn, 1), done: make(chan struct{})}
-	client := &wire{from: a, to: b, in: down, out: up, done: make(chan struct{}), capture: c}
-	server := &wire{from: b, to: a, in: up, out: down, done: make(chan struct{}), capture: c}
+	l := pipe.Listen(captured(t, &out))
 	v := &coap.Version2{Format: format(t), Home: func() string { return "example.org" }}
 	ctx, stop := context.WithCancel(t.Context())
 	served := make(chan error)
 	go func() { served <- (&coap.Server{Handler: h, Version2: v}).Serve(ctx, l) }()
-	transport := &coap.Transport{Version2: v, Dial: func(context.Context) (net.Conn, error) {
-		l.conn <- server
-		return client, nil
-	}}
+	transport := &coap.Transport{Version2: v, Dial: l.Dial}
 	f(transport)
 	require.NoError(t, transport.Close())
 	stop()
