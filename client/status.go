@@ -30,6 +30,7 @@ type Status struct {
 
 // Traffic counts datagrams.
 type Traffic struct {
+	// Datagrams are those of UDP.
 	Datagrams uint64
 	// Bytes are those on the link, with all layers below that the profile of the link tells
 	// of; without them, those of UDP payloads.

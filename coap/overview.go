@@ -46,6 +46,7 @@ type Totals struct {
 
 // Content counts HTTP messages and what became of them.
 type Content struct {
+	// Messages counts requests or responses.
 	Messages uint64
 	// Plain is the bytes of path, query and body; Coded is the bytes of options and
 	// payload on the link in their place.
@@ -114,6 +115,7 @@ type RequestStatus struct {
 
 // RequestName says what a request is.
 type RequestName struct {
+	// Method is that of HTTP, such as "PUT".
 	Method string
 	// Path is escaped, and has no query. It is empty while it is not known.
 	Path string

@@ -9,6 +9,7 @@ import (
 // Limits are those of a Config that may change while a Listener serves; the same zero values
 // and bounds hold.
 type Limits struct {
+	// MaxSessions, MaxPerIdentity and IdleLifetime are as in Config.
 	MaxSessions    int
 	MaxPerIdentity int
 	IdleLifetime   time.Duration

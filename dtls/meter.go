@@ -7,8 +7,11 @@ import "sync/atomic"
 // Configs may share one.
 type Meter struct{ sent, received flow }
 
-// Traffic is what went one way; Bytes are those of UDP payload.
-type Traffic struct{ Datagrams, Bytes uint64 }
+// Traffic is what went one way.
+type Traffic struct {
+	// Datagrams are those of UDP, Bytes what is in them.
+	Datagrams, Bytes uint64
+}
 
 // Sent is what this end has sent.
 func (m *Meter) Sent() Traffic { return m.sent.traffic() }

@@ -27,8 +27,8 @@ type Station struct {
 	Key []byte
 }
 
-// ValidCall tells whether call can name a station.
-func ValidCall(call string) bool {
+// validCall tells whether call can name a station.
+func validCall(call string) bool {
 	return call != "" && len(call) <= MaxCall && !strings.ContainsFunc(call, func(r rune) bool {
 		return (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' && r != '/'
 	})
@@ -37,7 +37,7 @@ func ValidCall(call string) bool {
 // check returns what is wrong with the station, as a *StationError.
 func (s Station) check() error {
 	switch {
-	case !ValidCall(s.Call):
+	case !validCall(s.Call):
 		return &StationError{s.Call, fmt.Sprintf("a call sign has 1 to %d upper-case letters, digits, - and /", MaxCall)}
 	case len(s.Key) < MinKey:
 		return &StationError{s.Call, fmt.Sprintf("its key has %d bytes, at least %d are needed", len(s.Key), MinKey)}

@@ -63,7 +63,7 @@ func parseHello(b []byte) (h hello, ok bool) {
 		return hello{}, false
 	}
 	h = hello{nonce(b[2:helloHeader]), string(call)}
-	return h, ValidCall(h.call)
+	return h, validCall(h.call)
 }
 
 // welcome is the server's answer to a hello, whose bytes its tag covers too:

@@ -24,7 +24,10 @@ func (f Fingerprint) String() string {
 }
 
 // FingerprintError reports text that is no fingerprint.
-type FingerprintError struct{ Reason string }
+type FingerprintError struct {
+	// Reason is what is wrong, for people.
+	Reason string
+}
 
 // Error implements error.
 func (e *FingerprintError) Error() string { return "certificate fingerprint: " + e.Reason }

@@ -52,7 +52,10 @@ var (
 
 // VersionError reports a pairing line of another version: the program
 // that made it is newer.
-type VersionError struct{ Version string }
+type VersionError struct {
+	// Version is that of the line.
+	Version string
+}
 
 // Error implements error.
 func (e *VersionError) Error() string {
@@ -61,7 +64,10 @@ func (e *VersionError) Error() string {
 
 // Error reports a pairing line that arrived as it was made but says
 // something impossible.
-type Error struct{ Reason string }
+type Error struct {
+	// Reason is what is wrong, for people, without the key.
+	Reason string
+}
 
 // Error implements error.
 func (e *Error) Error() string { return "the pairing line cannot be used: " + e.Reason }

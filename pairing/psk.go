@@ -37,6 +37,8 @@ func (k Key) Hex() string { return hex.EncodeToString(k) }
 
 // PSK is an identity and its pre-shared key.
 type PSK struct {
+	// Identity is sent in clear (RFC 4279 §2): 1 to MaxIdentity bytes of visible ASCII. Key
+	// has MinKey to MaxKey bytes. Check tells.
 	Identity string
 	Key      Key
 }

@@ -4,8 +4,6 @@ package idtable
 const (
 	// DefaultSize is how many entries of each table may be referred to.
 	DefaultSize = 1024
-	// SmallSize is what suits a device with little memory.
-	SmallSize = 256
 	// MinSize and MaxSize bound what two ends may agree on.
 	MinSize = 16
 	MaxSize = 4096
@@ -20,6 +18,7 @@ func maxInserts(size int) int { return size / 4 }
 // Batch is what one message inserted: the entries First to End-1 of its table. Its
 // exported fields do not change once others can see it.
 type Batch struct {
+	// Number counts the batches of a table, from 1 on.
 	Number     uint64
 	First, End uint64
 	// Note is what both ends remember of the message beside the entries.

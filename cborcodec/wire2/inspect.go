@@ -34,6 +34,7 @@ const Baseless = baseless
 
 // Piece is a coded payload with its header byte.
 type Piece struct {
+	// Header has the method of the coder, see Method, and flags above it.
 	Header byte
 	// Coded is how many bytes follow the header byte.
 	Coded int

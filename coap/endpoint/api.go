@@ -14,6 +14,8 @@ import (
 // options it owns (Observe, Block1, Block2, Q-Block1, Q-Block2, Size1, Size2 and,
 // when a transfer needs one, Request-Tag); all others are the caller's.
 type Request struct {
+	// Code is the method (RFC 7252 §5.8, RFC 8132 §2), Options all but those that the
+	// message layer owns.
 	Code    Code
 	Options Options
 	// Body is the request payload; nil means none. A body that does not fit one
@@ -115,6 +117,7 @@ const (
 
 // Response is a response of either role. Options are as in Request.
 type Response struct {
+	// Code is a response code (RFC 7252 §5.9).
 	Code    Code
 	Options Options
 	// Body is the response payload; nil means none. On a response that arrived,
@@ -153,6 +156,7 @@ func (f HandlerFunc) Admit(r *Request) func(context.Context) *Response {
 // Config is how a Conn behaves. The zero value of every field but Profile is
 // usable.
 type Config struct {
+	// Profile has the timers and sizes of the link: one that passes Profile.Validate.
 	Profile link.Profile
 	// Side is where on the link of Profile this endpoint is. Where it and the
 	// rates of the profile are known, retransmission timeouts count airtime.

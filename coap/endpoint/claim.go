@@ -24,7 +24,7 @@ func (x *exchange) claim(code Code, opts Options) Options {
 		}
 		if c.claims[key] > 0 {
 			c.tag++
-			x.tag = EncodeUint(c.tag)
+			x.tag = encodeUint(c.tag)
 		}
 		c.claims[key]++
 		x.claimed, x.claims = key, true

@@ -17,6 +17,7 @@ const (
 
 // Message is one CoAP message (RFC 7252 §3).
 type Message struct {
+	// Type, Code and MessageID are the fields of the header.
 	Type      Type
 	Code      Code
 	MessageID uint16

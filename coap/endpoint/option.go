@@ -43,6 +43,8 @@ func (n OptionNumber) Critical() bool { return n&1 == 1 }
 // Option is one option of a message. Its value is never modified by this package
 // and must not be modified by the receiver of a message.
 type Option struct {
+	// Number is below 65,536, and Value has 1,034 bytes at most in any option that is
+	// registered (RFC 7252 §5.10).
 	Number OptionNumber
 	Value  []byte
 }
@@ -64,7 +66,7 @@ func (o Options) Add(n OptionNumber, value []byte) Options {
 func (o Options) AddString(n OptionNumber, value string) Options { return o.Add(n, []byte(value)) }
 
 // AddUint is Add with an unsigned integer in its shortest form (RFC 7252 §3.2).
-func (o Options) AddUint(n OptionNumber, value uint32) Options { return o.Add(n, EncodeUint(value)) }
+func (o Options) AddUint(n OptionNumber, value uint32) Options { return o.Add(n, encodeUint(value)) }
 
 // Remove returns a copy of o without the options of that number.
 func (o Options) Remove(n OptionNumber) Options {
@@ -111,9 +113,9 @@ func (o Options) GetUint(n OptionNumber) (value uint32, ok bool) {
 	return DecodeUint(v), true
 }
 
-// EncodeUint writes an option integer in its shortest form: 0 is empty
+// encodeUint writes an option integer in its shortest form: 0 is empty
 // (RFC 7252 §3.2).
-func EncodeUint(v uint32) []byte {
+func encodeUint(v uint32) []byte {
 	var b [4]byte
 	binary.BigEndian.PutUint32(b[:], v)
 	i := 0

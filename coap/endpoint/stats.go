@@ -36,6 +36,7 @@ type Stats struct {
 
 // Traffic is what went one way.
 type Traffic struct {
+	// Datagrams are messages of CoAP: one travels in each.
 	Datagrams uint64
 	// Bytes are those of CoAP messages, LinkBytes with all layers below: the record of
 	// the layer that secures the session, taken to be as long on what comes as on what goes,

@@ -18,6 +18,7 @@ type FieldError struct {
 	Problem string
 }
 
+// Error implements error.
 func (e *FieldError) Error() string {
 	return fmt.Sprintf("link profile %q: %s %s", e.Profile, e.Field, e.Problem)
 }

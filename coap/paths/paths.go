@@ -20,6 +20,8 @@ var ErrSegment = errors.New("paths: illegal path segment")
 // ParamsError says that an enum came with the wrong number of path parameters.
 // The request is a bad request.
 type ParamsError struct {
+	// Enum is the first segment. Got is how many parameters followed it, Want how many
+	// its path has.
 	Enum      string
 	Got, Want int
 }

@@ -26,6 +26,7 @@ const Forever = time.Duration(1<<63 - 1)
 
 // Action is what becomes of a kind of request.
 type Action struct {
+	// Verb says what is done.
 	Verb Verb
 	// For is how long Merge waits, or until when Cache answers without asking: 0 asks
 	// each time, Forever never.

@@ -42,6 +42,9 @@ type Event struct {
 	RoundTrip time.Duration
 }
 
-// Recorder receives events. Record is called on the path of every message, from
-// several goroutines: it must be quick and must not block.
-type Recorder interface{ Record(Event) }
+// Recorder receives events.
+type Recorder interface {
+	// Record is called on the path of every message, from several goroutines: it must be
+	// quick and must not block.
+	Record(Event)
+}

@@ -37,6 +37,7 @@ var importRules = []importRule{
 		"testing", "github.com/stretchr", "pgregory.net", "github.com/element-hq", "maunium.net", "go.mau.fi",
 	}},
 	{name: "nobody imports the suites", except: []string{"conformance"}, forbidden: []string{module + "/conformance"}},
+	{name: "what the suites share knows no gateway", packages: []string{"conformance/golden", "conformance/inprocess", "conformance/people", "conformance/pipe", "conformance/process"}, forbidden: []string{module}},
 	{name: "only the program has a page", except: []string{"cmd", "conformance", "internal/status", "internal/metrics"}, forbidden: []string{module + "/internal/status", module + "/internal/metrics"}},
 	{name: "only the program has a manual", except: []string{"cmd", "internal/manual"}, forbidden: []string{module + "/internal/manual"}},
 	{name: "the manual is written from a description", packages: []string{"internal/manual"}, forbidden: []string{"github.com", "net", "os"}},

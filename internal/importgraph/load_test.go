@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -35,7 +36,15 @@ type graph map[string]listed
 
 func load(t *testing.T) graph {
 	t.Helper()
-	return list(t, "-export", module+"/...")
+	loaded.Do(func() { loaded.graph = list(t, "-export", module+"/...") })
+	require.NotNil(t, loaded.graph, "the first test that wanted it has failed")
+	return loaded.graph
+}
+
+// loaded is the graph, which the tests only read.
+var loaded struct {
+	sync.Once
+	graph graph
 }
 
 // list is what go list -deps says of its arguments.

@@ -5,9 +5,9 @@ import (
 	"slices"
 )
 
-// DictionarySize is the window of deflate (RFC 1951 §2): what is farther back cannot
+// dictionarySize is the window of deflate (RFC 1951 §2): what is farther back cannot
 // be quoted.
-const DictionarySize = 32 << 10
+const dictionarySize = 32 << 10
 
 const (
 	// gram is the length of the strings that are counted: longer than those that

@@ -27,7 +27,7 @@ type Message struct {
 // Train makes a model of messages, packed as coder.Load takes it. It is a pure function:
 // the same messages in the same order make the same model.
 func Train(messages []Message) ([]byte, error) {
-	dictionary := Dictionary(messages, DictionarySize)
+	dictionary := Dictionary(messages, dictionarySize)
 	m := fit(clip(messages), dictionary)
 	return pack(m.Append(nil))
 }

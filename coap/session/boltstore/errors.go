@@ -20,6 +20,7 @@ var ErrDamaged = errors.New("boltstore: the file is damaged")
 // CorruptError says that a value is not what was stored under its key. Whoever
 // needs the value goes on as if there were none.
 type CorruptError struct {
+	// Key is what the caller asked for.
 	Key string
 }
 

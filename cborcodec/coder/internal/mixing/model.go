@@ -1,3 +1,8 @@
+// Package mixing is the arithmetic of coder.Mixing: what the next bit is likely to be, by
+// several contexts of the bits before and the last place that looked alike, mixed; and the
+// coding of bits by that. All of it is whole numbers, so that both ends come to the same
+// (docs/wire-v2-coder.md). Package coder decides what goes through it, and train makes its
+// Model.
 package mixing
 
 // Model is what both sides know before the first message. It is immutable once
