@@ -9,27 +9,6 @@ import (
 	"github.com/coapgw/coapgw/coap/trace"
 )
 
-// chunk is a block of a body before it has a number.
-type chunk struct {
-	payload []byte
-	more    bool
-	err     error // instead: the body failed
-}
-
-// feed reads a body block by block as fast as they are taken, until it ends or ctx.
-func feed(ctx context.Context, src *source, size int, blocks chan<- chunk) {
-	for more := true; more; {
-		buf := make([]byte, size)
-		n, m, err := src.next(buf)
-		more = m && err == nil
-		select {
-		case blocks <- chunk{buf[:n], m, err}:
-		case <-ctx.Done():
-			return
-		}
-	}
-}
-
 // bulkSend is a response that this side sends in Q-Block2 blocks (RFC 9177 §4.4).
 // The peer drives it: it reports what came, and what is lost. Nothing is sent on a
 // timer here; a transfer without a report for three times MAX_TRANSMIT_WAIT is
