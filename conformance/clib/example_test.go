@@ -4,6 +4,9 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/coapgw/coapgw/conformance/people"
 )
 
 // example is the program that people are shown.
@@ -16,9 +19,9 @@ func runExample(t *testing.T, program string, under ...string) {
 	bob := w.signUp("bob")
 	alice := w.signUp("alice")
 	room := bob.createRoom()
-	alice.join(room)
+	require.NoError(t, alice.Join(t.Context(), room))
 	p := start(t, nil, append(under, program, w.lineFile, "alice", room, `hello "bob" \ π`, "bye")...)
-	p.say(password)
+	p.say(people.Password)
 	p.hears("sent $")
 	assert.Contains(t, bob.messages(room), `hello "bob" \ π`)
 	p.hears("hello")

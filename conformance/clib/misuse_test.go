@@ -56,7 +56,7 @@ func TestPanicsDoNotCross(t *testing.T) {
 	require.Len(t, names, 10)
 	for _, name := range names {
 		t.Run(name, func(t *testing.T) {
-			p := start(t, w.env("COAPGW_PROVOKE="+name, "TOKEN="+alice.token), program, name)
+			p := start(t, w.env("COAPGW_PROVOKE="+name, "TOKEN="+alice.Token), program, name)
 			p.succeeds()
 			if slices.Contains(silent, name) {
 				assert.Equal(t, "internal error\n", p.String())

@@ -14,7 +14,7 @@ func TestThreads(t *testing.T) {
 	alice := w.signUp("alice")
 	for _, how := range []linking{shared, static} {
 		t.Run(string(how), func(t *testing.T) {
-			start(t, w.env("TOKEN="+alice.token), library(t).compile(t, source("threads"), how)).succeeds()
+			start(t, w.env("TOKEN="+alice.Token), library(t).compile(t, source("threads"), how)).succeeds()
 		})
 	}
 }
@@ -31,7 +31,7 @@ func TestObserve(t *testing.T) {
 	w := newWorld(t)
 	alice := w.signUp("alice")
 	room := alice.createRoom()
-	p := alice.observer(alice.token)
+	p := alice.observer(alice.Token)
 	p.hears(`data 0 200`)
 	for _, text := range []string{"one", "nap", "two"} {
 		alice.say(room, text)

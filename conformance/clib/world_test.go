@@ -1,13 +1,10 @@
 package clib
 
 import (
-	"bytes"
-	"encoding/json"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"os"
 	"path/filepath"
 	"sync"
@@ -18,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/coapgw/coapgw/conformance/ashore"
+	"github.com/coapgw/coapgw/conformance/people"
 	"github.com/coapgw/coapgw/internal/fakehs"
 	"github.com/coapgw/coapgw/internal/gateway"
 )
@@ -106,73 +104,37 @@ func (w *world) handler(homeserver http.Handler) http.Handler {
 
 // user is somebody who has an account, and no link between.
 type user struct {
-	w           *world
-	name, token string
+	*people.Person
+	w *world
 }
-
-// password is everybody's; quotes belong into JSON as escapes.
-const password = `se"cret`
 
 func (w *world) signUp(name string) *user {
 	w.t.Helper()
-	u := &user{w: w, name: name}
-	answer := u.ask(http.MethodPost, "register", map[string]any{
-		"username": name, "password": password, "auth": map[string]string{"type": "m.login.dummy"},
-	})
-	u.token = answer["access_token"].(string)
-	return u
+	p, err := people.SignUp(w.t.Context(), w.homeserver, nil, name)
+	require.NoError(w.t, err)
+	return &user{p, w}
 }
 
 // createRoom makes a room that everybody may join.
 func (u *user) createRoom() string {
 	u.w.t.Helper()
-	return u.ask(http.MethodPost, "createRoom", map[string]any{"preset": "public_chat"})["room_id"].(string)
-}
-
-func (u *user) join(room string) {
-	u.w.t.Helper()
-	u.ask(http.MethodPost, "rooms/"+url.PathEscape(room)+"/join", map[string]any{})
+	room, err := u.CreateRoom(u.w.t.Context())
+	require.NoError(u.w.t, err)
+	return room
 }
 
 // say sends a message.
 func (u *user) say(room, text string) {
 	u.w.t.Helper()
-	u.ask(http.MethodPut, "rooms/"+url.PathEscape(room)+"/send/m.room.message/"+url.PathEscape(text), map[string]any{"msgtype": "m.text", "body": text})
+	require.NoError(u.w.t, u.Say(u.w.t.Context(), room, text, text))
 }
 
 // messages are the texts in a room, latest first.
-func (u *user) messages(room string) (texts []string) {
+func (u *user) messages(room string) []string {
 	u.w.t.Helper()
-	answer := u.ask(http.MethodGet, "rooms/"+url.PathEscape(room)+"/messages?dir=b&limit=100", nil)
-	for _, e := range answer["chunk"].([]any) {
-		content := e.(map[string]any)["content"].(map[string]any)
-		if text, ok := content["body"].(string); ok {
-			texts = append(texts, text)
-		}
-	}
+	texts, err := u.Messages(u.w.t.Context(), room)
+	require.NoError(u.w.t, err)
 	return texts
-}
-
-// ask makes a request of the homeserver.
-func (u *user) ask(method, target string, body any) map[string]any {
-	t := u.w.t
-	t.Helper()
-	var sent bytes.Buffer
-	if body != nil {
-		require.NoError(t, json.NewEncoder(&sent).Encode(body))
-	}
-	r, err := http.NewRequestWithContext(t.Context(), method, u.w.homeserver+"/_matrix/client/v3/"+target, &sent)
-	require.NoError(t, err)
-	if u.token != "" {
-		r.Header.Set("Authorization", "Bearer "+u.token)
-	}
-	resp, err := http.DefaultClient.Do(r)
-	require.NoError(t, err)
-	defer resp.Body.Close()
-	var answer map[string]any
-	require.NoError(t, json.NewDecoder(resp.Body).Decode(&answer))
-	require.Equal(t, http.StatusOK, resp.StatusCode, "%s %s: %v", method, target, answer)
-	return answer
 }
 
 // env is how the programs under testdata are told of the world.

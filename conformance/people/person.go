@@ -22,7 +22,7 @@ type Person struct {
 
 // Password is everybody's, Device what everybody calls the first device.
 const (
-	Password = "secret"
+	Password = `se"cret` // what needs an escape in JSON
 	Device   = "DEVICE"
 )
 

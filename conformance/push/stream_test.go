@@ -20,6 +20,7 @@ import (
 	"github.com/coapgw/coapgw/coap"
 	"github.com/coapgw/coapgw/coap/endpoint"
 	"github.com/coapgw/coapgw/coap/link"
+	"github.com/coapgw/coapgw/conformance/people"
 	"github.com/coapgw/coapgw/dtls"
 	"github.com/coapgw/coapgw/internal/linkemu"
 )
@@ -336,7 +337,7 @@ func TestStreamMarkOutlivesTheToken(t *testing.T) {
 			var login struct {
 				AccessToken string `json:"access_token"`
 			}
-			bob.must("POST", "login", object{"type": "m.login.password", "identifier": object{"type": "m.id.user", "user": "bob"}, "password": "secret"}, &login)
+			bob.must("POST", "login", object{"type": "m.login.password", "identifier": object{"type": "m.id.user", "user": "bob"}, "password": people.Password}, &login)
 			require.NotEqual(t, d.token, login.AccessToken)
 			d.token = login.AccessToken
 			require.True(t, alice.send(room, fmt.Sprint(n), n))

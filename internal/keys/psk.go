@@ -109,17 +109,19 @@ func parseLine(line string) (p PSK, reason string) {
 }
 
 // LoadPSKs reads the PSK file at path.
-func LoadPSKs(path string) (PSKs, error) {
+func LoadPSKs(path string) (PSKs, error) { return load(path, ParsePSKs) }
+
+// load reads the file at path, which its error names.
+func load[T any](path string, parse func(io.Reader) (T, error)) (v T, err error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, err
+		return v, err
 	}
 	defer f.Close()
-	p, err := ParsePSKs(f)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+	if v, err = parse(f); err != nil {
+		return v, fmt.Errorf("%s: %w", path, err)
 	}
-	return p, nil
+	return v, nil
 }
 
 // AppendPSK adds a line to the PSK file at path, which it creates for its owner

@@ -11,7 +11,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	"github.com/coapgw/coapgw/pairing"
@@ -129,18 +128,7 @@ func parseStation(line string) (s Station, reason string) {
 }
 
 // LoadStations reads the station file at path.
-func LoadStations(path string) ([]Station, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	s, err := ParseStations(f)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return s, nil
-}
+func LoadStations(path string) ([]Station, error) { return load(path, ParseStations) }
 
 // AppendStation adds a line to the station file at path, which it creates for its
 // owner only when there is none.
