@@ -2,8 +2,6 @@ package microcontroller
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -14,8 +12,6 @@ import (
 )
 
 const (
-	// buildTimeout covers a cold build of Dendrite on a small machine.
-	buildTimeout = 15 * time.Minute
 	// patience bounds every wait: far more than anything here takes, valgrind included.
 	patience    = 2 * time.Minute
 	dendriteDir = "../../dendrite"
@@ -31,43 +27,13 @@ var bed struct {
 	homeserverURL string
 }
 
-func TestMain(m *testing.M) { os.Exit(run(m)) }
-
-func run(m *testing.M) (code int) {
-	dir, err := os.MkdirTemp("", "coapgw-microcontroller-")
-	if err != nil {
-		return fail(err)
-	}
-	defer func() {
-		if code != 0 {
-			fmt.Fprintln(os.Stderr, "logs of the programs:", dir)
-		} else if err := os.RemoveAll(dir); err != nil {
-			code = fail(err)
+func TestMain(m *testing.M) {
+	suite := homeserver.Suite{Name: "microcontroller", Dendrite: dendriteDir}
+	os.Exit(suite.Run(func(ctx context.Context, dir, url string) (int, error) {
+		bed.coapgw, bed.homeserverURL = filepath.Join(dir, "coapgw"), url
+		if err := pair.Build(ctx, moduleDir, bed.coapgw); err != nil {
+			return 1, err
 		}
-	}()
-	ctx, cancel := context.WithTimeout(context.Background(), buildTimeout)
-	defer cancel()
-	dendrite, err := homeserver.Build(ctx, dendriteDir)
-	if err != nil {
-		return fail(err)
-	}
-	bed.coapgw = filepath.Join(dir, "coapgw")
-	if err := pair.Build(ctx, moduleDir, bed.coapgw); err != nil {
-		return fail(err)
-	}
-	hs, err := homeserver.Start(ctx, dendrite, dir)
-	if err != nil {
-		return fail(err)
-	}
-	bed.homeserverURL = hs.URL()
-	code = m.Run()
-	if err := errors.Join(hs.Stop()); err != nil {
-		code = fail(err)
-	}
-	return code
-}
-
-func fail(err error) int {
-	fmt.Fprintln(os.Stderr, err)
-	return 1
+		return m.Run(), nil
+	}))
 }

@@ -15,10 +15,8 @@ import (
 )
 
 const (
-	// buildTimeout covers a cold build of Dendrite on a small machine.
-	buildTimeout = 15 * time.Minute
-	dendriteDir  = "../../dendrite"
-	moduleDir    = "../../.."
+	dendriteDir = "../../dendrite"
+	moduleDir   = "../../.."
 )
 
 // bed is what TestMain prepared for the tests, which only read it.
@@ -42,68 +40,21 @@ func TestMain(m *testing.M) {
 	flag.Parse()
 	// They wait more than they work.
 	if err := flag.Set("test.parallel", "8"); err != nil {
-		os.Exit(fail(err))
+		panic(err)
 	}
-	os.Exit(run(m, *profiles, *logs))
-}
-
-// run starts the homeserver, runs the tests, and stops it again.
-func run(m *testing.M, profiles, logs string) (code int) {
-	for name := range strings.SplitSeq(profiles, ",") {
-		p, ok := planOf(name)
-		if !ok {
-			return fail(fmt.Errorf("no session is planned over the link %q", name))
-		}
-		bed.plans = append(bed.plans, p)
-	}
-	var err error
-	if bed.dir, err = workDir(logs); err != nil {
-		return fail(err)
-	}
-	defer func() {
-		switch {
-		case code != 0:
-			fmt.Fprintln(os.Stderr, "logs of the programs:", bed.dir)
-		case logs == "":
-			if err := os.RemoveAll(bed.dir); err != nil {
-				code = fail(err)
+	suite := homeserver.Suite{Name: "realtime", Dendrite: dendriteDir, Logs: *logs}
+	os.Exit(suite.Run(func(ctx context.Context, dir, url string) (int, error) {
+		for name := range strings.SplitSeq(*profiles, ",") {
+			p, ok := planOf(name)
+			if !ok {
+				return 1, fmt.Errorf("no session is planned over the link %q", name)
 			}
+			bed.plans = append(bed.plans, p)
 		}
-	}()
-	ctx, cancel := context.WithTimeout(context.Background(), buildTimeout)
-	defer cancel()
-	dendrite, err := homeserver.Build(ctx, dendriteDir)
-	if err != nil {
-		return fail(err)
-	}
-	bed.executable = filepath.Join(bed.dir, "coapgw")
-	if err := pair.Build(ctx, moduleDir, bed.executable); err != nil {
-		return fail(err)
-	}
-	hs, err := homeserver.Start(ctx, dendrite, bed.dir)
-	if err != nil {
-		return fail(err)
-	}
-	bed.homeserverURL = hs.URL()
-	code = m.Run()
-	if err := hs.Stop(); err != nil {
-		return fail(err)
-	}
-	return code
-}
-
-func workDir(logs string) (string, error) {
-	if logs == "" {
-		return os.MkdirTemp("", "coapgw-realtime-")
-	}
-	dir, err := filepath.Abs(logs)
-	if err != nil {
-		return "", err
-	}
-	return dir, os.MkdirAll(dir, 0o755)
-}
-
-func fail(err error) int {
-	fmt.Fprintln(os.Stderr, err)
-	return 1
+		bed.dir, bed.executable, bed.homeserverURL = dir, filepath.Join(dir, "coapgw"), url
+		if err := pair.Build(ctx, moduleDir, bed.executable); err != nil {
+			return 1, err
+		}
+		return m.Run(), nil
+	}))
 }
