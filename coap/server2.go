@@ -2,10 +2,12 @@ package coap
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"net/http"
 	"slices"
 
+	"github.com/coapgw/coapgw/cborcodec/dialect"
 	"github.com/coapgw/coapgw/cborcodec/wire2"
 	"github.com/coapgw/coapgw/coap/endpoint"
 )
@@ -36,9 +38,11 @@ func (s *serverSession) begin2(a *agreement) {
 
 // decode restores the HTTP request of either version. The error is wire2.ErrState, or a
 // *Error.
-func (s *serverSession) decode(r *endpoint.Request, call *wire2.Call) (*http.Request, error) {
+func (s *serverSession) decode(ctx context.Context, r *endpoint.Request, call *wire2.Call) (*http.Request, error) {
 	if call != nil {
-		return s.mapping().decodeRequest2(r, call)
+		return s.mapping().decodeRequest2(r, func(d *dialect.Request, payload []byte) error {
+			return s.convert(ctx, call, d, payload)
+		})
 	}
 	req, problem := s.mapping().decodeRequest(r)
 	if problem != nil {
