@@ -305,6 +305,39 @@ func TestCookieKeepsItsPlace(t *testing.T) {
 	})
 }
 
+// Handshakes whose clients have returned a cookie never give way to those that begin.
+func TestCookiesKeepTheirPlaces(t *testing.T) {
+	const real = 3
+	cfg := serverConfig()
+	cfg.MaxCookieless, cfg.MaxHalfOpen = -1, real
+	in(t, 50*time.Millisecond, cfg, func(t *testing.T, w *world) {
+		w.net.setFilter(func(d sent) bool { return d.from != serverAddress || len(d.data) < 100 }) // no ServerHello
+		dialled := make(chan *Conn, real)
+		for i := range real {
+			go func() {
+				c, err := w.dial(fmt.Sprintf("198.51.100.%d:5", i+1), clientConfig())
+				assert.NoError(t, err)
+				dialled <- c
+			}()
+		}
+		time.Sleep(time.Second)
+		for n := range 50 {
+			w.spoof(n, fmt.Sprintf("203.0.113.%d:1", n+1))
+		}
+		time.Sleep(time.Second)
+		s := w.listener.Stats()
+		assert.Zero(t, s.Evicted)
+		assert.EqualValues(t, 50, s.Refused)
+		assert.Equal(t, real, s.HalfOpen)
+		w.net.setFilter(nil)
+		for range real {
+			w.accept()
+			w.clients = append(w.clients, <-dialled)
+		}
+		assert.Equal(t, real, w.listener.Stats().Sessions)
+	})
+}
+
 // spoofHello sends a ClientHello of somebody else from an address.
 func (w *world) spoofHello(from string) {
 	b := helloRecord()
