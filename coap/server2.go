@@ -20,9 +20,12 @@ func (s *serverSession) agree2(offer []byte) (answer []byte) {
 		return s.Version2.answer(s.agreed2)
 	}
 	a, ok := s.Version2.choose(offer)
-	if !ok {
+	if !ok && !s.apart2 {
+		s.apart2 = true
 		s.log.Warn("no format of wire version 2 in common with a peer: staying with version 1",
 			"peer", s.peer.Identity, "format", s.Version2.Format.ID())
+	}
+	if !ok {
 		return []byte{}
 	}
 	s.begin2(&a)

@@ -54,6 +54,8 @@ type serverSession struct {
 	// written.
 	agreed2 *agreement
 	server2 *wire2.Server
+	// apart2: it was said that nothing could be agreed.
+	apart2 bool
 	// gathered is how many bytes of request bodies wait in memory to be converted, and
 	// converted how many were and are in memory as JSON. converting is held by the request
 	// that is.

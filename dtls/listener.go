@@ -28,6 +28,7 @@ type Listener struct {
 	ids       cidAllocator
 	resets    resetter
 	admission admission
+	failures  bucket // of handshakes that are logged
 	// allowances has a lock of its own.
 	allowances allowances
 	byCID      map[cid]*association
@@ -88,6 +89,7 @@ func Listen(pc net.PacketConn, cfg Config) (*Listener, error) {
 		ids:       newCIDAllocator(),
 		resets:    newResetter(resetKey),
 		admission: newAdmission(),
+		failures:  bucket{perSecond: failuresPerSecond},
 
 		allowances: allowances{most: cfg.MaxHalfOpen * ownAllowance},
 		stored:     map[cid]resting{},
