@@ -54,6 +54,33 @@ func TestReplayDoesNotMigrate(t *testing.T) {
 	})
 }
 
+// A record that somebody holds back, and sends from elsewhere once newer ones have come, is
+// taken and moves nothing: only the newest does (RFC 9146 §6).
+func TestLateRecordDoesNotMigrate(t *testing.T) {
+	in(t, 50*time.Millisecond, serverConfig(), func(t *testing.T, w *world) {
+		client, server := w.connect(clientAddress, clientConfig())
+		var held sent
+		w.net.setFilter(func(d sent) bool {
+			if d.to != serverAddress || held.data != nil {
+				return true
+			}
+			held = d
+			return false
+		})
+		_, err := client.Write([]byte("held back"))
+		require.NoError(t, err)
+		carries(t, client, server, "newer")
+		held.from = "203.0.113.66:666"
+		w.net.send(held)
+		got := make([]byte, 100)
+		n, err := server.Read(got)
+		require.NoError(t, err)
+		assert.Equal(t, "held back", string(got[:n]))
+		assert.Equal(t, clientAddress, server.RemoteAddr().String())
+		carries(t, server, client, "still here")
+	})
+}
+
 func TestSetPeer(t *testing.T) {
 	in(t, 50*time.Millisecond, serverConfig(), func(t *testing.T, w *world) {
 		client, server := w.connect(clientAddress, clientConfig())

@@ -73,6 +73,9 @@ func TestFloodsTakeBoundedMemory(t *testing.T) {
 		{"small blocks far ahead", func(i int) *endpoint.Message {
 			return bulk(i, uint32(i), 4095)
 		}},
+		{"small blocks that wait for the first", func(i int) *endpoint.Message {
+			return bulk(i, uint32(i/1000), uint32(1+i%1000))
+		}},
 		{"observations", func(i int) *endpoint.Message {
 			return greedy(i, endpoint.GET, sync.AddUint(endpoint.Observe, 0), 0)
 		}},
@@ -98,7 +101,7 @@ func TestFloodsTakeBoundedMemory(t *testing.T) {
 		}},
 		{"users of a session", func(i int) *endpoint.Message {
 			o := path("small").AddUint(coap.OptionGateway, 1).AddUint(coap.OptionSlot, uint32(i))
-			return greedy(i, endpoint.GET, o.AddString(coap.OptionAccessToken, fmt.Sprintf("%d%s", i, strings.Repeat("t", 200))), 0)
+			return greedy(i, endpoint.GET, o.AddString(coap.OptionAccessToken, fmt.Sprintf("%d%s", i, strings.Repeat("t", 800))), 0)
 		}},
 		{"answers to nothing", func(i int) *endpoint.Message {
 			return greedy(i, endpoint.Content, nil, 1000)
@@ -181,7 +184,7 @@ func holds(t *testing.T, make func(i int) *endpoint.Message) int64 {
 		require.NoError(t, err)
 		_, err = conn.Write(data)
 		require.NoError(t, err, "the session goes on")
-		if i%100 == 0 || i%25 == 0 && len(data) > 1500 { // so that little is dropped on its way
+		if i%100 == 0 || i%25 == 0 && len(data) > 800 { // so that little is dropped on its way
 			synctest.Wait()
 		}
 	}

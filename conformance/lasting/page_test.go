@@ -19,7 +19,7 @@ func TestSecurityPage(t *testing.T) {
 	dirs := map[string]string{"boltstore": "coap/session/boltstore"}
 	sources := map[string]string{}
 	dir, named := "", 0
-	for _, m := range regexp.MustCompile("`(dtls|coap|coap/endpoint|coap/stream|mobile|boltstore|internal/gateway|conformance/(?:lasting|hostile|faults|load)|cborcodec/(?:dialect|wire2|coder|idtable))`|\\b(Test[A-Z]\\w+)").FindAllStringSubmatch(string(page), -1) {
+	for _, m := range regexp.MustCompile("`(dtls|coap|coap/(?:endpoint|stream|policy|answers)|mobile|boltstore|internal/gateway|conformance/(?:lasting|hostile|faults|load)|cborcodec/(?:dialect|wire2|coder|idtable))`|\\b(Test[A-Z]\\w+)").FindAllStringSubmatch(string(page), -1) {
 		if m[2] == "" {
 			dir = m[1]
 			continue
