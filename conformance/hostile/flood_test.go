@@ -100,7 +100,7 @@ func TestFloodsTakeBoundedMemory(t *testing.T) {
 			return greedy(i, endpoint.GET, path("small", fmt.Sprint(i)), 0)
 		}},
 		{"users of a session", func(i int) *endpoint.Message {
-			o := path("small").AddUint(coap.OptionGateway, 1).AddUint(coap.OptionSlot, uint32(i))
+			o := path("take").AddUint(coap.OptionGateway, 1).AddUint(coap.OptionSlot, uint32(i))
 			return greedy(i, endpoint.GET, o.AddString(coap.OptionAccessToken, fmt.Sprintf("%d%s", i, strings.Repeat("t", 800))), 0)
 		}},
 		{"answers to nothing", func(i int) *endpoint.Message {
