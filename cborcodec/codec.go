@@ -35,6 +35,13 @@ func (c *Codec) Untagged() *Codec {
 	return &u
 }
 
+// Within returns a codec like c of which no call has an output longer than max bytes.
+func (c *Codec) Within(max int) *Codec {
+	w := *c
+	w.limits.MaxOutput = min(w.limits.MaxOutput, max)
+	return &w
+}
+
 // AppendCBOR appends the CBOR form of one JSON text to dst and returns the longer
 // slice. dst and json must not overlap. The error is a *SyntaxError or a
 // *LimitError; dst then comes back with its old length.

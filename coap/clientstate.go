@@ -57,10 +57,10 @@ func (s *session) restore(kept []byte) error {
 	way.Lasts = time.Duration(in.number(mostSilent)) * time.Second
 	way.Dies = time.Duration(in.number(mostSilent)) * time.Second
 	agreed2 := in.bytes()
-	slots := clientSlots{last: uint32(in.number(maxSlot)), byToken: make(map[string]*clientSlot)}
+	slots := clientSlots{last: uint32(in.number(maxSlot))}
 	for len(in.rest) > 0 {
 		number := uint32(in.number(uint64(slots.last)))
-		slots.byToken[string(in.bytes())] = &clientSlot{number: number, confirmed: true}
+		slots.put(string(in.bytes()), clientSlot{number: number, confirmed: true})
 	}
 	if err := in.end(); err != nil {
 		return err

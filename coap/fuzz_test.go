@@ -56,7 +56,7 @@ func FuzzServerRequest(f *testing.F) {
 		if err != nil || !msg.Code.IsRequest() {
 			return
 		}
-		run := &serving{log: slog.New(slog.DiscardHandler), link: newServerLink(link.Default(), m), bounds: link.DefaultBounds(), Server: &Server{
+		run := &serving{log: slog.New(slog.DiscardHandler), link: newServerLink(link.Default(), m), bounds: link.DefaultBounds(), conversions: newConversions(), Server: &Server{
 			Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				requireWellFormed(t, r)
 				body, err := io.ReadAll(r.Body)

@@ -2,7 +2,6 @@ package coap
 
 import (
 	"io"
-	"net/http"
 
 	"github.com/coapgw/coapgw/coap/endpoint"
 )
@@ -16,13 +15,15 @@ type gathering struct {
 	held int64
 }
 
+// isCBOR reports whether the body of a request of version 1 is converted.
+func isCBOR(r *endpoint.Request) bool {
+	format, ok := r.Options.GetUint(endpoint.ContentFormat)
+	return ok && format == formatCBOR
+}
+
 // gather has the body of a request, which is converted as a whole, counted until done is
 // called.
-func (s *serverSession) gather(r *endpoint.Request, whole bool) (done func()) {
-	format, ok := r.Options.GetUint(endpoint.ContentFormat)
-	if !whole && (!ok || format != formatCBOR) {
-		return func() {} // flows through
-	}
+func (s *serverSession) gather(r *endpoint.Request) (done func()) {
 	g := &gathering{Reader: r.Body, s: s}
 	r.Body = g
 	return func() {
@@ -39,7 +40,7 @@ func (g *gathering) Read(p []byte) (int, error) {
 	g.s.mu.Lock()
 	defer g.s.mu.Unlock()
 	if g.s.gathered+int64(n) > limit {
-		return 0, &Error{Status: http.StatusServiceUnavailable, ErrCode: "M_UNKNOWN", Message: "too many large requests at once on this session"}
+		return 0, errManyLarge()
 	}
 	g.s.gathered += int64(n)
 	g.held += int64(n)

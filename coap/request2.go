@@ -2,6 +2,7 @@ package coap
 
 import (
 	"bytes"
+	"errors"
 	"net/http"
 	"strings"
 	"time"
@@ -73,9 +74,9 @@ func errUnreadable2(err error) *Error {
 	return &Error{Status: http.StatusBadRequest, ErrCode: "M_UNRECOGNIZED", Message: "the request of wire version 2 is malformed", Err: err}
 }
 
-// decodeRequest2 restores the HTTP request of version 2, without credentials. The error
-// is wire2.ErrState, or a *Error.
-func (m *Mapping) decodeRequest2(r *endpoint.Request, call *wire2.Call) (*http.Request, error) {
+// decodeRequest2 restores the HTTP request of version 2, without credentials; read reads
+// its payload. The error is wire2.ErrState, or a *Error.
+func (m *Mapping) decodeRequest2(r *endpoint.Request, read func(*dialect.Request, []byte) error) (*http.Request, error) {
 	payload, rest, err := readUpTo(r.Body, r.Size, m.maxJSON)
 	if err != nil {
 		return nil, unreadable(err)
@@ -84,10 +85,14 @@ func (m *Mapping) decodeRequest2(r *endpoint.Request, call *wire2.Call) (*http.R
 		return nil, errTooLarge("the request is larger than the gateway converts")
 	}
 	var d dialect.Request
-	if err := call.Request(&d, payload); err != nil {
-		if err == wire2.ErrState {
-			return nil, err
-		}
+	var own *Error
+	switch err := read(&d, payload); {
+	case err == nil:
+	case err == wire2.ErrTooLong:
+		return nil, errTooLarge("the request is larger than the gateway converts")
+	case err == wire2.ErrState, errors.As(err, &own):
+		return nil, err
+	default:
 		return nil, errUnreadable2(err)
 	}
 	var t target

@@ -32,8 +32,10 @@ type Server struct {
 	// link.DefaultBounds.
 	Bounds link.Bounds
 	// MaxBody bounds a request body, in bytes; more is answered 4.13. It also bounds
-	// what all CBOR bodies of one session that are being received take together; more
-	// is answered 5.03. 0 means 64 MiB.
+	// what all bodies of one session that are converted take together, while they are being
+	// received and then as JSON, until their requests are answered; what those of all sessions
+	// take as JSON beyond 1 MiB each is bounded by four times as much. More is answered 5.03,
+	// but for a body that is the only one. 0 means 64 MiB.
 	MaxBody int64
 	// MaxSessions bounds the sessions held at once; further ones are closed, or left to
 	// the store where they are in one. 0 means 10,000. A listener that ends old sessions
@@ -67,7 +69,7 @@ const defaultMaxSessions = 10_000
 // returns when everything that it started has ended: nil after ctx, the
 // listener's error otherwise. It closes l.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
-	run := &serving{Server: s, bounds: s.Bounds, log: s.Log, sessions: make(map[*endpoint.Conn]*serverSession)}
+	run := &serving{Server: s, bounds: s.Bounds, log: s.Log, sessions: make(map[*endpoint.Conn]*serverSession), conversions: newConversions()}
 	if run.log == nil {
 		run.log = slog.New(slog.DiscardHandler)
 	}

@@ -2,10 +2,12 @@ package coap
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"net/http"
 	"slices"
 
+	"github.com/coapgw/coapgw/cborcodec/dialect"
 	"github.com/coapgw/coapgw/cborcodec/wire2"
 	"github.com/coapgw/coapgw/coap/endpoint"
 )
@@ -18,9 +20,12 @@ func (s *serverSession) agree2(offer []byte) (answer []byte) {
 		return s.Version2.answer(s.agreed2)
 	}
 	a, ok := s.Version2.choose(offer)
-	if !ok {
+	if !ok && !s.apart2 {
+		s.apart2 = true
 		s.log.Warn("no format of wire version 2 in common with a peer: staying with version 1",
 			"peer", s.peer.Identity, "format", s.Version2.Format.ID())
+	}
+	if !ok {
 		return []byte{}
 	}
 	s.begin2(&a)
@@ -36,9 +41,11 @@ func (s *serverSession) begin2(a *agreement) {
 
 // decode restores the HTTP request of either version. The error is wire2.ErrState, or a
 // *Error.
-func (s *serverSession) decode(r *endpoint.Request, call *wire2.Call) (*http.Request, error) {
+func (s *serverSession) decode(ctx context.Context, r *endpoint.Request, call *wire2.Call) (*http.Request, error) {
 	if call != nil {
-		return s.mapping().decodeRequest2(r, call)
+		return s.mapping().decodeRequest2(r, func(d *dialect.Request, payload []byte) error {
+			return s.convert(ctx, call, d, payload)
+		})
 	}
 	req, problem := s.mapping().decodeRequest(r)
 	if problem != nil {

@@ -54,8 +54,13 @@ type serverSession struct {
 	// written.
 	agreed2 *agreement
 	server2 *wire2.Server
-	// gathered is how many bytes of request bodies wait in memory to be converted.
-	gathered int64
+	// apart2: it was said that nothing could be agreed.
+	apart2 bool
+	// gathered is how many bytes of request bodies wait in memory to be converted, and
+	// converted how many were and are in memory as JSON. converting is held by the request
+	// that is.
+	gathered, converted int64
+	converting          sync.Mutex
 }
 
 func newServerSession(s *serving, peer Peer, remote net.Conn) *serverSession {
@@ -93,11 +98,20 @@ func (s *serverSession) serve(ctx context.Context, r *endpoint.Request, a admiss
 		return a.sign(s.stream(ctx, r, room, a))
 	}
 	coded := codedSize(r.Options, r.Size)
-	defer s.gather(r, a.call != nil)()
+	whole := a.call != nil || isCBOR(r)
+	if whole {
+		defer s.gather(r)()
+	}
 	if err := s.watchKeys(r, &a.audience); err != nil {
 		return a.sign(s.failure(unreadable(err), a.audience))
 	}
-	req, err := s.decode(r, a.call)
+	req, err := s.decode(ctx, r, a.call)
+	if err == nil && whole {
+		var release func()
+		if release, err = s.hold(req.ContentLength); err == nil {
+			defer release()
+		}
+	}
 	if err != nil {
 		return a.sign(s.notRead(err, a))
 	}

@@ -33,6 +33,7 @@ type serving struct {
 	running            sync.WaitGroup
 	life               context.Context
 	end                context.CancelFunc
+	conversions        *conversions
 	mu                 sync.Mutex
 	stopping, refusing bool
 	sessions           map[*endpoint.Conn]*serverSession

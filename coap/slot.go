@@ -11,10 +11,12 @@ const anonymousSlot = 0
 const impliedSlot = 1
 
 // clientSlots is what a client remembers of the token slots of one session. Slot
-// numbers grow and are never given to another token. It is not safe for
-// concurrent use.
+// numbers grow and are never given to another token. The least recently used token is
+// forgotten when there are more than the server remembers: whoever asks through this end
+// may come up with any number of them. It is not safe for concurrent use.
 type clientSlots struct {
 	last    uint32
+	clock   uint64
 	byToken map[string]*clientSlot
 }
 
@@ -23,23 +25,40 @@ type clientSlot struct {
 	// confirmed: a response was produced after the server stored the slot, so it
 	// may be used without the token.
 	confirmed bool
+	used      uint64 // when, by clientSlots.clock
 }
 
 // slot returns the slot of a token and gives it one when it has none; ok is false
 // when the numbers are used up.
 func (c *clientSlots) slot(token string) (s clientSlot, ok bool) {
+	c.clock++
 	if s := c.byToken[token]; s != nil {
+		s.used = c.clock
 		return *s, true
 	}
 	if c.last == maxSlot {
 		return clientSlot{}, false
 	}
+	c.last++
+	c.put(token, clientSlot{number: c.last, used: c.clock})
+	return *c.byToken[token], true
+}
+
+// put adds the slot of a token.
+func (c *clientSlots) put(token string, s clientSlot) {
 	if c.byToken == nil {
 		c.byToken = make(map[string]*clientSlot)
 	}
-	c.last++
-	c.byToken[token] = &clientSlot{number: c.last}
-	return *c.byToken[token], true
+	if len(c.byToken) >= maxServerSlots {
+		oldest, at := "", ^uint64(0)
+		for t, slot := range c.byToken {
+			if slot.used < at {
+				oldest, at = t, slot.used
+			}
+		}
+		delete(c.byToken, oldest)
+	}
+	c.byToken[token] = &s
 }
 
 // confirm records that the server answered after it stored the slot.

@@ -44,7 +44,8 @@ func TestClientSlotsGrow(t *testing.T) {
 	var c clientSlots
 	a, ok := c.slot("a")
 	require.True(t, ok)
-	assert.Equal(t, clientSlot{number: impliedSlot}, a)
+	assert.EqualValues(t, impliedSlot, a.number)
+	assert.False(t, a.confirmed)
 	b, _ := c.slot("b")
 	assert.EqualValues(t, 2, b.number)
 	c.confirm("a", 1)
@@ -55,11 +56,33 @@ func TestClientSlotsGrow(t *testing.T) {
 	c.confirm("b", 1)
 	c.forget("b", 1)
 	b, _ = c.slot("b")
-	assert.Equal(t, clientSlot{number: 2}, b)
+	assert.EqualValues(t, 2, b.number)
+	assert.False(t, b.confirmed)
 
 	c.forget("a", 1)
 	a, _ = c.slot("a")
-	assert.Equal(t, clientSlot{number: 3}, a, "a forgotten number is not given again")
+	assert.EqualValues(t, 3, a.number, "a forgotten number is not given again")
+	assert.False(t, a.confirmed)
+}
+
+// TestClientSlotsAreBounded: programs that come up with tokens make a client remember no
+// more of them, nor store more, than its server does; who goes on asking keeps its slot.
+func TestClientSlotsAreBounded(t *testing.T) {
+	var c clientSlots
+	mine, ok := c.slot("mine")
+	require.True(t, ok)
+	seen := map[uint32]bool{mine.number: true}
+	for n := range 10 * maxServerSlots {
+		token := fmt.Sprint("made up ", n)
+		slot, ok := c.slot(token)
+		require.True(t, ok)
+		require.False(t, seen[slot.number], "a number is never given to another token")
+		seen[slot.number] = true
+		c.confirm(token, slot.number)
+		again, _ := c.slot("mine")
+		require.Equal(t, mine.number, again.number)
+	}
+	assert.Len(t, c.byToken, maxServerSlots)
 }
 
 func TestClientSlotsUsedUp(t *testing.T) {

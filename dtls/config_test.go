@@ -7,6 +7,7 @@ import (
 	"crypto/tls"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"testing"
@@ -137,4 +138,29 @@ func TestSlowest(t *testing.T) {
 	for _, p := range link.Profiles() {
 		assert.GreaterOrEqual(t, cfg.Slowest.HandshakeTimeout, p.HandshakeTimeout)
 	}
+}
+
+// An identity is told in clear: whoever has heard one cannot fill the log with its failures.
+func TestFailuresFillNoLog(t *testing.T) {
+	var log bytes.Buffer
+	cfg := serverConfig()
+	cfg.Log = slog.New(slog.NewTextHandler(&log, nil))
+	in(t, 50*time.Millisecond, cfg, func(t *testing.T, w *world) {
+		wrong := clientConfig()
+		wrong.Key = bytes.Repeat([]byte{8}, MinKey)
+		const several = 10
+		failed := make(chan error, several)
+		for i := range several {
+			go func() {
+				_, err := w.dial(fmt.Sprintf("198.51.100.9:%d", i+1), wrong)
+				failed <- err
+			}()
+		}
+		for range several {
+			require.Error(t, <-failed)
+		}
+		time.Sleep(w.listener.cfg.Slowest.HandshakeTimeout) // of the server
+	})
+	assert.Contains(t, log.String(), "identity="+identity)
+	assert.LessOrEqual(t, bytes.Count(log.Bytes(), []byte("handshake failed")), 3)
 }

@@ -159,6 +159,7 @@ func (l *Listener) greet(h clientHello, from net.Addr) (a *association, lost boo
 	}
 	a = l.newAssociation(id)
 	a.random, a.site = h.random, key
+	a.allowance.of = &l.allowances
 	a.cookie = l.cookie(key, h)
 	ctx, cancel := context.WithCancel(l.ctx)
 	a.cancel = cancel
@@ -220,6 +221,7 @@ func (l *Listener) settled(a *association) {
 	if _, ok := l.halfOpen[a]; ok {
 		delete(l.halfOpen, a)
 		l.admission.end(a.site)
+		a.allowance.end()
 	}
 }
 

@@ -54,6 +54,33 @@ func TestReplayDoesNotMigrate(t *testing.T) {
 	})
 }
 
+// A record that somebody holds back, and sends from elsewhere once newer ones have come, is
+// taken and moves nothing: only the newest does (RFC 9146 §6).
+func TestLateRecordDoesNotMigrate(t *testing.T) {
+	in(t, 50*time.Millisecond, serverConfig(), func(t *testing.T, w *world) {
+		client, server := w.connect(clientAddress, clientConfig())
+		var held sent
+		w.net.setFilter(func(d sent) bool {
+			if d.to != serverAddress || held.data != nil {
+				return true
+			}
+			held = d
+			return false
+		})
+		_, err := client.Write([]byte("held back"))
+		require.NoError(t, err)
+		carries(t, client, server, "newer")
+		held.from = "203.0.113.66:666"
+		w.net.send(held)
+		got := make([]byte, 100)
+		n, err := server.Read(got)
+		require.NoError(t, err)
+		assert.Equal(t, "held back", string(got[:n]))
+		assert.Equal(t, clientAddress, server.RemoteAddr().String())
+		carries(t, server, client, "still here")
+	})
+}
+
 func TestSetPeer(t *testing.T) {
 	in(t, 50*time.Millisecond, serverConfig(), func(t *testing.T, w *world) {
 		client, server := w.connect(clientAddress, clientConfig())
@@ -302,6 +329,39 @@ func TestCookieKeepsItsPlace(t *testing.T) {
 		client, server := w.connect(clientAddress, clientConfig())
 		carries(t, client, server, "hello")
 		assert.Equal(t, uint64(1), w.listener.Stats().Refused)
+	})
+}
+
+// Handshakes whose clients have returned a cookie never give way to those that begin.
+func TestCookiesKeepTheirPlaces(t *testing.T) {
+	const real = 3
+	cfg := serverConfig()
+	cfg.MaxCookieless, cfg.MaxHalfOpen = -1, real
+	in(t, 50*time.Millisecond, cfg, func(t *testing.T, w *world) {
+		w.net.setFilter(func(d sent) bool { return d.from != serverAddress || len(d.data) < 100 }) // no ServerHello
+		dialled := make(chan *Conn, real)
+		for i := range real {
+			go func() {
+				c, err := w.dial(fmt.Sprintf("198.51.100.%d:5", i+1), clientConfig())
+				assert.NoError(t, err)
+				dialled <- c
+			}()
+		}
+		time.Sleep(time.Second)
+		for n := range 50 {
+			w.spoof(n, fmt.Sprintf("203.0.113.%d:1", n+1))
+		}
+		time.Sleep(time.Second)
+		s := w.listener.Stats()
+		assert.Zero(t, s.Evicted)
+		assert.EqualValues(t, 50, s.Refused)
+		assert.Equal(t, real, s.HalfOpen)
+		w.net.setFilter(nil)
+		for range real {
+			w.accept()
+			w.clients = append(w.clients, <-dialled)
+		}
+		assert.Equal(t, real, w.listener.Stats().Sessions)
 	})
 }
 

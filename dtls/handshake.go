@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net"
+	"time"
 
 	pion "github.com/pion/dtls/v3"
 )
@@ -26,10 +27,13 @@ func (l *Listener) shake(ctx context.Context, a *association, peer net.Addr) {
 		l.forget(a, false)
 		l.stats.failed.Add(1)
 		// Anyone can fail a handshake as often as he likes; who names one of our
-		// identities is worth a line.
+		// identities is worth a line, now and then: they are told in clear.
 		level := slog.LevelDebug
 		if c := a.claimed.Load(); c != nil {
-			level, log = slog.LevelWarn, log.With("identity", c.identity)
+			log = log.With("identity", c.identity)
+			if l.warns() {
+				level = slog.LevelWarn
+			}
 		}
 		log.Log(ctx, level, "dtls: handshake failed", "error", err)
 		return
@@ -49,6 +53,16 @@ func (l *Listener) shake(ctx context.Context, a *association, peer net.Addr) {
 	}
 	log.Info("dtls: session", "suite", conn.suite, "identity", conn.identity, "cid", conn.withCID())
 	l.offer(conn)
+}
+
+// failuresPerSecond is how many handshakes that failed are worth a warning.
+const failuresPerSecond = 1
+
+// warns reports whether a failure is one of them.
+func (l *Listener) warns() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.failures.take(time.Now())
 }
 
 // finish ends sessions that had to make room.

@@ -11,6 +11,8 @@ type inlet struct {
 	mu    sync.Mutex
 	early *inbox // nil when conn takes the datagrams
 	conn  *Conn
+	// allowance bounds what early is given in all.
+	allowance allowance
 }
 
 // put hands a datagram in, which stays the caller's.
@@ -25,7 +27,7 @@ func (i *inlet) put(b []byte, from net.Addr, cidLen func(byte) int) verdict {
 	if b = sieve(b, cidLen); len(b) == 0 {
 		return malformed
 	}
-	if !i.early.put(datagram{data: b, from: from}) {
+	if !i.allowance.take(len(b)) || !i.early.put(datagram{data: b, from: from}) {
 		return overflowed
 	}
 	return delivered

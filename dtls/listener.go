@@ -28,8 +28,11 @@ type Listener struct {
 	ids       cidAllocator
 	resets    resetter
 	admission admission
-	byCID     map[cid]*association
-	stored    map[cid]resting // sessions in the store
+	failures  bucket // of handshakes that are logged
+	// allowances has a lock of its own.
+	allowances allowances
+	byCID      map[cid]*association
+	stored     map[cid]resting // sessions in the store
 	// perIdentity counts the sessions, those in the store included.
 	perIdentity map[string]int
 	waking      int // sessions on their way out of it
@@ -86,11 +89,14 @@ func Listen(pc net.PacketConn, cfg Config) (*Listener, error) {
 		ids:       newCIDAllocator(),
 		resets:    newResetter(resetKey),
 		admission: newAdmission(),
-		stored:    map[cid]resting{},
-		byCID:     map[cid]*association{},
-		bySite:    map[addrKey]*site{},
-		halfOpen:  map[*association]struct{}{},
-		sessions:  map[*association]struct{}{},
+		failures:  bucket{perSecond: failuresPerSecond},
+
+		allowances: allowances{most: cfg.MaxHalfOpen * ownAllowance},
+		stored:     map[cid]resting{},
+		byCID:      map[cid]*association{},
+		bySite:     map[addrKey]*site{},
+		halfOpen:   map[*association]struct{}{},
+		sessions:   map[*association]struct{}{},
 
 		perIdentity: map[string]int{},
 	}

@@ -55,14 +55,37 @@ func TestResetAgainstStrangers(t *testing.T) {
 		carries(t, client, s, "alive")
 
 		w.net.sentLog()
+		w.net.send(sent{from: "203.0.113.9:9", to: serverAddress, data: rec(typeCID, 1, 1)})
+		time.Sleep(time.Second)
+		assert.Zero(t, w.listener.Stats().Resets, "none is larger than what came in")
 		for i := range 1000 {
 			b := rec(typeCID, 1, make([]byte, 40)...)
 			b[11], b[12] = byte(i>>8), byte(i)
 			w.net.send(sent{from: "203.0.113.9:9", to: serverAddress, data: b})
 		}
-		w.net.send(sent{from: "203.0.113.9:9", to: serverAddress, data: rec(typeCID, 1, 1)})
 		time.Sleep(time.Second)
 		assert.EqualValues(t, resetsPerSecond, w.listener.Stats().Resets)
+	})
+}
+
+// A token that a stranger has had sent in clear is given to no session that begins later:
+// here there is one Connection ID left.
+func TestShownToken(t *testing.T) {
+	server, cfg := lasting()
+	in(t, 50*time.Millisecond, server, func(t *testing.T, w *world) {
+		const left = cid(0x1234)
+		for c := range cid(cidValues) {
+			if c != left {
+				w.listener.resets.revealed.add(c)
+			}
+		}
+		w.net.send(sent{from: "203.0.113.9:9", to: serverAddress, data: rec(typeCID, 1, make([]byte, 40)...)})
+		time.Sleep(time.Second)
+		require.EqualValues(t, 1, w.listener.Stats().Resets)
+		w.listener.ids.next = left
+		_, s := w.connect(clientAddress, cfg)
+		_, ok := s.ResetToken()
+		assert.False(t, ok)
 	})
 }
 

@@ -66,6 +66,9 @@ type Context struct {
 	// note, nil for none.
 	Since string
 	From  *Note
+	// Most bounds the body of a request that is read, in bytes, where it is less than
+	// MaxOutput of the Codec; 0 for that.
+	Most int
 	// Private says that nothing of the message may be remembered. A request sets it, and
 	// its response must have it.
 	Private bool

@@ -125,7 +125,11 @@ func (s *state) readRequestBody(r *Request, in *items) error {
 		r.Body = nil
 		return nil
 	}
-	body, err := s.codec.AppendJSON(r.Body[:0], in.src[in.pos:])
+	codec := s.codec
+	if s.x.Most > 0 {
+		codec = codec.Within(s.x.Most)
+	}
+	body, err := codec.AppendJSON(r.Body[:0], in.src[in.pos:])
 	if err == nil {
 		r.Body = body
 	}

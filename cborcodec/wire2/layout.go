@@ -127,7 +127,10 @@ func (f *Format) unpackPieces(dst, prelude, rest []byte, limit int) (flags byte,
 			return 0, dst[:begin], err
 		}
 		has, out, err := f.open(dst, prelude, piece, limit-(len(dst)-begin))
-		if err != nil || !first && has != 0 {
+		if err != nil {
+			return 0, dst[:begin], err
+		}
+		if !first && has != 0 {
 			return 0, dst[:begin], ErrMalformed
 		}
 		if first {

@@ -3,6 +3,8 @@ package wire2
 import (
 	"errors"
 
+	"github.com/coapgw/coapgw/cborcodec"
+	"github.com/coapgw/coapgw/cborcodec/coder"
 	"github.com/coapgw/coapgw/cborcodec/dialect"
 	"github.com/coapgw/coapgw/cborcodec/idtable"
 )
@@ -45,8 +47,34 @@ func (s *Server) Admit(life uint8) *Call {
 // Request reads the request into r. The error is ErrState when the answer must be
 // Unknown and the request must not be executed, or says that it is malformed.
 func (c *Call) Request(r *dialect.Request, payload []byte) error {
+	return c.read(r, payload, 0)
+}
+
+// RequestWithin is Request where the message and the body of the request have at most so
+// many bytes. It fails with ErrTooLong for a longer one, which may be read again with more:
+// a short payload may stand for a long request.
+func (c *Call) RequestWithin(r *dialect.Request, payload []byte, most int) error {
+	err := c.read(r, payload, most)
+	if isLimit(err) {
+		return ErrTooLong
+	}
+	return err
+}
+
+// isLimit reports whether an error says that something is too long.
+func isLimit(err error) bool {
+	var coded *coder.LimitError
+	var body *cborcodec.LimitError
+	return errors.As(err, &coded) || errors.As(err, &body) && body.Limit == "MaxOutput"
+}
+
+func (c *Call) read(r *dialect.Request, payload []byte, most int) error {
 	s := c.server
-	flags, message, err := s.format.unpack(nil, []byte{preludeRequest}, payload, s.terms.limit())
+	limit := s.terms.limit()
+	if most > 0 {
+		limit = min(limit, most)
+	}
+	flags, message, err := s.format.unpack(nil, []byte{preludeRequest}, payload, limit)
 	if err != nil {
 		return err
 	}
@@ -55,7 +83,7 @@ func (c *Call) Request(r *dialect.Request, payload []byte) error {
 		return err
 	}
 	state.Server, state.Client = flags&15, flags>>4
-	var context dialect.Context
+	context := dialect.Context{Most: most}
 	var in *idtable.Incoming
 	if c.tables != nil {
 		if in, err = c.tables.Request(state); err != nil {

@@ -18,8 +18,9 @@ const (
 	defaultMaxAge   = 30 * 24 * time.Hour
 )
 
-// Book keeps answers in a store, within bounds: the oldest go first. Its fields must not
-// change after Open, and nothing else may be called before.
+// Book keeps answers in a store, within bounds: the oldest ones of the user that has the most
+// go first, so that one who sends much does not push out what others have. Its fields must
+// not change after Open, and nothing else may be called before.
 type Book struct {
 	// Store keeps the answers, under keys that begin with Prefix.
 	Store  session.Store
@@ -33,6 +34,7 @@ type Book struct {
 	mu    sync.Mutex
 	known map[name]*list.Element
 	order list.List // of place, oldest first
+	owned map[owner]int
 	bytes int
 }
 
@@ -66,7 +68,7 @@ func (b *Book) Open() error {
 	if b.MaxAge == 0 {
 		b.MaxAge = defaultMaxAge
 	}
-	b.known = make(map[name]*list.Element)
+	b.known, b.owned = make(map[name]*list.Element), make(map[owner]int)
 	keys, err := b.Store.Keys(b.Prefix)
 	if err != nil {
 		return fmt.Errorf("answers: %w", err)

@@ -3,6 +3,7 @@ package answers
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -25,6 +26,41 @@ type kept struct {
 	key, user int
 	at        time.Time
 	body      string
+}
+
+// withRoom takes an answer out where there is no room for another: the oldest of a user that
+// has as many as any.
+func withRoom(model []kept, maxCount int) []kept {
+	if len(model) < maxCount {
+		return model
+	}
+	counts := map[int]int{}
+	most := 0
+	for _, k := range model {
+		counts[k.user]++
+		most = max(most, counts[k.user])
+	}
+	i := slices.IndexFunc(model, func(k kept) bool { return counts[k.user] == most })
+	return slices.Delete(model, i, i+1)
+}
+
+// TestBookIsShared: a user who sends as much as he can pushes out his own answers, and not
+// those that others wait for.
+func TestBookIsShared(t *testing.T) {
+	b := &Book{Store: &session.Memory{}, Prefix: "a/", MaxCount: 50}
+	require.NoError(t, b.Open())
+	for n := range 20 {
+		require.NoError(t, b.Keep(digest(n), digest(1+n%2), Answer{Status: 200}, nil))
+	}
+	for n := range 1000 {
+		require.NoError(t, b.Keep(digest(1000+n), digest(0), Answer{Status: 200}, nil))
+	}
+	for n := range 20 {
+		assert.True(t, b.Has(digest(n)))
+	}
+	count, _ := b.Len()
+	assert.Equal(t, 50, count)
+	assert.True(t, b.Has(digest(1999)))
 }
 
 // TestBook holds a Book against a list, over restarts: what is within bounds is found, and
@@ -75,8 +111,7 @@ func TestBook(t *testing.T) {
 					require.NoError(rt, b.Keep(digest(k.key), digest(k.user), Answer{200, "a/b", []byte(k.body)}, map[string][]byte{other: {1}}))
 					value, _ := store.Load(other)
 					require.NotNil(rt, value)
-					model = append(model, k)
-					model = model[max(0, len(model)-maxCount):]
+					model = append(withRoom(model, maxCount), k)
 				}
 				for key := range 9 {
 					var want *kept

@@ -1,6 +1,7 @@
 package answers
 
 import (
+	"container/list"
 	"slices"
 	"time"
 )
@@ -19,29 +20,52 @@ func (b *Book) take(found []place) {
 func (b *Book) insert(p place) {
 	b.remove(p.name)
 	b.known[p.name] = b.order.PushBack(p)
+	b.owned[p.owner]++
 	b.bytes += p.size
 }
 
 // remove takes an answer out, if it is there.
 func (b *Book) remove(n name) {
 	if at, ok := b.known[n]; ok {
-		b.bytes -= at.Value.(place).size
+		p := at.Value.(place)
+		b.bytes -= p.size
+		if b.owned[p.owner]--; b.owned[p.owner] == 0 {
+			delete(b.owned, p.owner)
+		}
 		b.order.Remove(at)
 		delete(b.known, n)
 	}
 }
 
-// evict takes out what is too old, and the oldest until so many more answers with so many
-// bytes are within bounds. It adds to changes what the store has to forget.
+// evict takes out what is too old, and as long as so many more answers with so many bytes
+// are not within bounds the oldest of who has the most. It adds to changes what the store
+// has to forget.
 func (b *Book) evict(now time.Time, count, bytes int, changes map[string][]byte) {
-	for at := b.order.Front(); at != nil; at = b.order.Front() {
-		p := at.Value.(place)
-		if now.Sub(p.at) < b.MaxAge && b.order.Len()+count <= b.MaxCount && b.bytes+bytes <= b.MaxBytes {
-			return
-		}
-		b.remove(p.name)
-		changes[b.storeKey(p.name)] = nil
+	for at := b.order.Front(); at != nil && now.Sub(at.Value.(place).at) >= b.MaxAge; at = b.order.Front() {
+		b.give(at, changes)
 	}
+	for b.order.Len() > 0 && (b.order.Len()+count > b.MaxCount || b.bytes+bytes > b.MaxBytes) {
+		b.give(b.oldestOfMost(), changes)
+	}
+}
+
+func (b *Book) give(at *list.Element, changes map[string][]byte) {
+	n := at.Value.(place).name
+	b.remove(n)
+	changes[b.storeKey(n)] = nil
+}
+
+// oldestOfMost returns the oldest answer of those who have the most of them. There is one.
+func (b *Book) oldestOfMost() *list.Element {
+	most := 0
+	for _, n := range b.owned {
+		most = max(most, n)
+	}
+	at := b.order.Front()
+	for b.owned[at.Value.(place).owner] < most {
+		at = at.Next()
+	}
+	return at
 }
 
 func earlier(a, b time.Time) time.Time {

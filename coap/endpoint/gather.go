@@ -1,15 +1,23 @@
 package endpoint
 
 import (
+	"bytes"
 	"slices"
 	"time"
 )
 
-// hole is a block that did not come while a later one did.
+// hole is a run of blocks that did not come while a later one did.
 type hole struct {
-	num uint32
-	at  time.Time // when that was seen
+	from, to uint32    // the first, and the one behind the last
+	at       time.Time // when that was seen
 }
+
+const (
+	// earlyCost is about what a block that came early takes beside its bytes, and leastEarly how
+	// many may come early in any case.
+	earlyCost  = 128
+	leastEarly = 16
+)
 
 // gathering puts the blocks of a body together in whatever order they come. It
 // knows neither messages nor timers.
@@ -21,7 +29,7 @@ type gathering struct {
 	ended     bool              // the last block came: it is high-1
 	early     map[uint32][]byte // blocks from next on
 	holes     []hole            // ascending, in number and in time
-	unread    [][]byte          // blocks below next, for the reader
+	unread    [][]byte          // what is below next, for the reader
 	keeps     bool              // what was read, see keep
 	kept      [][]byte          // all blocks below next; nil when there are none, or too many
 	keptBytes int
@@ -63,16 +71,20 @@ func (g *gathering) add(b block, payload []byte, now time.Time) (fresh bool, err
 	if !awaited { // those ahead never take the place of the one that makes them readable
 		held += g.ahead
 	}
-	if g.has(b.num) || tooFar || held > g.limit {
+	many := !awaited && len(g.early) >= max(g.limit/earlyCost, leastEarly)
+	if g.has(b.num) || tooFar || many || held > g.limit {
 		return false, nil
 	}
-	for num := g.high; num < b.num; num++ {
-		g.holes = append(g.holes, hole{num, now})
+	if b.num > g.high {
+		g.holes = append(g.holes, hole{g.high, b.num, now})
 	}
 	if b.num >= g.high {
 		g.high = b.num + 1
-	} else if i, ok := g.hole(b.num); ok {
-		g.holes = slices.Delete(g.holes, i, i+1)
+	} else {
+		g.fill(b.num)
+	}
+	if len(payload) < maxBlockSize {
+		payload = bytes.Clone(payload) // the datagram around it may be much longer
 	}
 	g.ended = g.ended || last
 	if !awaited {
@@ -88,7 +100,7 @@ func (g *gathering) add(b block, payload []byte, now time.Time) (fresh bool, err
 		delete(g.early, g.next)
 		g.ahead -= len(payload)
 		g.waiting += len(payload)
-		g.unread = append(g.unread, payload)
+		g.pile(payload)
 		if g.keeps {
 			g.keep(payload)
 		}
@@ -97,8 +109,49 @@ func (g *gathering) add(b block, payload []byte, now time.Time) (fresh bool, err
 	return true, nil
 }
 
+// pile puts a block behind what is to be read. Small ones lie together.
+func (g *gathering) pile(payload []byte) {
+	if n := len(g.unread); n > 0 && cap(g.unread[n-1])-len(g.unread[n-1]) >= len(payload) {
+		g.unread[n-1] = append(g.unread[n-1], payload...)
+		return
+	}
+	if len(payload) < maxBlockSize && len(g.unread) > 0 {
+		payload = append(make([]byte, 0, maxBlockSize), payload...)
+	}
+	g.unread = append(g.unread, payload)
+}
+
+// hole returns the run to which a block belongs that did not come.
 func (g *gathering) hole(num uint32) (i int, ok bool) {
-	return slices.BinarySearchFunc(g.holes, num, func(h hole, n uint32) int { return int(int64(h.num) - int64(n)) })
+	i, ok = slices.BinarySearchFunc(g.holes, num, func(h hole, n uint32) int {
+		switch {
+		case h.to <= n:
+			return -1
+		case h.from > n:
+			return 1
+		}
+		return 0
+	})
+	return i, ok
+}
+
+// fill takes a block out of the run to which it belongs.
+func (g *gathering) fill(num uint32) {
+	i, ok := g.hole(num)
+	if !ok {
+		return
+	}
+	switch h := g.holes[i]; {
+	case h.to-h.from == 1:
+		g.holes = slices.Delete(g.holes, i, i+1)
+	case h.from == num:
+		g.holes[i].from++
+	case h.to-1 == num:
+		g.holes[i].to--
+	default:
+		g.holes[i].to = num
+		g.holes = slices.Insert(g.holes, i+1, hole{num + 1, h.to, h.at})
+	}
 }
 
 // missed reports whether a block was seen to be missing before a time: it was lost, not
@@ -130,12 +183,14 @@ func (g *gathering) read(p []byte) (n int) {
 // the block may only have been overtaken.
 func (g *gathering) progress(before time.Time, limit int) progress {
 	p := progress{next: g.high}
-	for i, h := range g.holes {
-		if i == limit || h.at.After(before) {
-			p.next = h.num
-			break
+	for _, h := range g.holes {
+		for num := h.from; num < h.to; num++ {
+			if len(p.missing) == limit || h.at.After(before) {
+				p.next = num
+				return p
+			}
+			p.missing = append(p.missing, num)
 		}
-		p.missing = append(p.missing, h.num)
 	}
 	return p
 }

@@ -71,6 +71,33 @@ func TestRecall(t *testing.T) {
 	})
 }
 
+// TestTokensInQuery: however a client writes its access token into the query, no other
+// user gets what was answered to it, nor is anything merged or answered here for another.
+func TestTokensInQuery(t *testing.T) {
+	for _, form := range []string{
+		"access_token=%s", "access%%5Ftoken=%s", "%%61ccess_token=%s", "access_token=%s;x", "x;access_token=%s",
+		"access_token=%s%%zz", "%%zz;access%%5ftoken=%s",
+	} {
+		t.Run(form, func(t *testing.T) {
+			b := &base{answer: func(r *http.Request, _ string) *http.Response {
+				return reply(http.StatusOK, `{"asked":"`+r.URL.RawQuery+`"}`)
+			}}
+			inWorld(t, b, func(t *testing.T, tr *Transport) {
+				for _, token := range []string{"alice", "bob"} {
+					query := fmt.Sprintf(form, token)
+					for _, path := range []string{sync3 + "&", caps + "?", v3 + "pushrules/?"} {
+						_, text := ask(t, tr, "GET", path+query, "", "")
+						assert.Contains(t, text, token)
+					}
+				}
+				b.take()
+				ask(t, tr, "PUT", typing+"?"+fmt.Sprintf(form, "carol"), "", `{"typing":true}`)
+				assert.Len(t, b.take(), 1, "of whom nothing is known is asked for at the homeserver")
+			})
+		})
+	}
+}
+
 // TestRecallPasses: what is not the same question, or not a good answer, crosses.
 func TestRecallPasses(t *testing.T) {
 	b := &base{}

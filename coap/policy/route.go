@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/coapgw/coapgw/coap/txn"
 )
 
 // segments splits an escaped path.
@@ -70,16 +72,13 @@ func read(r *http.Request) (c call, ok bool) {
 }
 
 // userOf names the user of a request by its access token, which stands in a header or
-// in the query (CS API, "Using access tokens"). ok is false when there are several, or
-// credentials of another kind.
+// in the query (CS API, "Using access tokens"). ok is false when there are several, when
+// not all readers of queries find the same, and with credentials of another kind.
 func userOf(r *http.Request) (user digest, token, ok bool) {
 	credentials := r.Header["Authorization"]
-	var inQuery []string
-	if strings.Contains(r.URL.RawQuery, "access_token") {
-		inQuery = r.URL.Query()["access_token"]
-	}
+	inQuery, plain := txn.QueryTokens(r.URL.RawQuery)
 	switch {
-	case len(r.Header["Cookie"]) > 0, len(credentials)+len(inQuery) > 1:
+	case !plain, len(r.Header["Cookie"]) > 0, len(credentials)+len(inQuery) > 1:
 		return digest{}, false, false
 	case len(inQuery) == 1:
 		return sha256.Sum256([]byte(inQuery[0])), true, true

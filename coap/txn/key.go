@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"io"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 )
@@ -37,11 +38,49 @@ func User(r *http.Request) Digest {
 func Authorized(r *http.Request) bool { return len(credentials(r)) > 0 }
 
 func credentials(r *http.Request) []string {
-	found := r.Header["Authorization"]
-	if strings.Contains(r.URL.RawQuery, "access_token") {
-		found = slices.Concat(found, r.URL.Query()["access_token"])
+	inQuery, _ := QueryTokens(r.URL.RawQuery)
+	return slices.Concat(r.Header["Authorization"], inQuery)
+}
+
+// QueryTokens returns the access tokens that stand in a query (CS API, "Using access
+// tokens"), however their name is escaped. plain is false where readers of queries may
+// differ about which they are, because of what cannot be decoded or of ";", which separates
+// arguments for some; such arguments come as they are.
+func QueryTokens(query string) (tokens []string, plain bool) {
+	const name = "access_token"
+	if !strings.Contains(query, "token") && !strings.Contains(query, "%") {
+		return nil, true // as nearly all
 	}
-	return found
+	plain = true
+	for arg := range strings.SplitSeq(query, "&") {
+		key, value, _ := strings.Cut(arg, "=")
+		k, errKey := url.QueryUnescape(key)
+		v, errValue := url.QueryUnescape(value)
+		clean := errKey == nil && errValue == nil && !strings.Contains(arg, ";")
+		switch {
+		case clean && k == name:
+			tokens = append(tokens, v)
+		case !clean && strings.Contains(unescapeLoosely(arg), name):
+			tokens, plain = append(tokens, arg), false
+		}
+	}
+	return tokens, plain
+}
+
+// unescapeLoosely undoes the escapes of a query that there are, and leaves alone the rest.
+func unescapeLoosely(s string) string {
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		if i+2 < len(s) && s[i] == '%' {
+			if c, err := url.QueryUnescape(s[i : i+3]); err == nil {
+				b.WriteString(c)
+				i += 2
+				continue
+			}
+		}
+		b.WriteByte(s[i])
+	}
+	return b.String()
 }
 
 // Key names a request among all of all users: by user, method, path and query byte for

@@ -27,6 +27,37 @@ func TestUser(t *testing.T) {
 	assert.NotEqual(t, bearer, user("https://hs/a?access_token=u"))
 	assert.NotEqual(t, bearer, user("https://hs/a?access_token=u", "Bearer t"))
 	assert.NotEqual(t, user("https://hs/a"), user("https://hs/a", "Bearer"))
+	assert.Equal(t, bearer, user("https://hs/b?x=1&access%5Ftoken=%74"))
+	for _, odd := range []string{"access_token=t;x", "x=1;access_token=t", "access_token=%zz", "a%zz&%61ccess_token=%zz"} {
+		assert.NotEqual(t, user("https://hs/a"), user("https://hs/a?"+odd), odd)
+	}
+}
+
+// TestQueryTokens: no way to write a token hides it, and where readers differ that is said.
+func TestQueryTokens(t *testing.T) {
+	for _, tt := range []struct {
+		query  string
+		tokens []string
+		plain  bool
+	}{
+		{"", nil, true},
+		{"since=s1&timeout=0", nil, true},
+		{"filter=%7B%22types%22%3A%5B%5D%7D", nil, true},
+		{"user=a;b&from=token", nil, true},
+		{"access_token=a", []string{"a"}, true},
+		{"%61ccess%5Ftoken=a%2Fb", []string{"a/b"}, true},
+		{"access_token=a&access%5ftoken=b", []string{"a", "b"}, true},
+		{"access_token", []string{""}, true},
+		{"x=access_token", nil, true},
+		{"access_token=a;b", []string{"access_token=a;b"}, false},
+		{"x=1;access%5Ftoken=a", []string{"x=1;access%5Ftoken=a"}, false},
+		{"access_token=%zz", []string{"access_token=%zz"}, false},
+		{"%zz%61ccess_token=a", []string{"%zz%61ccess_token=a"}, false},
+	} {
+		tokens, plain := QueryTokens(tt.query)
+		assert.Equal(t, tt.tokens, tokens, tt.query)
+		assert.Equal(t, tt.plain, plain, tt.query)
+	}
 }
 
 func TestTakeBody(t *testing.T) {

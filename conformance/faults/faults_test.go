@@ -50,6 +50,8 @@ func TestFaults(t *testing.T) {
 		{"half a header", says(head + "Content-Ty"), 502, noAnswer, ""},
 		{"no HTTP", says("SSH-2.0-OpenSSH_9.9\r\n"), 502, noAnswer, ""},
 		{"a header without end", says(head + strings.Repeat("X: "+strings.Repeat("y", 1000)+"\r\n", 400)), 502, noAnswer, ""},
+		{"a header of 400 kB", says(head + strings.Repeat("X: "+strings.Repeat("y", 1000)+"\r\n", 400) + json + "Content-Length: 2\r\n\r\n{}"), 502, noAnswer, ""},
+		{"a header of 200 kB", says(head + strings.Repeat("X: "+strings.Repeat("y", 1000)+"\r\n", 200) + json + "Connection: close\r\nContent-Length: 2\r\n\r\n{}"), 200, "{}", ""},
 		{"half a body", says(head + json + "Content-Length: 100\r\n\r\n" + `{"half":`), 502, noAnswer, ""},
 		{"half a chunked body", says(head + json + "Transfer-Encoding: chunked\r\n\r\n8\r\n" + `{"half":` + "\r\n"), 502, noAnswer, ""},
 		{"half a chunk", says(head + json + "Transfer-Encoding: chunked\r\n\r\nff\r\n" + `{"half":`), 502, noAnswer, ""},

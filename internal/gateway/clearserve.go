@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"strconv"
 
+	"golang.org/x/time/rate"
+
 	"github.com/coapgw/coapgw/coap"
 	"github.com/coapgw/coapgw/internal/keys"
 )
@@ -21,12 +23,13 @@ type ClearServe struct {
 	transport *http.Transport // nil when it is the caller's
 	tokens    map[string]keys.Key
 	log       *slog.Logger
+	paced     rate.Sometimes
 }
 
 // NewClearServe returns a ClearServe for these stations: a request bears the token of
 // the station that coap.PeerFrom names. Close it after its last request.
 func NewClearServe(o ServeOptions, stations []keys.Station) *ClearServe {
-	s := &ClearServe{tokens: make(map[string]keys.Key, len(stations)), log: logOrDiscard(o.Log)}
+	s := &ClearServe{tokens: make(map[string]keys.Key, len(stations)), log: logOrDiscard(o.Log), paced: rate.Sometimes{Interval: paceOfLog}}
 	for _, st := range stations {
 		s.tokens[st.Call] = st.Token
 	}
@@ -50,7 +53,9 @@ func (s *ClearServe) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	out, target, refused := screen(r)
 	if refused != nil {
-		s.log.Warn("a station asked for what must not go on air", "station", peer.Identity, "method", r.Method, "reason", refused.Message)
+		s.paced.Do(func() {
+			s.log.Warn("a station asked for what must not go on air", "station", peer.Identity, "method", r.Method, "reason", refused.Message)
+		})
 		writeError(w, refused)
 		return
 	}

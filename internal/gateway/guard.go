@@ -3,6 +3,9 @@ package gateway
 import (
 	"log/slog"
 	"net/http"
+	"time"
+
+	"golang.org/x/time/rate"
 
 	"github.com/coapgw/coapgw/coap"
 )
@@ -15,7 +18,12 @@ type Guard struct {
 	limits *limiter
 	log    *slog.Logger
 	told   func(Refusal)
+	// paced is for paths that are logged: who has a key may ask for as many as he likes.
+	paced rate.Sometimes
 }
+
+// paceOfLog is how often at most what a peer can do at will is logged.
+const paceOfLog = time.Second
 
 // GuardOptions says what passes. The zero value has the defaults, for a server on the
 // open Internet with up to a few thousand peers.
@@ -52,7 +60,7 @@ func NewGuard(next http.Handler, o GuardOptions) *Guard {
 	if o.Refused == nil {
 		o.Refused = func(Refusal) {}
 	}
-	return &Guard{next: next, paths: newPathTrees(o.Paths), limits: newLimiter(o.Limits), log: logOrDiscard(o.Log), told: o.Refused}
+	return &Guard{next: next, paths: newPathTrees(o.Paths), limits: newLimiter(o.Limits), log: logOrDiscard(o.Log), told: o.Refused, paced: rate.Sometimes{Interval: paceOfLog}}
 }
 
 // SetLimits puts other limits in place of those there are, for requests to come too of
@@ -66,7 +74,7 @@ func (g *Guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	peer, _ := coap.PeerFrom(r.Context())
 	if !g.paths.pass(r.URL) {
 		g.told(RefusedPath)
-		g.log.Info("a path that does not pass", "peer", peer.Identity, "method", r.Method)
+		g.paced.Do(func() { g.log.Info("a path that does not pass", "peer", peer.Identity, "method", r.Method) })
 		writeError(w, errNotPassed())
 		return
 	}

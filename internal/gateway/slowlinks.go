@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -148,19 +149,18 @@ func (s *slowLinks) thumbnail(r *http.Request, limit int64) *http.Response {
 	return small
 }
 
-// ask sends a GET of our own for the user of a request.
+// ask sends a GET of our own for the user of a request, to where that goes: a path that begins
+// with "//" names no host here, as it would in a reference (RFC 3986 §4.2).
 func (s *slowLinks) ask(ctx context.Context, r *http.Request, escapedPath, query string) (*http.Response, error) {
+	path, err := url.PathUnescape(escapedPath)
+	if err != nil {
+		return nil, err
+	}
 	u := *r.URL
-	u.RawQuery = query
-	whole, err := u.Parse(escapedPath) // keeps escapes
-	if err != nil {
-		return nil, err
-	}
-	whole.RawQuery = query
-	own, err := http.NewRequestWithContext(ctx, http.MethodGet, whole.String(), nil)
-	if err != nil {
-		return nil, err
-	}
+	u.Path, u.RawPath, u.RawQuery, u.ForceQuery = path, escapedPath, query, false
+	own := (&http.Request{
+		Method: http.MethodGet, URL: &u, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: make(http.Header),
+	}).WithContext(ctx)
 	for _, name := range []string{"Authorization", "X-Forwarded-For"} {
 		if v := r.Header[name]; len(v) > 0 {
 			own.Header[name] = v

@@ -382,6 +382,36 @@ func TestLargeDownload(t *testing.T) {
 
 // TestFromOffset: a homeserver that knows no ranges is one that does, for those behind
 // slow links.
+// TestOwnQuestionsReachNoOtherHost: what is asked for a peer goes to the homeserver too where
+// its operator lets every path pass.
+func TestOwnQuestionsReachNoOtherHost(t *testing.T) {
+	var asked []string
+	s := &slowLinks{does: &SlowLinks{Thumbnails: true}, base: roundTripper(func(r *http.Request) (*http.Response, error) {
+		assert.Equal(t, "hs", r.URL.Host)
+		assert.Empty(t, r.Host)
+		asked = append(asked, r.URL.RequestURI())
+		return &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(`{"user_id":"@a:hs"}`)), ContentLength: 19, Request: r}, nil
+	})}
+	hf, _ := link.ByName("hf-vara500")
+	for _, before := range []string{"//elsewhere", "/http://elsewhere", "//elsewhere%2Fx", "/@elsewhere", "/a%2F..", ""} {
+		asked = nil
+		r := request(t, http.MethodGet, "http://hs"+before+"/_matrix/client/v3/sync?filter=1", nil)
+		s.shorten(r, coap.Peer{Link: hf})
+		r = request(t, http.MethodGet, "http://hs"+before+"/_matrix/client/v1/media/download/hs/a%2Fb", nil)
+		require.NotNil(t, s.thumbnail(r, 100))
+		require.Len(t, asked, 3, before)
+		assert.Equal(t, before+"/_matrix/client/v3/account/whoami", strings.TrimSuffix(strings.TrimPrefix(asked[0], "http://hs"), "?"))
+		assert.Equal(t, before+"/_matrix/client/v1/media/thumbnail/hs/a%2Fb?width=320&height=240&method=scale", strings.TrimPrefix(asked[2], "http://hs"))
+		s.filters = filters{}
+	}
+}
+
+// roundTripper is a function as an http.RoundTripper.
+type roundTripper func(*http.Request) (*http.Response, error)
+
+// RoundTrip implements http.RoundTripper.
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
 func TestFromOffset(t *testing.T) {
 	const body = "0123456789"
 	for _, tt := range []struct {
