@@ -73,6 +73,7 @@ func newCommandLine(std streams) (*commands, *kong.Kong, error) {
 		kong.Writers(std.out, std.err),
 		kong.Exit(func(code int) { cli.exited = code }),
 		kong.DefaultEnvars("COAPGW"),
+		kong.NamedMapper("path", kong.MapperFunc(fileName)),
 		kong.PostBuild(initialValuesAreDefaults),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}),
 	)
