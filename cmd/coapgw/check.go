@@ -62,7 +62,7 @@ func (c *checkConnectCmd) Run(ctx context.Context, std streams) error {
 		found = append(found, checkup.Private("pairing", c.Config))
 	}
 	if c.Peer.Cert != "" {
-		found = append(found, checkup.Certificate("cert", c.Peer.Cert, c.Peer.Key, now))
+		found = append(found, checkup.LinkCertificate("cert", c.Peer.Cert, c.Peer.Key, now))
 	}
 	if c.CA != "" {
 		found = append(found, checkup.Authorities("ca", c.CA, now))

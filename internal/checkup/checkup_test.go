@@ -77,7 +77,7 @@ func TestHomeserver(t *testing.T) {
 			base, err := url.Parse(server.URL + "/base")
 			require.NoError(t, err)
 			var got []Level
-			for _, f := range Homeserver(t.Context(), base) {
+			for _, f := range Homeserver(t.Context(), base, nil) {
 				got = append(got, f.Level)
 			}
 			assert.Equal(t, tt.want, got)

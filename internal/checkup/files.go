@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/coapgw/coapgw/coap/session/boltstore"
+	"github.com/coapgw/coapgw/dtls"
 	"github.com/coapgw/coapgw/internal/config"
 	"github.com/coapgw/coapgw/internal/gateway"
 	"github.com/coapgw/coapgw/internal/keys"
@@ -25,6 +26,19 @@ func Certificate(thing, certFile, keyFile string, now time.Time) Finding {
 		return wrong(thing, "%v; it and its key must be PEM files that belong together", err)
 	}
 	return lifetime(thing, pair.Leaf, now)
+}
+
+// LinkCertificate is Certificate for one that DTLS shows.
+func LinkCertificate(thing, certFile, keyFile string, now time.Time) Finding {
+	f := Certificate(thing, certFile, keyFile, now)
+	pair, err := tls.LoadX509KeyPair(certFile, keyFile)
+	if f.Level == Wrong || err != nil {
+		return f
+	}
+	if err := dtls.CheckCertificate(pair); err != nil {
+		return wrong(thing, "%v: make one with keygen cert", err)
+	}
+	return f
 }
 
 // Authorities looks at certificates (PEM) of authorities; the one that ends first counts.
