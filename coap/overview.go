@@ -21,6 +21,10 @@ type Status struct {
 	// this end without a handshake. Failed are those that could not be opened, Refused
 	// those beyond Server.MaxSessions.
 	Opened, Resumed, Failed, Refused uint64
+	// Displaced are sessions that made room for others, Resting those in a store, and Shaking
+	// handshakes under way. Only the listener of a Server knows them: who owns it adds them.
+	Displaced        uint64
+	Resting, Shaking int
 	// Total is of all sessions, those that have ended included.
 	Total Totals
 	// Sessions are those that are open, in the order in which they began.

@@ -105,17 +105,19 @@ func TestReload(t *testing.T) {
 		return coapgw(t, "", "request", "--server", serve.address, "--psk-identity", identity, "--psk-key-file", at(identity+".key"),
 			"--timeout", patience, "GET", "/_matrix/client/versions").code
 	}
-	handshakes := func() string {
+	metric := func(name string) string {
 		_, text := do(t, "GET", page+"/metrics", "", "")
-		_, after, _ := strings.Cut(text, `coapgw_sessions_opened_total{how="handshake"} `)
+		_, after, _ := strings.Cut(text, "\n"+name+" ")
 		n, _, _ := strings.Cut(after, "\n")
 		return n
 	}
+	handshakes := func() string { return metric(`coapgw_sessions_opened_total{how="handshake"}`) }
 	asks()
 	require.Equal(t, "1", handshakes())
 	require.Equal(t, exitOK, opens("gone", "20s"))
 	require.Equal(t, exitFailure, opens("new", "2s"))
 	require.Equal(t, "2", handshakes())
+	assert.Equal(t, "1", metric("coapgw_sessions_failed_total"), "somebody is turned away")
 	assert.NotContains(t, serve.log.String(), "level=DEBUG")
 
 	write(t, at("keys"), "stays:"+other+"\nnew:"+later+"\n")
