@@ -91,19 +91,16 @@ func Private(thing, file string) Finding {
 // State looks at the state file; it makes none.
 func State(cfg config.State) Finding {
 	const thing = "state"
-	_, err := os.Stat(cfg.File)
-	switch {
-	case errors.Is(err, os.ErrNotExist):
-		if dir, err := os.Stat(filepath.Dir(cfg.File)); err != nil || !dir.IsDir() {
-			return wrong(thing, "there is no directory %s: make it, for the user that runs coapgw", filepath.Dir(cfg.File))
-		}
-		return fine(thing, "%s is not there yet and will be made", cfg.File)
-	case err != nil:
-		return wrong(thing, "%v", err)
-	}
 	key := cfg.Key
 	if key == "" {
 		key = cfg.File + ".key"
+	}
+	_, err := os.Stat(cfg.File)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return stateToBe(thing, cfg.File, key)
+	case err != nil:
+		return wrong(thing, "%v", err)
 	}
 	if _, err := os.Stat(key); err != nil {
 		return wrong(thing, "there is no key %s for it: bring it back, or remove %s to begin with new sessions", key, cfg.File)
@@ -122,5 +119,32 @@ func State(cfg config.State) Finding {
 	if err := open.Close(); err != nil {
 		return wrong(thing, "%v", err)
 	}
+	if f := Private(thing, cfg.File); f.Level != Fine {
+		return f
+	}
 	return fine(thing, "%s can be used", cfg.File)
+}
+
+// stateToBe looks whether a state file can be made.
+func stateToBe(thing, file, key string) Finding {
+	made := []string{filepath.Dir(file)}
+	switch _, err := os.Stat(key); {
+	case errors.Is(err, os.ErrNotExist):
+		made = append(made, filepath.Dir(key))
+	case err != nil:
+		return wrong(thing, "%v", err)
+	default:
+		if _, err := boltstore.LoadKey(key); err != nil { // which makes none where there is one
+			return wrong(thing, "%v", err)
+		}
+	}
+	for _, name := range made {
+		if dir, err := os.Stat(name); err != nil || !dir.IsDir() {
+			return wrong(thing, "there is no directory %s: make it, for the user that runs coapgw", name)
+		}
+		if err := writable(name); err != nil {
+			return wrong(thing, "no file can be made in %s (%v): it has to belong to the user that runs coapgw", name, err)
+		}
+	}
+	return fine(thing, "%s is not there yet and will be made", file)
 }
