@@ -20,7 +20,7 @@ type checkServeCmd struct{ serveCmd }
 func (checkServeCmd) Help() string { return fmt.Sprintf(checkHelp, "serve") }
 
 // Run checks.
-func (c *checkServeCmd) Run(ctx context.Context, std streams) error {
+func (c *checkServeCmd) Run(ctx context.Context, std streams, ignored strays) error {
 	profile, err := c.Link.Profile()
 	if err != nil {
 		return err
@@ -30,7 +30,7 @@ func (c *checkServeCmd) Run(ctx context.Context, std streams) error {
 		return err
 	}
 	now := time.Now()
-	found := []checkup.Finding{checkup.Clock(now, built())}
+	found := append(ignored.findings(), checkup.Clock(now, built()))
 	homeserver, err := url.Parse(c.Homeserver)
 	if err != nil {
 		return err

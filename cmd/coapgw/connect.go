@@ -61,7 +61,7 @@ Amateur radio, where encryption is forbidden: log in with the password that keyg
 }
 
 // Run serves until ctx ends.
-func (c *connectCmd) Run(ctx context.Context, std streams, again reparse) (err error) {
+func (c *connectCmd) Run(ctx context.Context, std streams, again reparse, ignored strays) (err error) {
 	if err := c.check(); err != nil {
 		return err
 	}
@@ -71,6 +71,7 @@ func (c *connectCmd) Run(ctx context.Context, std streams, again reparse) (err e
 	if err != nil {
 		return err
 	}
+	ignored.log(log.Logger)
 	profile, err := c.Link.Profile()
 	if err != nil {
 		return err
@@ -188,6 +189,7 @@ func (c *connectCmd) Run(ctx context.Context, std streams, again reparse) (err e
 		}
 		fmt.Fprintf(std.out, "listening on %s://%s\n", scheme, l.Addr())
 	}
+	log.life(ctx, "connect", c.StopTimeout)
 	defer notifyReady(ctx, log.Logger)()
 	return gateway.RunWeb(ctx, spans.Middleware(view.counted(&front.Switch)), c.StopTimeout, log.Logger, listeners...)
 }
@@ -233,7 +235,7 @@ func (f *front) set(c *connectCmd) error {
 
 // check reports the first thing wrong with the configuration.
 func (c *connectCmd) check() error {
-	for _, check := range []func() error{c.Connect.Check, c.Policy.Check, c.Wire.Check, c.Limits.Check, c.Page.Check, c.tracingOptions.Check} {
+	for _, check := range []func() error{c.Connect.Check, c.Policy.Check, c.Wire.Check, c.Limits.Check, c.Page.Check, c.tracingOptions.Check, func() error { return checkLog(c.Log) }} {
 		if err := check(); err != nil {
 			return err
 		}

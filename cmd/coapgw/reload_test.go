@@ -135,8 +135,13 @@ func TestReload(t *testing.T) {
 	write(t, at("keys"), "new:"+later+"\nstays")
 	serve.reload(t, "not all was reloaded")
 	assert.Equal(t, exitOK, opens("stays", "20s"))
-	write(t, at("serve.yaml"), options+"log-leve: info\n")
-	serve.reload(t, "the options are wrong")
+	for _, slip := range []string{"log-leve: info", "log-level: loud", "rate: -1", "max-body: 0"} {
+		write(t, at("serve.yaml"), options+slip+"\n")
+		serve.reload(t, "not reloaded: the options are wrong")
+	}
+	write(t, at("serve.yaml"), options+"log-level: debug\nstop-timeout: 7s\n")
+	write(t, at("keys"), "# nobody\n")
+	serve.reload(t, "nobody can connect by PSK")
 	asks()
 	assert.NotContains(t, serve.log.String(), later)
 }

@@ -55,7 +55,7 @@ Amateur radio, where encryption is forbidden: a station, whose access token stay
 }
 
 // Run serves until ctx ends.
-func (c *serveCmd) Run(ctx context.Context, std streams, again reparse) (err error) {
+func (c *serveCmd) Run(ctx context.Context, std streams, again reparse, ignored strays) (err error) {
 	if err := c.check(); err != nil {
 		return err
 	}
@@ -65,6 +65,7 @@ func (c *serveCmd) Run(ctx context.Context, std streams, again reparse) (err err
 	if err != nil {
 		return err
 	}
+	ignored.log(log.Logger)
 	process, err := upgrade.Begin(log.Logger)
 	if err != nil {
 		return err
@@ -91,6 +92,7 @@ func (c *serveCmd) Run(ctx context.Context, std streams, again reparse) (err err
 		return err
 	}
 	warnExposed(log.Logger, c.PSKFile, c.Serve.Key, c.Stations, c.Page.TokenFile, c.Page.Key)
+	warnEmpty(log.Logger, c.PSKFile)
 	name := gateway.NewHomeName(c.ServerName)
 	version2, err := gateway.Version2(c.Wire, name.Name)
 	if err != nil {
@@ -191,6 +193,7 @@ func (c *serveCmd) Run(ctx context.Context, std streams, again reparse) (err err
 		station.SetLimits(c.stationLimits())
 		if keyring != nil {
 			err = errors.Join(err, keyring.Reload(c.Serve))
+			warnEmpty(log.Logger, c.PSKFile)
 		}
 		return err
 	}}
@@ -200,7 +203,18 @@ func (c *serveCmd) Run(ctx context.Context, std streams, again reparse) (err err
 	}
 	defer unheed()
 	fmt.Fprintf(std.out, "listening on %s://%s\n", scheme, socket.LocalAddr())
+	log.life(ctx, "serve", c.StopTimeout)
 	return process.Run(ctx, func(ctx context.Context) error { return station.Run(ctx, socket) })
+}
+
+// warnEmpty logs that a file of pre-shared keys, which may be "", holds none.
+func warnEmpty(log *slog.Logger, file string) {
+	if file == "" {
+		return
+	}
+	if psks, err := keys.LoadPSKs(file); err == nil && len(psks) == 0 {
+		log.Warn("nobody can connect by PSK: the file of keys is empty, see keygen psk", "file", file)
+	}
 }
 
 // serveLive are the options that take effect with a reload.
@@ -227,7 +241,7 @@ func (c *serveCmd) guardLimits() gateway.Limits {
 
 // check reports the first thing wrong with the configuration.
 func (c *serveCmd) check() error {
-	for _, check := range []func() error{c.Serve.Check, c.Wire.Check, c.Limits.Check, c.Page.Check, c.tracingOptions.Check} {
+	for _, check := range []func() error{c.Serve.Check, c.Wire.Check, c.Limits.Check, c.Page.Check, c.tracingOptions.Check, func() error { return checkLog(c.Log) }} {
 		if err := check(); err != nil {
 			return err
 		}

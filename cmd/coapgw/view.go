@@ -199,7 +199,7 @@ func (v *view) reload(page config.Page) error {
 // sessionOpens says why a client's side is of no use: no session could be opened.
 func sessionOpens(sessions func() coap.Status) func(context.Context) error {
 	return func(context.Context) error {
-		if s := sessions(); len(s.Sessions) == 0 && s.Failed > 0 {
+		if s := sessions(); len(s.Sessions) == 0 && s.Failing {
 			return errors.New("no session could be opened")
 		}
 		return nil
