@@ -367,3 +367,23 @@ func TestReloadHomeserverCA(t *testing.T) {
 	assert.Contains(t, checked.out, "ok     homeserver:")
 	assert.Contains(t, checked.out, "ok     homeserver-ca:")
 }
+
+// TestReloadStations: another station counts after a restart alone, and the log says so.
+func TestReloadStations(t *testing.T) {
+	homeserver := httptest.NewServer(fakehs.New(fakehs.Config{}))
+	defer homeserver.Close()
+	dir := t.TempDir()
+	at := func(name string) string { return filepath.Join(dir, name) }
+	write(t, at("token"), "syt_token\n")
+	station := func(call string) {
+		r := coapgw(t, "", "keygen", "station", "--token-file", at("token"), "--stations", at("stations"), "--station-key-file", at(call), "--call", call)
+		require.Equal(t, exitOK, r.code, r.err)
+	}
+	station("OE1XYZ-7")
+	serve := spawn(t, "serve", "--listen", "127.0.0.1:0", "--homeserver", homeserver.URL, "--link-security", "integrity", "--stations", at("stations"))
+	serve.reload(t, "msg=reloaded")
+	station("OE1XYZ-8")
+	serve.reload(t, "--stations: what changed counts after a restart")
+	write(t, at("stations"), "nonsense\n")
+	serve.reload(t, "not all was reloaded")
+}

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"os/signal"
+	"reflect"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -267,7 +268,22 @@ func (h *homeward) reload(cfg config.Serve) error {
 	if err != nil {
 		return fmt.Errorf("--homeserver-ca: %w", err)
 	}
-	return h.set(cfg, roots)
+	return errors.Join(h.set(cfg, roots), h.sameStations(cfg.Stations))
+}
+
+// errStations: the numbers of sessions are those of stations, so that they are made anew.
+var errStations = errors.New("--stations: what changed counts after a restart or an upgrade (SIGUSR2)")
+
+// sameStations says where the file of stations is another one than at the start.
+func (h *homeward) sameStations(file string) error {
+	if h.stations == nil {
+		return nil
+	}
+	stations, err := keys.LoadStations(file)
+	if err == nil && !reflect.DeepEqual(stations, h.stations) {
+		return errStations
+	}
+	return err
 }
 
 // set is reload with the authorities of --homeserver-ca.
