@@ -21,6 +21,12 @@ type Status struct {
 	// this end without a handshake. Failed are those that could not be opened, Refused
 	// those beyond Server.MaxSessions.
 	Opened, Resumed, Failed, Refused uint64
+	// Failing: the latest try of a Transport to open a session came to nothing.
+	Failing bool
+	// Displaced are sessions that made room for others, Resting those in a store, and Shaking
+	// handshakes under way. Only the listener of a Server knows them: who owns it adds them.
+	Displaced        uint64
+	Resting, Shaking int
 	// Total is of all sessions, those that have ended included.
 	Total Totals
 	// Sessions are those that are open, in the order in which they began.
@@ -188,6 +194,7 @@ func (b *book) open(s *liveSession) {
 		b.status.Since = s.began
 	}
 	b.status.Opened++
+	b.status.Failing = false
 	if s.lives > 0 {
 		b.status.Resumed++
 	}
@@ -216,6 +223,7 @@ func (b *book) failed() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.status.Failed++
+	b.status.Failing = true
 }
 
 func (b *book) refused() {

@@ -137,6 +137,7 @@ func TestStatusOfFailure(t *testing.T) {
 	require.Error(t, err)
 	s := tr.Status()
 	assert.EqualValues(t, 1, s.Failed)
+	assert.True(t, s.Failing)
 	assert.Empty(t, s.Requests)
 	assert.Empty(t, s.Sessions)
 }

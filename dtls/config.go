@@ -138,13 +138,20 @@ func (c Config) checkProfile() error {
 
 func (c Config) checkCertificates() error {
 	for _, cert := range c.Certificates {
-		switch cert.PrivateKey.(type) {
-		case ed25519.PrivateKey, *ecdsa.PrivateKey:
-		default:
-			return fmt.Errorf("dtls: a certificate key of type %T cannot be used, Ed25519 or ECDSA is needed", cert.PrivateKey)
+		if err := CheckCertificate(cert); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// CheckCertificate reports why a certificate is of no use here: none of the suites has RSA.
+func CheckCertificate(cert tls.Certificate) error {
+	switch cert.PrivateKey.(type) {
+	case ed25519.PrivateKey, *ecdsa.PrivateKey:
+		return nil
+	}
+	return fmt.Errorf("dtls: a certificate key of type %T cannot be used, Ed25519 or ECDSA is needed", cert.PrivateKey)
 }
 
 func (c Config) checkClient() error {

@@ -148,6 +148,7 @@ func (l *Listener) admit(a *association, conn *Conn) (ending []func() error) {
 			ending = append(ending, l.dismiss(c))
 		}
 	}
+	l.stats.displaced.Add(uint64(len(ending)))
 	a.session, a.stage = conn, completed
 	l.sessions[a] = struct{}{}
 	l.perIdentity[conn.identity]++

@@ -54,6 +54,7 @@ func (l *Listener) surplus() (ending []func() error) {
 		since[a.session] = a.session.idleSince()
 	}
 	slices.SortFunc(sessions, func(a, b *Conn) int { return since[a].Compare(since[b]) })
+	l.stats.displaced.Add(uint64(n))
 	for _, c := range sessions[:n] {
 		ending = append(ending, c.putAway)
 	}

@@ -44,7 +44,7 @@ type Listener struct {
 }
 
 type tally struct {
-	malformed, unrouted, overflow, refused, evicted, failed, sendErrors, resets atomic.Uint64
+	malformed, unrouted, overflow, refused, evicted, failed, displaced, sendErrors, resets atomic.Uint64
 }
 
 // Stats is a moment of a Listener.
@@ -58,6 +58,9 @@ type Stats struct {
 	// Refused counts handshakes not begun and Evicted those given up for others
 	// because MaxHalfOpen was reached; Failed those that did not complete.
 	Refused, Evicted, Failed uint64
+	// Displaced counts sessions that made room for others at one of the Limits, or in the
+	// store.
+	Displaced uint64
 	// Stored counts the sessions that rest in the store, and Resets the clients
 	// that were told that theirs is lost.
 	Stored int
@@ -135,6 +138,7 @@ func (l *Listener) Stats() Stats {
 		Sessions: sessions, HalfOpen: halfOpen, Stored: stored, Resets: s.resets.Load(),
 		Malformed: s.malformed.Load(), Unrouted: s.unrouted.Load(), Overflow: s.overflow.Load(),
 		SendErrors: s.sendErrors.Load(), Refused: s.refused.Load(), Evicted: s.evicted.Load(), Failed: s.failed.Load(),
+		Displaced: s.displaced.Load(),
 	}
 }
 

@@ -34,6 +34,7 @@ func TestMaxSessions(t *testing.T) {
 		_, err := servers[1].Read(make([]byte, 1))
 		assert.Error(t, err)
 		assert.Equal(t, 3, w.listener.Stats().Sessions)
+		assert.EqualValues(t, 1, w.listener.Stats().Displaced)
 	})
 }
 

@@ -90,7 +90,9 @@ func TestMaxPerIdentity(t *testing.T) {
 		w.connect("198.51.100.3:5", clientConfig())
 		_, err := first.Read(make([]byte, 1))
 		require.ErrorIs(t, err, io.EOF)
-		assert.Equal(t, 2, w.listener.Stats().Sessions)
+		s := w.listener.Stats()
+		assert.Equal(t, 2, s.Sessions)
+		assert.EqualValues(t, 1, s.Displaced)
 	})
 }
 

@@ -26,13 +26,13 @@ type checkConnectCmd struct{ connectCmd }
 func (checkConnectCmd) Help() string { return fmt.Sprintf(checkHelp, "connect") }
 
 // Run checks.
-func (c *checkConnectCmd) Run(ctx context.Context, std streams) error {
+func (c *checkConnectCmd) Run(ctx context.Context, std streams, ignored strays) error {
 	_, err := c.Link.Profile()
 	if err := errors.Join(c.check(), err); err != nil {
 		return err
 	}
 	now := time.Now()
-	found := []checkup.Finding{checkup.Clock(now, built())}
+	found := append(ignored.findings(), checkup.Clock(now, built()))
 	addresses, station, err := gateway.PeerStation(c.Connect)
 	if err == nil && station == nil {
 		addresses, _, err = gateway.PeerSecurity(c.Peer)
@@ -62,7 +62,7 @@ func (c *checkConnectCmd) Run(ctx context.Context, std streams) error {
 		found = append(found, checkup.Private("pairing", c.Config))
 	}
 	if c.Peer.Cert != "" {
-		found = append(found, checkup.Certificate("cert", c.Peer.Cert, c.Peer.Key, now))
+		found = append(found, checkup.LinkCertificate("cert", c.Peer.Cert, c.Peer.Key, now))
 	}
 	if c.CA != "" {
 		found = append(found, checkup.Authorities("ca", c.CA, now))

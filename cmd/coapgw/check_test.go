@@ -52,7 +52,13 @@ func TestCheck(t *testing.T) {
 		assert.Contains(t, r.out, tt.want)
 		assert.Contains(t, r.err, "wrong\n")
 	}
-	r := coapgw(t, "", "check", "serve", "--config", at("serve.yaml"), "--listen", "x")
+	t.Setenv("COAPGW_MAX_BDOY", "17")
+	t.Setenv("COAPGW_SERVICE_HOST", "192.0.2.1") // as Kubernetes does
+	r := coapgw(t, "", "check", "serve", "--config", at("serve.yaml"))
+	assert.Equal(t, exitOK, r.code)
+	assert.Contains(t, r.out, "look   environment: COAPGW_MAX_BDOY is no option; COAPGW_MAX_BODY is one\n")
+	assert.NotContains(t, r.out, "SERVICE")
+	r = coapgw(t, "", "check", "serve", "--config", at("serve.yaml"), "--listen", "x")
 	assert.Equal(t, exitUsage, r.code)
 	assert.Contains(t, r.err, "--listen")
 

@@ -20,7 +20,7 @@ type checkServeCmd struct{ serveCmd }
 func (checkServeCmd) Help() string { return fmt.Sprintf(checkHelp, "serve") }
 
 // Run checks.
-func (c *checkServeCmd) Run(ctx context.Context, std streams) error {
+func (c *checkServeCmd) Run(ctx context.Context, std streams, ignored strays) error {
 	profile, err := c.Link.Profile()
 	if err != nil {
 		return err
@@ -30,12 +30,18 @@ func (c *checkServeCmd) Run(ctx context.Context, std streams) error {
 		return err
 	}
 	now := time.Now()
-	found := []checkup.Finding{checkup.Clock(now, built())}
+	found := append(ignored.findings(), checkup.Clock(now, built()))
 	homeserver, err := url.Parse(c.Homeserver)
 	if err != nil {
 		return err
 	}
-	found = append(found, checkup.Homeserver(ctx, homeserver)...)
+	roots, err := gateway.Roots(c.HomeserverCA)
+	if c.HomeserverCA != "" {
+		found = append(found, checkup.Authorities("homeserver-ca", c.HomeserverCA, now))
+	}
+	if err == nil {
+		found = append(found, checkup.Homeserver(ctx, homeserver, roots)...)
+	}
 	found = append(found, checkup.UDP(ctx, "listen", c.Serve.Listen))
 	if c.PSKFile != "" {
 		found = append(found, pskFindings(c.PSKFile)...)
@@ -44,7 +50,7 @@ func (c *checkServeCmd) Run(ctx context.Context, std streams) error {
 		found = append(found, checkup.Private("stations", c.Stations))
 	}
 	if c.Serve.Cert != "" {
-		found = append(found, checkup.Certificate("cert", c.Serve.Cert, c.Serve.Key, now), checkup.Private("key", c.Serve.Key))
+		found = append(found, checkup.LinkCertificate("cert", c.Serve.Cert, c.Serve.Key, now), checkup.Private("key", c.Serve.Key))
 	}
 	if c.ClientCA != "" {
 		found = append(found, checkup.Authorities("client-ca", c.ClientCA, now))

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os/signal"
 	"strings"
+	"syscall"
 
 	"github.com/coapgw/coapgw/coap"
 	"github.com/coapgw/coapgw/coap/outbox"
@@ -60,7 +61,7 @@ Amateur radio, where encryption is forbidden: log in with the password that keyg
 }
 
 // Run serves until ctx ends.
-func (c *connectCmd) Run(ctx context.Context, std streams, again reparse) (err error) {
+func (c *connectCmd) Run(ctx context.Context, std streams, again reparse, ignored strays) (err error) {
 	if err := c.check(); err != nil {
 		return err
 	}
@@ -70,6 +71,7 @@ func (c *connectCmd) Run(ctx context.Context, std streams, again reparse) (err e
 	if err != nil {
 		return err
 	}
+	ignored.log(log.Logger)
 	profile, err := c.Link.Profile()
 	if err != nil {
 		return err
@@ -92,6 +94,10 @@ func (c *connectCmd) Run(ctx context.Context, std streams, again reparse) (err e
 		}
 	}
 	warnExposed(log.Logger, pairingFile, c.PSKKeyFile, c.StationKeyFile, c.Peer.Key, c.TLSKey, c.Page.TokenFile, c.Page.Key)
+	access, err := readAccess(c.Page)
+	if err != nil {
+		return err
+	}
 	state, err := gateway.OpenState(c.State)
 	if err != nil {
 		return err
@@ -112,7 +118,7 @@ func (c *connectCmd) Run(ctx context.Context, std streams, again reparse) (err e
 	if c.Outbox.Enabled {
 		box = &outbox.Transport{}
 	}
-	view := newView(status.Connect, c.Page, profile, transport.Status, box, state.Store(), log)
+	view := newView(status.Connect, c.Page, access, profile, transport.Status, box, state.Store(), log)
 	transport.Recorder = view.recorder()
 	if security != nil {
 		security.Meter = &view.handshakes
@@ -127,7 +133,7 @@ func (c *connectCmd) Run(ctx context.Context, std streams, again reparse) (err e
 		return err
 	}
 	defer func() { err = errors.Join(err, carrier.Close()) }()
-	listeners, cert, err := c.listen(ctx, std)
+	listeners, cert, err := c.listen(ctx)
 	if err != nil {
 		return err
 	}
@@ -138,7 +144,9 @@ func (c *connectCmd) Run(ctx context.Context, std streams, again reparse) (err e
 		return nil
 	}
 	view.controls(carrier.policy)
-	stop, err := view.start(ctx, config.Default().Page.Listen)
+	stop, err := view.start(ctx, func(err error) bool {
+		return errors.Is(err, syscall.EADDRINUSE) && c.Page.Listen == config.Default().Page.Listen
+	})
 	if err != nil {
 		return errors.Join(err, closeAll(listeners))
 	}
@@ -174,6 +182,14 @@ func (c *connectCmd) Run(ctx context.Context, std streams, again reparse) (err e
 		return errors.Join(err, closeAll(listeners))
 	}
 	defer unheed()
+	for i, l := range listeners {
+		scheme := "http"
+		if i > 0 || c.Connect.Listen == "" {
+			scheme = "https"
+		}
+		fmt.Fprintf(std.out, "listening on %s://%s\n", scheme, l.Addr())
+	}
+	log.life(ctx, "connect", c.StopTimeout)
 	defer notifyReady(ctx, log.Logger)()
 	return gateway.RunWeb(ctx, spans.Middleware(view.counted(&front.Switch)), c.StopTimeout, log.Logger, listeners...)
 }
@@ -182,7 +198,7 @@ func (c *connectCmd) Run(ctx context.Context, std streams, again reparse) (err e
 // next session is opened.
 var connectLive = []string{
 	"server", "pairing", "psk-identity", "psk-key-file", "cert", "key", "ca", "fingerprint",
-	"max-body", "advertise", "tls-cert", "tls-key", "status-cert", "status-key", "log-level",
+	"max-body", "advertise", "tls-cert", "tls-key", "status-token-file", "status-cert", "status-key", "log-level",
 }
 
 // keep has sessions with the server of these addresses outlive the program, where there is
@@ -219,7 +235,7 @@ func (f *front) set(c *connectCmd) error {
 
 // check reports the first thing wrong with the configuration.
 func (c *connectCmd) check() error {
-	for _, check := range []func() error{c.Connect.Check, c.Policy.Check, c.Wire.Check, c.Limits.Check, c.Page.Check, c.tracingOptions.Check} {
+	for _, check := range []func() error{c.Connect.Check, c.Policy.Check, c.Wire.Check, c.Limits.Check, c.Page.Check, c.tracingOptions.Check, func() error { return checkLog(c.Log) }} {
 		if err := check(); err != nil {
 			return err
 		}
@@ -235,8 +251,8 @@ func closeAll(listeners []net.Listener) error {
 	return err
 }
 
-// listen opens what the configuration asks for and says so.
-func (c *connectCmd) listen(ctx context.Context, std streams) (listeners []net.Listener, cert *gateway.WebCertificate, err error) {
+// listen opens what the configuration asks for, plain HTTP first.
+func (c *connectCmd) listen(ctx context.Context) (listeners []net.Listener, cert *gateway.WebCertificate, err error) {
 	defer func() {
 		if err != nil {
 			_ = closeAll(listeners)
@@ -261,13 +277,6 @@ func (c *connectCmd) listen(ctx context.Context, std streams) (listeners []net.L
 			return listeners, nil, err
 		}
 		listeners = append(listeners, l)
-	}
-	for i, l := range listeners {
-		scheme := "http"
-		if i > 0 || c.Connect.Listen == "" {
-			scheme = "https"
-		}
-		fmt.Fprintf(std.out, "listening on %s://%s\n", scheme, l.Addr())
 	}
 	return listeners, cert, nil
 }

@@ -42,6 +42,8 @@ func (v *view) refused(why gateway.Refusal) {
 	switch why {
 	case gateway.RefusedPath:
 		limit = metrics.LimitPath
+	case gateway.RefusedBytes:
+		limit = metrics.LimitBytes
 	case gateway.RefusedConcurrent, gateway.RefusedLoad:
 		limit = metrics.LimitRequests
 	}

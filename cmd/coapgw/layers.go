@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"reflect"
 
 	"github.com/alecthomas/kong"
 
@@ -59,4 +60,18 @@ func (l *layered) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, 
 		return nil, nil
 	}
 	return l.layers.Value(flag.Name), nil
+}
+
+// fileName reads the name of a file: ~/ is the home directory, and a relative one is that of
+// the working directory. An empty one stays empty: it takes back what a layer below says.
+func fileName(ctx *kong.DecodeContext, target reflect.Value) error {
+	var name string
+	if err := ctx.Scan.PopValueInto("file", &name); err != nil {
+		return err
+	}
+	if name != "" && name != "-" {
+		name = kong.ExpandPath(name)
+	}
+	target.SetString(name)
+	return nil
 }

@@ -59,3 +59,21 @@ status-host: one.example
 	require.NoError(t, err)
 	assert.Equal(t, "coaps://file", cli.Connect.Server)
 }
+
+// TestEmptyFileName: an empty value takes the name of a file back, wherever it was given.
+func TestEmptyFileName(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "connect.yaml")
+	require.NoError(t, os.WriteFile(file, []byte("state: sessions\npsk-key-file: \"\"\n"), 0o600))
+	cli, err := parsed(t, "connect", "--config", file, "--state=")
+	require.NoError(t, err)
+	assert.Empty(t, cli.Connect.State.File)
+	assert.Empty(t, cli.Connect.PSKKeyFile)
+	t.Setenv("COAPGW_STATE", "")
+	t.Setenv("COAPGW_CONFIG", "")
+	cli, err = parsed(t, "connect")
+	require.NoError(t, err)
+	assert.Empty(t, cli.Connect.State.File)
+	cli, err = parsed(t, "connect", "--state", "sessions")
+	require.NoError(t, err)
+	assert.True(t, filepath.IsAbs(cli.Connect.State.File))
+}

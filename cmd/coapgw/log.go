@@ -1,7 +1,11 @@
 package main
 
 import (
+	"cmp"
+	"context"
 	"log/slog"
+	"os"
+	"time"
 
 	"github.com/coapgw/coapgw/internal/config"
 	"github.com/coapgw/coapgw/internal/status"
@@ -31,6 +35,18 @@ func newLog(cfg config.Log, std streams) (*operatorLog, error) {
 	}
 	l.Logger = slog.New(l.problems.Handler(written))
 	return l, nil
+}
+
+// checkLog reports what is wrong with cfg as a *config.Error.
+func checkLog(cfg config.Log) error {
+	_, err := cfg.Threshold()
+	return err
+}
+
+// life logs what serves from now on, and when it is told to end.
+func (l *operatorLog) life(ctx context.Context, command string, grace time.Duration) {
+	l.Info(command+" begins", "version", cmp.Or(readBuild().Version, "unknown"), "pid", os.Getpid())
+	context.AfterFunc(ctx, func() { l.Info(command+" ends", "requests under way have", grace) })
 }
 
 // reload takes over the level.

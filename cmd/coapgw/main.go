@@ -11,6 +11,7 @@ import (
 	"reflect"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/alecthomas/kong"
 
@@ -32,10 +33,19 @@ const (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second signal does not wait for running requests
+	soonAfter(ctx, stop) // a second signal does not wait for running requests
 	code := run(ctx, os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr})
 	stop()
 	os.Exit(code)
+}
+
+// oneSignal is how long after a signal to end another one is taken for the same: timeout(1)
+// and shells that pass signals on send it both to the process and to its group.
+const oneSignal = 500 * time.Millisecond
+
+// soonAfter calls f oneSignal after ctx ends.
+func soonAfter(ctx context.Context, f func()) {
+	context.AfterFunc(ctx, func() { time.AfterFunc(oneSignal, f) })
 }
 
 // run is the whole program but for the process around it.
@@ -52,7 +62,7 @@ func run(ctx context.Context, args []string, std streams) int {
 		return fail(std, err, exitUsage)
 	}
 	command.BindTo(ctx, (*context.Context)(nil))
-	command.Bind(std, parseAgain(args))
+	command.Bind(std, parseAgain(args), straysOf(parser.Model))
 	if err := command.Run(); err != nil {
 		var option *config.Error
 		var argument *argumentError
@@ -72,7 +82,8 @@ func newCommandLine(std streams) (*commands, *kong.Kong, error) {
 		kong.Description("Matrix over links of a few hundred bits per second. Each option can also be set by the environment variable named after it. 'coapgw COMMAND --help' explains a command."),
 		kong.Writers(std.out, std.err),
 		kong.Exit(func(code int) { cli.exited = code }),
-		kong.DefaultEnvars("COAPGW"),
+		kong.DefaultEnvars(strings.TrimSuffix(config.EnvPrefix, "_")),
+		kong.NamedMapper("path", kong.MapperFunc(fileName)),
 		kong.PostBuild(initialValuesAreDefaults),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}),
 	)

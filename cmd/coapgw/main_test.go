@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -196,4 +198,21 @@ func TestConfigFileErrors(t *testing.T) {
 	r := coapgw(t, "", "serve", "--config", "/nonexistent")
 	assert.Equal(t, exitUsage, r.code)
 	assert.Contains(t, r.err, "/nonexistent")
+}
+
+// TestSignalsInARow: only what comes well after the first signal ends the program at once.
+func TestSignalsInARow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, tell := context.WithCancel(t.Context())
+		atOnce := false
+		soonAfter(ctx, func() { atOnce = true })
+		time.Sleep(time.Hour)
+		tell()
+		time.Sleep(oneSignal - 1)
+		synctest.Wait()
+		assert.False(t, atOnce)
+		time.Sleep(1)
+		synctest.Wait()
+		assert.True(t, atOnce)
+	})
 }

@@ -13,6 +13,8 @@ import (
 	"sync"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/coapgw/coapgw/internal/config"
 )
 
 // reparse reads the command line, environment and file of options again, and returns what
@@ -64,7 +66,8 @@ type reloader struct {
 	read reparse
 	// live are the options that may change while the program runs.
 	live []string
-	// apply brings them in. It does all that it can, also after an error.
+	// apply brings them in. It does all that it can, also after an error; but nothing where
+	// that is a *config.Error.
 	apply func(*commands) error
 	log   *slog.Logger
 	// signals ask for it, see hangups.
@@ -103,7 +106,12 @@ func (r *reloader) reload() {
 		r.log.Error("not reloaded: the options are wrong", "error", err)
 		return
 	}
-	if err := r.apply(now.cli); err != nil {
+	var option *config.Error
+	switch err := r.apply(now.cli); {
+	case errors.As(err, &option):
+		r.log.Error("not reloaded: the options are wrong", "error", option)
+		return
+	case err != nil:
 		r.log.Error("not all was reloaded", "error", errors.New(strings.ReplaceAll(err.Error(), "\n", "; ")))
 		return
 	}

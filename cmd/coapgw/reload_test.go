@@ -5,6 +5,7 @@ package main
 import (
 	"bufio"
 	"encoding/json"
+	"encoding/pem"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -104,17 +105,19 @@ func TestReload(t *testing.T) {
 		return coapgw(t, "", "request", "--server", serve.address, "--psk-identity", identity, "--psk-key-file", at(identity+".key"),
 			"--timeout", patience, "GET", "/_matrix/client/versions").code
 	}
-	handshakes := func() string {
+	metric := func(name string) string {
 		_, text := do(t, "GET", page+"/metrics", "", "")
-		_, after, _ := strings.Cut(text, `coapgw_sessions_opened_total{how="handshake"} `)
+		_, after, _ := strings.Cut(text, "\n"+name+" ")
 		n, _, _ := strings.Cut(after, "\n")
 		return n
 	}
+	handshakes := func() string { return metric(`coapgw_sessions_opened_total{how="handshake"}`) }
 	asks()
 	require.Equal(t, "1", handshakes())
 	require.Equal(t, exitOK, opens("gone", "20s"))
 	require.Equal(t, exitFailure, opens("new", "2s"))
 	require.Equal(t, "2", handshakes())
+	assert.Equal(t, "1", metric("coapgw_sessions_failed_total"), "somebody is turned away")
 	assert.NotContains(t, serve.log.String(), "level=DEBUG")
 
 	write(t, at("keys"), "stays:"+other+"\nnew:"+later+"\n")
@@ -132,8 +135,13 @@ func TestReload(t *testing.T) {
 	write(t, at("keys"), "new:"+later+"\nstays")
 	serve.reload(t, "not all was reloaded")
 	assert.Equal(t, exitOK, opens("stays", "20s"))
-	write(t, at("serve.yaml"), options+"log-leve: info\n")
-	serve.reload(t, "the options are wrong")
+	for _, slip := range []string{"log-leve: info", "log-level: loud", "rate: -1", "max-body: 0"} {
+		write(t, at("serve.yaml"), options+slip+"\n")
+		serve.reload(t, "not reloaded: the options are wrong")
+	}
+	write(t, at("serve.yaml"), options+"log-level: debug\nstop-timeout: 7s\n")
+	write(t, at("keys"), "# nobody\n")
+	serve.reload(t, "nobody can connect by PSK")
 	asks()
 	assert.NotContains(t, serve.log.String(), later)
 }
@@ -266,7 +274,7 @@ func TestReloadLimits(t *testing.T) {
 	const key = "00112233445566778899aabbccddeeff"
 	write(t, at("keys"), "boat:"+key+"\n")
 	write(t, at("boat.key"), key)
-	options := "listen: 127.0.0.1:0\nhomeserver: " + homeserver.URL + "\npsk-file: " + at("keys") + "\n"
+	options := "listen: 127.0.0.1:0\nhomeserver: " + homeserver.URL + "\npsk-file: " + at("keys") + "\nstate: " + at("state") + "\n" // so that a reset tells connect that its session has ended
 	write(t, at("serve.yaml"), options)
 	serve := spawn(t, "serve", "--config", at("serve.yaml"))
 	connect := launch(t, "connect", "--listen", "127.0.0.1:0", "--status-listen=", "--chatter", "full",
@@ -304,4 +312,78 @@ func TestReloadLimits(t *testing.T) {
 	serve.reload(t, "msg=reloaded")
 	require.Eventually(t, func() bool { return strings.Contains(serve.log.String(), "session ends") }, 20*time.Second, 10*time.Millisecond)
 	assert.Equal(t, http.StatusOK, ask(), "on another one")
+}
+
+// TestReloadPageToken: another token opens the page from then on, and the one from before,
+// which may be known, does not.
+func TestReloadPageToken(t *testing.T) {
+	homeserver := httptest.NewServer(fakehs.New(fakehs.Config{}))
+	defer homeserver.Close()
+	file := filepath.Join(t.TempDir(), "token")
+	write(t, file, "first-token-of-the-page\n")
+	serve := spawn(t, "serve", "--listen", "127.0.0.1:0", "--homeserver", homeserver.URL, "--plain-insecure",
+		"--status-listen", "127.0.0.1:0", "--status-token-file", file)
+	page := serve.page(t)
+	ask := func(token string) int {
+		code, _ := do(t, "GET", page+"/status.json", token, "")
+		return code
+	}
+	require.Equal(t, http.StatusOK, ask("first-token-of-the-page"))
+	write(t, file, "short\n")
+	serve.reload(t, "not all was reloaded")
+	require.Equal(t, http.StatusOK, ask("first-token-of-the-page"))
+	write(t, file, "second-token-of-the-page\n")
+	serve.reload(t, "msg=reloaded")
+	assert.Equal(t, http.StatusOK, ask("second-token-of-the-page"))
+	assert.Equal(t, http.StatusUnauthorized, ask("first-token-of-the-page"))
+	assert.Equal(t, http.StatusUnauthorized, ask(""))
+}
+
+// TestReloadHomeserverCA: a homeserver whose certificate another authority has signed is
+// reached without a restart.
+func TestReloadHomeserverCA(t *testing.T) {
+	defer http.DefaultClient.CloseIdleConnections()
+	homeserver := httptest.NewTLSServer(fakehs.New(fakehs.Config{}))
+	defer homeserver.Close()
+	dir := t.TempDir()
+	at := func(name string) string { return filepath.Join(dir, name) }
+	ca := coapgw(t, "", "keygen", "ca", "--cert", at("ca.pem"), "--key", at("ca.key"))
+	require.Equal(t, exitOK, ca.code, ca.err)
+	options := []string{"--listen", "127.0.0.1:0", "--homeserver", homeserver.URL, "--homeserver-ca", at("ca.pem"), "--plain-insecure"}
+	serve := spawn(t, append([]string{"serve", "--status-listen", "127.0.0.1:0"}, options...)...)
+	page := serve.page(t)
+	ask := func() int {
+		return coapgw(t, "", "request", "--plain-insecure", "GET", serve.address+"/_matrix/client/versions").code
+	}
+	require.Equal(t, exitFailure, ask())
+	checked := coapgw(t, "", append([]string{"check", "serve"}, options...)...)
+	assert.Contains(t, checked.out, "WRONG  homeserver")
+	write(t, at("ca.pem"), string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: homeserver.Certificate().Raw})))
+	serve.reload(t, "msg=reloaded")
+	assert.Equal(t, exitOK, ask())
+	code, text := do(t, "GET", page+"/readyz", "", "")
+	assert.Equal(t, http.StatusOK, code, text)
+	checked = coapgw(t, "", append([]string{"check", "serve"}, options...)...)
+	assert.Contains(t, checked.out, "ok     homeserver:")
+	assert.Contains(t, checked.out, "ok     homeserver-ca:")
+}
+
+// TestReloadStations: another station counts after a restart alone, and the log says so.
+func TestReloadStations(t *testing.T) {
+	homeserver := httptest.NewServer(fakehs.New(fakehs.Config{}))
+	defer homeserver.Close()
+	dir := t.TempDir()
+	at := func(name string) string { return filepath.Join(dir, name) }
+	write(t, at("token"), "syt_token\n")
+	station := func(call string) {
+		r := coapgw(t, "", "keygen", "station", "--token-file", at("token"), "--stations", at("stations"), "--station-key-file", at(call), "--call", call)
+		require.Equal(t, exitOK, r.code, r.err)
+	}
+	station("OE1XYZ-7")
+	serve := spawn(t, "serve", "--listen", "127.0.0.1:0", "--homeserver", homeserver.URL, "--link-security", "integrity", "--stations", at("stations"))
+	serve.reload(t, "msg=reloaded")
+	station("OE1XYZ-8")
+	serve.reload(t, "--stations: what changed counts after a restart")
+	write(t, at("stations"), "nonsense\n")
+	serve.reload(t, "not all was reloaded")
 }

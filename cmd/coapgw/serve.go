@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -12,7 +11,9 @@ import (
 	"net/http"
 	"net/url"
 	"os/signal"
+	"reflect"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/coapgw/coapgw/coap/answers"
@@ -55,7 +56,7 @@ Amateur radio, where encryption is forbidden: a station, whose access token stay
 }
 
 // Run serves until ctx ends.
-func (c *serveCmd) Run(ctx context.Context, std streams, again reparse) (err error) {
+func (c *serveCmd) Run(ctx context.Context, std streams, again reparse, ignored strays) (err error) {
 	if err := c.check(); err != nil {
 		return err
 	}
@@ -65,6 +66,7 @@ func (c *serveCmd) Run(ctx context.Context, std streams, again reparse) (err err
 	if err != nil {
 		return err
 	}
+	ignored.log(log.Logger)
 	process, err := upgrade.Begin(log.Logger)
 	if err != nil {
 		return err
@@ -91,12 +93,22 @@ func (c *serveCmd) Run(ctx context.Context, std streams, again reparse) (err err
 		return err
 	}
 	warnExposed(log.Logger, c.PSKFile, c.Serve.Key, c.Stations, c.Page.TokenFile, c.Page.Key)
+	warnEmpty(log.Logger, c.PSKFile)
 	name := gateway.NewHomeName(c.ServerName)
 	version2, err := gateway.Version2(c.Wire, name.Name)
 	if err != nil {
 		return err
 	}
-	// What only one process can have open comes after this.
+	roots, err := gateway.Roots(c.HomeserverCA)
+	if err != nil {
+		return fmt.Errorf("--homeserver-ca: %w", err)
+	}
+	access, err := readAccess(c.Page)
+	if err != nil {
+		return err
+	}
+	// What only one process can have open comes after this. An upgrade that fails from here
+	// on leaves nobody who serves: what can be wrong with the configuration was found before.
 	if err := process.Inherit(); err != nil {
 		return err
 	}
@@ -109,10 +121,6 @@ func (c *serveCmd) Run(ctx context.Context, std streams, again reparse) (err err
 		security.Store = state.Sessions()
 		security.MaxPerIdentity, security.IdleLifetime = c.MaxPerIdentity, c.IdleLifetime
 	}
-	roots, err := gateway.Roots(c.HomeserverCA)
-	if err != nil {
-		return fmt.Errorf("--homeserver-ca: %w", err)
-	}
 	name.RootCAs = roots
 	station := &gateway.Station{
 		Security:    security,
@@ -124,7 +132,7 @@ func (c *serveCmd) Run(ctx context.Context, std streams, again reparse) (err err
 		Grace:       c.StopTimeout,
 		Log:         log.Logger,
 	}
-	view := newView(status.Serve, c.Page, profile, station.Status, nil, state.Store(), log)
+	view := newView(status.Serve, c.Page, access, profile, station.Status, nil, state.Store(), log)
 	station.Recorder = view.recorder()
 	if security != nil {
 		security.Meter = &view.handshakes
@@ -138,8 +146,8 @@ func (c *serveCmd) Run(ctx context.Context, std streams, again reparse) (err err
 	}
 	defer func() { err = errors.Join(err, spans.close()) }()
 	measured := func(next http.RoundTripper) http.RoundTripper { return spans.Homeserver(view.metrics.Homeserver(next)) }
-	homeward := &homeward{homeserver: homeserver, roots: roots, stations: stations, wrap: measured, log: log.Logger}
-	if err := homeward.set(c.Serve); err != nil {
+	homeward := &homeward{homeserver: homeserver, stations: stations, wrap: measured, log: log.Logger}
+	if err := homeward.set(c.Serve, roots); err != nil {
 		return err
 	}
 	defer homeward.close()
@@ -170,9 +178,8 @@ func (c *serveCmd) Run(ctx context.Context, std streams, again reparse) (err err
 		scheme = "coap"
 		log.Warn("serving WITHOUT encryption: anyone on the path reads and changes everything")
 	}
-	fmt.Fprintf(std.out, "listening on %s://%s\n", scheme, socket.LocalAddr())
-	view.options.Ready = homeserverAnswers(homeserver, roots)
-	stop, err := view.start(ctx, "")
+	view.options.Ready = homeserverAnswers(homeserver, homeward.roots.Load)
+	stop, err := view.start(ctx, func(error) bool { return process.Inherited() })
 	if err != nil {
 		return errors.Join(err, socket.Close())
 	}
@@ -182,11 +189,12 @@ func (c *serveCmd) Run(ctx context.Context, std streams, again reparse) (err err
 		if err := c.check(); err != nil {
 			return err
 		}
-		err := errors.Join(log.reload(c.Log), homeward.set(c.Serve), view.reload(c.Page))
+		err := errors.Join(log.reload(c.Log), homeward.reload(c.Serve), view.reload(c.Page))
 		guard.SetLimits(c.guardLimits())
 		station.SetLimits(c.stationLimits())
 		if keyring != nil {
 			err = errors.Join(err, keyring.Reload(c.Serve))
+			warnEmpty(log.Logger, c.PSKFile)
 		}
 		return err
 	}}
@@ -195,13 +203,25 @@ func (c *serveCmd) Run(ctx context.Context, std streams, again reparse) (err err
 		return errors.Join(err, socket.Close())
 	}
 	defer unheed()
+	fmt.Fprintf(std.out, "listening on %s://%s\n", scheme, socket.LocalAddr())
+	log.life(ctx, "serve", c.StopTimeout)
 	return process.Run(ctx, func(ctx context.Context) error { return station.Run(ctx, socket) })
+}
+
+// warnEmpty logs that a file of pre-shared keys, which may be "", holds none.
+func warnEmpty(log *slog.Logger, file string) {
+	if file == "" {
+		return
+	}
+	if psks, err := keys.LoadPSKs(file); err == nil && len(psks) == 0 {
+		log.Warn("nobody can connect by PSK: the file of keys is empty, see keygen psk", "file", file)
+	}
 }
 
 // serveLive are the options that take effect with a reload.
 var serveLive = []string{
-	"psk-file", "cert", "key", "client-ca", "advertise", "connect-timeout", "response-timeout",
-	"max-body", "max-sessions", "max-sessions-per-identity", "idle-lifetime", "rate", "burst", "slow-links", "thumbnails", "status-cert", "status-key", "log-level",
+	"psk-file", "cert", "key", "client-ca", "homeserver-ca", "advertise", "connect-timeout", "response-timeout",
+	"max-body", "max-sessions", "max-sessions-per-identity", "idle-lifetime", "rate", "burst", "slow-links", "thumbnails", "status-token-file", "status-cert", "status-key", "log-level",
 }
 
 // stationLimits are what sessions may take.
@@ -222,7 +242,7 @@ func (c *serveCmd) guardLimits() gateway.Limits {
 
 // check reports the first thing wrong with the configuration.
 func (c *serveCmd) check() error {
-	for _, check := range []func() error{c.Serve.Check, c.Wire.Check, c.Limits.Check, c.Page.Check, c.tracingOptions.Check} {
+	for _, check := range []func() error{c.Serve.Check, c.Wire.Check, c.Limits.Check, c.Page.Check, c.tracingOptions.Check, func() error { return checkLog(c.Log) }} {
 		if err := check(); err != nil {
 			return err
 		}
@@ -234,22 +254,47 @@ func (c *serveCmd) check() error {
 type homeward struct {
 	gateway.Switch
 	homeserver *url.URL
-	roots      *x509.CertPool
-	stations   []keys.Station // nil where the link is encrypted
-	wrap       func(http.RoundTripper) http.RoundTripper
-	log        *slog.Logger
-	current    serveHandler
+	// roots are those of the latest set.
+	roots    atomic.Pointer[x509.CertPool]
+	stations []keys.Station // nil where the link is encrypted
+	wrap     func(http.RoundTripper) http.RoundTripper
+	log      *slog.Logger
+	current  serveHandler
 }
 
-// set has requests go as cfg says from now on.
-func (h *homeward) set(cfg config.Serve) error {
+// reload has requests go as cfg says from now on. After an error they go as before.
+func (h *homeward) reload(cfg config.Serve) error {
+	roots, err := gateway.Roots(cfg.HomeserverCA)
+	if err != nil {
+		return fmt.Errorf("--homeserver-ca: %w", err)
+	}
+	return errors.Join(h.set(cfg, roots), h.sameStations(cfg.Stations))
+}
+
+// errStations: the numbers of sessions are those of stations, so that they are made anew.
+var errStations = errors.New("--stations: what changed counts after a restart or an upgrade (SIGUSR2)")
+
+// sameStations says where the file of stations is another one than at the start.
+func (h *homeward) sameStations(file string) error {
+	if h.stations == nil {
+		return nil
+	}
+	stations, err := keys.LoadStations(file)
+	if err == nil && !reflect.DeepEqual(stations, h.stations) {
+		return errStations
+	}
+	return err
+}
+
+// set is reload with the authorities of --homeserver-ca.
+func (h *homeward) set(cfg config.Serve, roots *x509.CertPool) error {
 	advertise, err := optionalURL(cfg.Advertise)
 	if err != nil {
 		return err
 	}
 	options := gateway.ServeOptions{
 		Homeserver:      h.homeserver,
-		RootCAs:         h.roots,
+		RootCAs:         roots,
 		Advertise:       advertise,
 		ConnectTimeout:  cfg.ConnectTimeout,
 		ResponseTimeout: cfg.ResponseTimeout,
@@ -264,6 +309,7 @@ func (h *homeward) set(cfg config.Serve) error {
 		next = gateway.NewClearServe(options, h.stations)
 	}
 	h.Set(next)
+	h.roots.Store(roots)
 	h.close()
 	h.current = next
 	return nil
@@ -299,7 +345,7 @@ const (
 
 // homeserverAnswers says why serve is of no use: its homeserver does not answer. It asks
 // once in a while, however often it is asked: probes are for everyone.
-func homeserverAnswers(homeserver *url.URL, roots *x509.CertPool) func(context.Context) error {
+func homeserverAnswers(homeserver *url.URL, roots func() *x509.CertPool) func(context.Context) error {
 	const holds = 5 * time.Second
 	var (
 		mu   sync.Mutex
@@ -310,33 +356,13 @@ func homeserverAnswers(homeserver *url.URL, roots *x509.CertPool) func(context.C
 		mu.Lock()
 		defer mu.Unlock()
 		if time.Since(last) > holds {
-			err = askHomeserver(homeserver, roots)
+			ctx, cancel := context.WithTimeout(context.Background(), askTimeout)
+			defer cancel()
+			_, err = gateway.Probe(ctx, homeserver, roots())
 			last = time.Now()
 		}
 		return err
 	}
-}
-
-// askHomeserver asks a homeserver for its versions, and says why it is none.
-func askHomeserver(homeserver *url.URL, roots *x509.CertPool) error {
-	ctx, cancel := context.WithTimeout(context.Background(), askTimeout)
-	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, homeserver.JoinPath("/_matrix/client/versions").String(), nil)
-	if err != nil {
-		return err
-	}
-	client := http.Client{Transport: &http.Transport{
-		TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}, DisableKeepAlives: true,
-	}}
-	res, err := client.Do(r)
-	if err != nil {
-		return err
-	}
-	defer res.Body.Close()
-	if res.StatusCode != http.StatusOK {
-		return fmt.Errorf("the homeserver answers %s", res.Status)
-	}
-	return nil
 }
 
 // askTimeout bounds the wait for a homeserver that is asked whether it is there.

@@ -11,7 +11,6 @@ import (
 	"os"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/coapgw/coapgw/coap"
@@ -37,17 +36,37 @@ type view struct {
 	handshakes dtls.Meter
 	metrics    exporter
 	events     *events
-	cert       *gateway.WebCertificate // nil without TLS
+	access     access
+	handler    *status.Handler // nil before start, and without a page
+}
+
+// access is who sees the page.
+type access struct {
+	token string                  // empty for none
+	cert  *gateway.WebCertificate // nil without TLS
+}
+
+// readAccess reads what a page needs that others are to see.
+func readAccess(page config.Page) (a access, err error) {
+	if page.TokenFile != "" {
+		if a.token, err = pageToken(page.TokenFile); err != nil {
+			return a, err
+		}
+	}
+	if page.Cert != "" {
+		a.cert, err = gateway.NewWebCertificate(page.Cert, page.Key)
+	}
+	return a, err
 }
 
 // newView returns the view of an end; sessions tells of its sessions, and waiting, which may
 // be nil, is its outbox. The account of the day is in store, which may be nil.
-func newView(role status.Role, page config.Page, profile link.Profile, sessions func() coap.Status, waiting *outbox.Transport, store session.Store, log *operatorLog) *view {
-	v := &view{log: log.Logger, page: page, events: newEvents(page.TraceFile, log.Logger)}
+func newView(role status.Role, page config.Page, access access, profile link.Profile, sessions func() coap.Status, waiting *outbox.Transport, store session.Store, log *operatorLog) *view {
+	v := &view{log: log.Logger, page: page, access: access, events: newEvents(page.TraceFile, log.Logger)}
 	v.options = status.Options{
 		Outside: outside(&v.handshakes, profile, role == status.Connect), Store: store, Log: log.Logger,
 		Role: role, Version: cmp.Or(readBuild().Version, "unknown"), Link: profile, Status: sessions, Meter: &v.meter,
-		Problems: log.problems, Hosts: page.Hosts,
+		Problems: log.problems, Hosts: page.Hosts, Token: access.token,
 	}
 	if waiting != nil {
 		v.options.Outbox = func() status.Outbox { return queue(waiting.Snapshot(), time.Now()) }
@@ -97,8 +116,8 @@ func (v *view) recorder() trace.Recorder { return trace.Tee(v.metrics.recorder()
 func (v *view) counted(h http.Handler) http.Handler { return v.metrics.counted(v.meter.Handler(h)) }
 
 // start serves the page until stop is called, and until then heeds the signal that switches
-// the trace. An address that is taken by default, and by another program, is left to it.
-func (v *view) start(ctx context.Context, byDefault string) (stop func(), err error) {
+// the trace. Where the page's address cannot be had, without says whether to go on without it.
+func (v *view) start(ctx context.Context, without func(error) bool) (stop func(), err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	var running sync.WaitGroup
 	running.Go(func() { v.events.heed(ctx) })
@@ -111,17 +130,17 @@ func (v *view) start(ctx context.Context, byDefault string) (stop func(), err er
 	}
 	l, scheme, err := v.listen(ctx)
 	switch {
-	case errors.Is(err, syscall.EADDRINUSE) && v.page.Listen == byDefault:
-		v.log.Warn("no status page: its address is in use; give another one with --status-listen", "addr", v.page.Listen)
+	case err != nil && without(err):
+		v.log.Warn("no status page; give another address with --status-listen", "error", err)
 		return stop, nil
 	case err != nil:
 		stop()
 		return nil, err
 	}
-	handler := status.New(v.options)
-	running.Go(func() { handler.Run(ctx) })
+	v.handler = status.New(v.options)
+	running.Go(func() { v.handler.Run(ctx) })
 	running.Go(func() {
-		if err := gateway.RunWeb(ctx, handler, pageGrace, v.log, l); err != nil {
+		if err := gateway.RunWeb(ctx, v.handler, pageGrace, v.log, l); err != nil {
 			v.log.Error("the status page ended", "error", err)
 		}
 	})
@@ -132,21 +151,13 @@ func (v *view) start(ctx context.Context, byDefault string) (stop func(), err er
 // pageGrace is how long answers of the page may take to finish at the end.
 const pageGrace = time.Second
 
-// listen opens the page's address and reads its token.
+// listen opens the page's address.
 func (v *view) listen(ctx context.Context) (l net.Listener, scheme string, err error) {
-	if v.page.TokenFile != "" {
-		if v.options.Token, err = pageToken(v.page.TokenFile); err != nil {
-			return nil, "", err
-		}
-	}
-	if v.page.Cert == "" {
+	if v.access.cert == nil {
 		l, err = gateway.ListenWeb(ctx, v.page.Listen, false)
 		return l, "http", err
 	}
-	if v.cert, err = gateway.NewWebCertificate(v.page.Cert, v.page.Key); err != nil {
-		return nil, "", err
-	}
-	l, err = gateway.ListenWebTLS(ctx, v.page.Listen, v.cert)
+	l, err = gateway.ListenWebTLS(ctx, v.page.Listen, v.access.cert)
 	return l, "https", err
 }
 
@@ -165,18 +176,30 @@ func pageToken(name string) (string, error) {
 	return token, nil
 }
 
-// reload reads the page's certificate again.
+// reload reads the page's token and certificate again. What is wrong with one of them leaves
+// that as it is. It does nothing before start.
 func (v *view) reload(page config.Page) error {
-	if v.cert == nil || page.Cert == "" {
+	if v.handler == nil {
 		return nil
 	}
-	return v.cert.Reload(page.Cert, page.Key)
+	var token string
+	var err error
+	if page.TokenFile != "" {
+		token, err = pageToken(page.TokenFile)
+	}
+	if err == nil {
+		v.handler.SetToken(token)
+	}
+	if v.access.cert != nil && page.Cert != "" {
+		err = errors.Join(err, v.access.cert.Reload(page.Cert, page.Key))
+	}
+	return err
 }
 
 // sessionOpens says why a client's side is of no use: no session could be opened.
 func sessionOpens(sessions func() coap.Status) func(context.Context) error {
 	return func(context.Context) error {
-		if s := sessions(); len(s.Sessions) == 0 && s.Failed > 0 {
+		if s := sessions(); len(s.Sessions) == 0 && s.Failing {
 			return errors.New("no session could be opened")
 		}
 		return nil

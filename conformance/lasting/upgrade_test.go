@@ -5,6 +5,7 @@ package lasting
 import (
 	"os"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -118,6 +119,9 @@ func talk(t *testing.T, activated bool, changes func(*service)) {
 func TestUpgradeRefused(t *testing.T) {
 	home := newVillage()
 	p := prepare(t, listen(t, home))
+	configure := func(text string) error { return os.WriteFile(p.path("options.yaml"), []byte(text), 0o600) }
+	require.NoError(t, configure(""))
+	t.Setenv("COAPGW_CONFIG", p.path("options.yaml"))
 	s := newService(t, p, false)
 	web := free(t, "tcp")
 	connect := p.start("connect", p.connectFlags(web, "connect.state")...)
@@ -142,6 +146,10 @@ func TestUpgradeRefused(t *testing.T) {
 		spoil func() error
 	}{
 		{"no key", func() error { return os.WriteFile(p.path("keys"), []byte("no key\n"), 0o600) }},
+		{"an unknown option", func() error { return configure("no-option: 1\n") }},
+		{"no token of the page", func() error {
+			return configure("status-listen: 127.0.0.1:0\nstatus-token-file: " + p.path("no-token") + "\n")
+		}},
 		{"a program that ends", script("#!/bin/sh\nexit 0\n")},
 		{"no program", script("no program")},
 		{"nothing", func() error { return os.Remove(p.binary) }},
@@ -155,10 +163,14 @@ func TestUpgradeRefused(t *testing.T) {
 		assert.Equal(t, pid, s.pid, tt.name)
 		assert.NoError(t, u.sync(0), tt.name)
 		require.NoError(t, os.WriteFile(p.path("keys"), keys, 0o600))
+		require.NoError(t, configure(""))
 		_ = os.Remove(p.binary) // it may be gone
 		require.NoError(t, os.Link(working, p.binary))
 	}
+	// What only shows when the earlier process is gone must not end the service.
+	require.NoError(t, configure("status-listen: "+strings.TrimPrefix(p.homeserver, "http://")+"\n")) // which is taken
 	s.upgrade()
+	assert.Contains(t, s.log(), "no status page")
 	assert.NotEqual(t, pid, s.pid)
 	assert.NoError(t, u.sync(0))
 	assert.Equal(t, 1, p.numbers.handshakes())

@@ -9,12 +9,14 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/coapgw/coapgw/coap/session/boltstore"
 	"github.com/coapgw/coapgw/internal/config"
 	"github.com/coapgw/coapgw/internal/gateway"
 	"github.com/coapgw/coapgw/internal/keys"
@@ -77,7 +79,7 @@ func TestHomeserver(t *testing.T) {
 			base, err := url.Parse(server.URL + "/base")
 			require.NoError(t, err)
 			var got []Level
-			for _, f := range Homeserver(t.Context(), base) {
+			for _, f := range Homeserver(t.Context(), base, nil) {
 				got = append(got, f.Level)
 			}
 			assert.Equal(t, tt.want, got)
@@ -128,4 +130,38 @@ func TestReport(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, 1, n)
 	assert.Equal(t, "ok     a: well\nlook   b: hm\nWRONG  c: no\n", b.String())
+}
+
+// TestStateToBe: what would keep a state file from being made is found before.
+func TestStateToBe(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "state")
+	locked := filepath.Join(dir, "locked")
+	require.NoError(t, os.Mkdir(locked, 0o500))
+	want := Wrong
+	if os.Geteuid() == 0 { // whom no mode keeps out
+		want = Fine
+	}
+	assert.Equal(t, want, State(config.State{File: filepath.Join(locked, "state")}).Level)
+	assert.Equal(t, want, State(config.State{File: file, Key: filepath.Join(locked, "key")}).Level)
+	assert.Equal(t, Wrong, State(config.State{File: file, Key: filepath.Join(dir, "none", "key")}).Level)
+	key := filepath.Join(dir, "key")
+	require.NoError(t, os.WriteFile(key, []byte("no key"), 0o600))
+	assert.Equal(t, Wrong, State(config.State{File: file, Key: key}).Level)
+	assert.Equal(t, Fine, State(config.State{File: file}).Level)
+
+	for name, text := range map[string]string{"cut": "x", "another": strings.Repeat("no state of ours\n", 1000)} {
+		require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
+		_, err := boltstore.LoadKey(file + ".key")
+		require.NoError(t, err)
+		f := State(config.State{File: file})
+		assert.Equal(t, Wrong, f.Level, name)
+		assert.Contains(t, f.Text, "is damaged: remove it", name)
+	}
+	require.NoError(t, os.Remove(file))
+	open, err := gateway.OpenState(config.State{File: file})
+	require.NoError(t, err)
+	require.NoError(t, open.Close())
+	require.NoError(t, os.Chmod(file, 0o644))
+	assert.Equal(t, Look, State(config.State{File: file}).Level, "it names peers")
 }

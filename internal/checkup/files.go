@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/coapgw/coapgw/coap/session/boltstore"
+	"github.com/coapgw/coapgw/dtls"
 	"github.com/coapgw/coapgw/internal/config"
 	"github.com/coapgw/coapgw/internal/gateway"
 	"github.com/coapgw/coapgw/internal/keys"
@@ -25,6 +26,19 @@ func Certificate(thing, certFile, keyFile string, now time.Time) Finding {
 		return wrong(thing, "%v; it and its key must be PEM files that belong together", err)
 	}
 	return lifetime(thing, pair.Leaf, now)
+}
+
+// LinkCertificate is Certificate for one that DTLS shows.
+func LinkCertificate(thing, certFile, keyFile string, now time.Time) Finding {
+	f := Certificate(thing, certFile, keyFile, now)
+	pair, err := tls.LoadX509KeyPair(certFile, keyFile)
+	if f.Level == Wrong || err != nil {
+		return f
+	}
+	if err := dtls.CheckCertificate(pair); err != nil {
+		return wrong(thing, "%v: make one with keygen cert", err)
+	}
+	return f
 }
 
 // Authorities looks at certificates (PEM) of authorities; the one that ends first counts.
@@ -77,19 +91,16 @@ func Private(thing, file string) Finding {
 // State looks at the state file; it makes none.
 func State(cfg config.State) Finding {
 	const thing = "state"
-	_, err := os.Stat(cfg.File)
-	switch {
-	case errors.Is(err, os.ErrNotExist):
-		if dir, err := os.Stat(filepath.Dir(cfg.File)); err != nil || !dir.IsDir() {
-			return wrong(thing, "there is no directory %s: make it, for the user that runs coapgw", filepath.Dir(cfg.File))
-		}
-		return fine(thing, "%s is not there yet and will be made", cfg.File)
-	case err != nil:
-		return wrong(thing, "%v", err)
-	}
 	key := cfg.Key
 	if key == "" {
 		key = cfg.File + ".key"
+	}
+	_, err := os.Stat(cfg.File)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return stateToBe(thing, cfg.File, key)
+	case err != nil:
+		return wrong(thing, "%v", err)
 	}
 	if _, err := os.Stat(key); err != nil {
 		return wrong(thing, "there is no key %s for it: bring it back, or remove %s to begin with new sessions", key, cfg.File)
@@ -108,5 +119,32 @@ func State(cfg config.State) Finding {
 	if err := open.Close(); err != nil {
 		return wrong(thing, "%v", err)
 	}
+	if f := Private(thing, cfg.File); f.Level != Fine {
+		return f
+	}
 	return fine(thing, "%s can be used", cfg.File)
+}
+
+// stateToBe looks whether a state file can be made.
+func stateToBe(thing, file, key string) Finding {
+	made := []string{filepath.Dir(file)}
+	switch _, err := os.Stat(key); {
+	case errors.Is(err, os.ErrNotExist):
+		made = append(made, filepath.Dir(key))
+	case err != nil:
+		return wrong(thing, "%v", err)
+	default:
+		if _, err := boltstore.LoadKey(key); err != nil { // which makes none where there is one
+			return wrong(thing, "%v", err)
+		}
+	}
+	for _, name := range made {
+		if dir, err := os.Stat(name); err != nil || !dir.IsDir() {
+			return wrong(thing, "there is no directory %s: make it, for the user that runs coapgw", name)
+		}
+		if err := writable(name); err != nil {
+			return wrong(thing, "no file can be made in %s (%v): it has to belong to the user that runs coapgw", name, err)
+		}
+	}
+	return fine(thing, "%s is not there yet and will be made", file)
 }

@@ -2,12 +2,11 @@ package checkup
 
 import (
 	"context"
-	"encoding/json"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
 	"net"
-	"net/http"
 	"net/url"
 	"strings"
 	"syscall"
@@ -19,38 +18,27 @@ import (
 const (
 	// askTimeout bounds one question.
 	askTimeout = 10 * time.Second
-	// maxAnswer bounds an answer, in bytes.
-	maxAnswer = 1 << 20
 	// maxSkew is how far two clocks may be apart.
 	maxSkew = 2 * time.Minute
 )
 
-// Homeserver asks a homeserver for its versions, and looks at its clock (RFC 9110 §6.6.1).
-func Homeserver(ctx context.Context, base *url.URL) []Finding {
+// Homeserver asks a homeserver for its versions, as serve will ask it, and looks at its clock.
+// For roots see gateway.Probe.
+func Homeserver(ctx context.Context, base *url.URL, roots *x509.CertPool) []Finding {
 	const thing = "homeserver"
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, base.JoinPath("/_matrix/client/versions").String(), nil)
-	if err != nil {
-		return []Finding{wrong(thing, "%v", err)}
-	}
-	res, err := http.DefaultClient.Do(r)
-	if err != nil {
-		var u *url.Error
-		if errors.As(err, &u) {
-			err = u.Err
-		}
+	said, err := gateway.Probe(ctx, base, roots)
+	var other *gateway.NotHomeserverError
+	switch {
+	case errors.As(err, &other):
+		return []Finding{wrong(thing, "%s: %v", base, err)}
+	case err != nil:
 		return []Finding{wrong(thing, "%s does not answer (%v): is it running, and is this its address?", base, err)}
 	}
-	defer res.Body.Close()
-	defer http.DefaultClient.CloseIdleConnections()
-	var said struct{ Versions []string }
-	if res.StatusCode != http.StatusOK || json.NewDecoder(io.LimitReader(res.Body, maxAnswer)).Decode(&said) != nil || len(said.Versions) == 0 {
-		return []Finding{wrong(thing, "%s answers %d and not as a homeserver: give the base URL of the client-server API", base, res.StatusCode)}
-	}
-	found := []Finding{fine(thing, "%s speaks Matrix up to %s", base, said.Versions[len(said.Versions)-1])}
-	if there, err := http.ParseTime(res.Header.Get("Date")); err == nil {
-		found = append(found, clockBeside(there, time.Now()))
+	found := []Finding{fine(thing, "%s speaks Matrix up to %s", base, said.Version)}
+	if !said.Date.IsZero() {
+		found = append(found, clockBeside(said.Date, time.Now()))
 	}
 	return found
 }

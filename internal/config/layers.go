@@ -131,7 +131,7 @@ func (p *fileParser) Unmarshal(text []byte) (map[string]any, error) {
 		key := root.Content[i]
 		n := slices.IndexFunc(p.options, func(o Option) bool { return o.Name == key.Value })
 		if n < 0 {
-			return nil, p.fail(key.Line, "there is no option %q%s", key.Value, p.meant(key.Value))
+			return nil, p.fail(key.Line, "there is no option %q%s", key.Value, meant(key.Value, p.names()))
 		}
 		if _, twice := values[key.Value]; twice {
 			return nil, p.fail(key.Line, "%s is there twice", key.Value)
@@ -147,6 +147,14 @@ func (p *fileParser) Unmarshal(text []byte) (map[string]any, error) {
 
 // Marshal implements koanf.Parser; nobody writes files.
 func (p *fileParser) Marshal(map[string]any) ([]byte, error) { return nil, errors.ErrUnsupported }
+
+func (p *fileParser) names() []string {
+	names := make([]string, len(p.options))
+	for i, o := range p.options {
+		names[i] = o.Name
+	}
+	return names
+}
 
 func (p *fileParser) fail(line int, format string, args ...any) error {
 	return &FileError{File: p.name, Line: line, Problem: fmt.Sprintf(format, args...)}
@@ -172,40 +180,4 @@ func valueOf(n *yaml.Node, list bool) (value any, problem string) {
 		values = append(values, item.Value)
 	}
 	return values, ""
-}
-
-// meant proposes an option for a name that is none: one that is a slip away.
-func (p *fileParser) meant(name string) string {
-	best, least := "", 3
-	for _, o := range p.options {
-		if d := distance(name, o.Name); d < least {
-			best, least = o.Name, d
-		}
-	}
-	if best == "" {
-		return ""
-	}
-	return fmt.Sprintf("; %s is one", best)
-}
-
-// distance is how many bytes have to be added, taken out or changed to make b of a
-// (Levenshtein).
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		corner := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			next := corner
-			if a[i] != b[j] {
-				next++
-			}
-			corner = row[j+1]
-			row[j+1] = min(next, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }

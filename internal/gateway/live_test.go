@@ -1,16 +1,23 @@
 package gateway
 
 import (
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
 	"io"
+	"math/big"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/coapgw/coapgw/internal/config"
+	"github.com/coapgw/coapgw/internal/keys"
 )
 
 func TestSecurityReload(t *testing.T) {
@@ -52,6 +59,11 @@ func TestSecurityReload(t *testing.T) {
 		assert.Equal(t, second, shown(), name)
 		assert.True(t, knows(next.psk.Identity), name)
 	}
+
+	// RSA is of no use to DTLS: with it every handshake would fail.
+	cert, key := rsaFiles(t)
+	require.ErrorContains(t, s.Reload(config.Serve{PSKFile: next.pskFile, Cert: cert, Key: key, ClientCA: f.ca}), "ECDSA is needed")
+	assert.Equal(t, second, shown())
 
 	none, plain, err := NewSecurity(config.Serve{PlainInsecure: true})
 	require.NoError(t, err)
@@ -97,4 +109,19 @@ func TestSwitch(t *testing.T) {
 	}))
 	assert.Equal(t, "old", answer(s), "it began there")
 	assert.Equal(t, "new", answer(s))
+}
+
+// rsaFiles makes a certificate with an RSA key.
+func rsaFiles(t *testing.T) (cert, key string) {
+	t.Helper()
+	private, err := rsa.GenerateKey(rand.Reader, 1024)
+	require.NoError(t, err)
+	now := time.Now()
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: now, NotAfter: now.Add(time.Hour)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
+	require.NoError(t, err)
+	dir := t.TempDir()
+	cert, key = filepath.Join(dir, "cert"), filepath.Join(dir, "key")
+	require.NoError(t, keys.Pair{DER: der, Key: private}.Write(cert, key))
+	return cert, key
 }

@@ -122,6 +122,9 @@ func loadCertificate(sec *dtls.Config, certFile, keyFile string) error {
 	if err != nil {
 		return err
 	}
+	if err := dtls.CheckCertificate(cert); err != nil {
+		return fmt.Errorf("%s: %w", certFile, err)
+	}
 	sec.Certificates = []tls.Certificate{cert}
 	return nil
 }

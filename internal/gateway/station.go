@@ -74,13 +74,21 @@ func (s *Station) SetLimits(l StationLimits) {
 	}
 }
 
-// Status returns what is known of the sessions at the moment; nothing before Run.
+// Status returns what is known of the sessions at the moment, and of those that did not come
+// about; nothing before Run.
 func (s *Station) Status() coap.Status {
 	server := s.server.Load()
 	if server == nil {
 		return coap.Status{}
 	}
-	return server.Status()
+	status := server.Status()
+	if listener := s.listener.Load(); listener != nil {
+		below := listener.Stats()
+		status.Failed += below.Failed
+		status.Refused += below.Refused + below.Evicted
+		status.Displaced, status.Resting, status.Shaking = below.Displaced, below.Stored, below.HalfOpen
+	}
+	return status
 }
 
 // Run serves on pc, which it takes over, until ctx ends or the socket fails. It

@@ -1,6 +1,7 @@
 package keys
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -40,11 +41,11 @@ func writeNew(path string, data []byte, mode fs.FileMode) error {
 	if err != nil {
 		return err
 	}
-	if _, err := f.Write(data); err != nil {
-		f.Close()
-		return err
+	_, err = f.Write(data)
+	if err = errors.Join(err, f.Close()); err != nil {
+		return errors.Join(err, os.Remove(path)) // or it would stand in the way of the next try
 	}
-	return f.Close()
+	return nil
 }
 
 // appendLine adds a line to a file of secrets, which it creates for its owner only
@@ -60,9 +61,11 @@ func appendLine(path, line string) (err error) {
 		}
 	}()
 	line += "\n"
-	if end, err := f.Seek(0, io.SeekEnd); err != nil {
+	end, err := f.Seek(0, io.SeekEnd)
+	if err != nil {
 		return err
-	} else if end > 0 {
+	}
+	if end > 0 {
 		var last [1]byte
 		if _, err := f.ReadAt(last[:], end-1); err != nil {
 			return err
@@ -71,6 +74,8 @@ func appendLine(path, line string) (err error) {
 			line = "\n" + line
 		}
 	}
-	_, err = f.WriteString(line)
-	return err
+	if _, err := f.WriteString(line); err != nil {
+		return errors.Join(err, f.Truncate(end)) // half a line would spoil the file
+	}
+	return nil
 }

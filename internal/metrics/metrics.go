@@ -50,17 +50,14 @@ type Limit string
 
 // Limits.
 const (
-	LimitSessions     Limit = "sessions"
-	LimitRequests     Limit = "requests"
-	LimitRate         Limit = "rate"
-	LimitBody         Limit = "body"
-	LimitMemory       Limit = "memory"
-	LimitObservations Limit = "observations"
-	LimitPath         Limit = "path" // a path that is not allowed
+	LimitRequests Limit = "requests" // at once
+	LimitRate     Limit = "rate"     // of requests
+	LimitBytes    Limit = "bytes"    // of bodies, a second
+	LimitPath     Limit = "path"     // a path that is not allowed
 )
 
 // limits are all of them, so that each is there from the start.
-var limits = []Limit{LimitSessions, LimitRequests, LimitRate, LimitBody, LimitMemory, LimitObservations, LimitPath}
+var limits = []Limit{LimitRequests, LimitRate, LimitBytes, LimitPath}
 
 // New returns an exporter with a registry of its own.
 func New(o Options) *Metrics {
@@ -84,7 +81,7 @@ func New(o Options) *Metrics {
 		}, []string{"status"}),
 		limits: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Namespace: namespace, Name: "limits_hit_total",
-			Help: "How often a bound was reached, by bound.",
+			Help: "Requests that serve refused, by limit: requests at once, their rate, bytes a second, or the paths that pass.",
 		}, []string{"limit"}),
 	}
 	for _, l := range limits {

@@ -22,7 +22,7 @@ import (
 )
 
 func status() coap.Status {
-	s := coap.Status{Opened: 5, Resumed: 2, Failed: 1, Refused: 4, UnderWay: 3}
+	s := coap.Status{Opened: 5, Resumed: 2, Failed: 1, Refused: 4, UnderWay: 3, Displaced: 11, Resting: 12, Shaking: 13}
 	s.Total = coap.Totals{
 		Sent: endpoint.Traffic{Datagrams: 10, Bytes: 100, LinkBytes: 670, Airtime: 3 * time.Second}, Received: endpoint.Traffic{Datagrams: 20, Bytes: 200, LinkBytes: 1340},
 		Retransmissions: 6, Duplicates: 7, Malformed: 8, GaveUp: 9,
@@ -75,6 +75,9 @@ coapgw_sessions_opened_total{how="handshake"} 3
 coapgw_sessions_opened_total{how="resumed"} 2
 coapgw_sessions_failed_total 1
 coapgw_sessions_refused_total 4
+coapgw_sessions_displaced_total 11
+coapgw_sessions_stored 12
+coapgw_handshakes_under_way 13
 coapgw_bytes_total{direction="up",layer="http"} 1000
 coapgw_bytes_total{direction="down",layer="http"} 3000
 coapgw_bytes_total{direction="up",layer="content"} 100
@@ -93,7 +96,7 @@ coapgw_round_trip_seconds_count 1
 coapgw_round_trip_seconds_bucket{le="1"} 0
 coapgw_round_trip_seconds_bucket{le="3"} 1
 coapgw_limits_hit_total{limit="rate"} 1
-coapgw_limits_hit_total{limit="body"} 0
+coapgw_limits_hit_total{limit="bytes"} 0
 coapgw_http_requests_total{method="GET",route="/_matrix/client/v3/rooms/{roomId}/messages",status="4xx"} 1
 `
 	for role, rest := range map[string]string{
@@ -224,8 +227,8 @@ func TestLabelsAreBounded(t *testing.T) {
 // TestOneRegistry: two exporters do not meet.
 func TestOneRegistry(t *testing.T) {
 	a, b := New(Options{}), New(Options{})
-	a.Hit(LimitBody)
-	assert.NotContains(t, scrape(t, b), `limit="body"} 1`)
+	a.Hit(LimitBytes)
+	assert.NotContains(t, scrape(t, b), `limit="bytes"} 1`)
 	families, err := prometheus.DefaultGatherer.Gather()
 	require.NoError(t, err)
 	for _, f := range families {

@@ -56,8 +56,11 @@ var rows = []row{
 			add(float64(v.Opened-v.Resumed), "handshake")
 			add(float64(v.Resumed), "resumed")
 		}},
-	{"sessions_failed_total", "Sessions that could not be opened.", counter, nil, one(func(v *reading) float64 { return float64(v.Failed) })},
-	{"sessions_refused_total", "Sessions refused because there were too many.", counter, nil, one(func(v *reading) float64 { return float64(v.Refused) })},
+	{"sessions_stored", "Sessions that rest in the state file of serve.", gauge, nil, one(func(v *reading) float64 { return float64(v.Resting) })},
+	{"sessions_displaced_total", "Sessions that made room for others at a limit of serve; those in its state file come back with their next record.", counter, nil, one(func(v *reading) float64 { return float64(v.Displaced) })},
+	{"handshakes_under_way", "Handshakes that clients of serve have begun.", gauge, nil, one(func(v *reading) float64 { return float64(v.Shaking) })},
+	{"sessions_failed_total", "Sessions that could not be opened: no answer, or a handshake that did not complete.", counter, nil, one(func(v *reading) float64 { return float64(v.Failed) })},
+	{"sessions_refused_total", "Sessions and handshakes refused because there were too many.", counter, nil, one(func(v *reading) float64 { return float64(v.Refused) })},
 	{"bytes_total", "Bytes by layer: of paths and bodies as HTTP has them, of what they become in CoAP, of whole CoAP messages, and of packets with all headers.", counter, []string{"layer", "direction"},
 		func(v *reading, add func(float64, ...string)) {
 			add(float64(v.requests.Plain), "http", "up")

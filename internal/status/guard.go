@@ -8,13 +8,14 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
 // guard decides who sees the page.
 type guard struct {
-	token  [sha256.Size]byte
-	asks   bool // for the token
+	// token is the hash of the one that is asked for, nil for none.
+	token  *atomic.Pointer[[sha256.Size]byte]
 	hosts  []string
 	origin *http.CrossOriginProtection
 
@@ -28,32 +29,44 @@ type guard struct {
 const maxWrong = 20
 
 func newGuard(token string, hosts []string) guard {
-	g := guard{hosts: hosts, origin: http.NewCrossOriginProtection(), mu: new(sync.Mutex), wrong: new([maxWrong]time.Time)}
-	if token != "" {
-		g.asks, g.token = true, sha256.Sum256([]byte(token))
+	g := guard{
+		token: new(atomic.Pointer[[sha256.Size]byte]), hosts: hosts, origin: http.NewCrossOriginProtection(),
+		mu: new(sync.Mutex), wrong: new([maxWrong]time.Time),
 	}
+	g.setToken(token)
 	return g
+}
+
+// setToken has another token be asked for; an empty one has none.
+func (g *guard) setToken(token string) {
+	if token == "" {
+		g.token.Store(nil)
+		return
+	}
+	sum := sha256.Sum256([]byte(token))
+	g.token.Store(&sum)
 }
 
 // admits answers a request that must not go on.
 func (g *guard) admits(w http.ResponseWriter, r *http.Request) bool {
 	local, loopback := endsOn(r)
+	token := g.token.Load()
 	switch {
 	case !g.known(r.Host, local, loopback):
 		// A page elsewhere whose name was made to lead here (DNS rebinding).
 		answer(w, http.StatusMisdirectedRequest, "This name is not one of this page.")
 		return false
-	case !loopback && !g.asks:
+	case !loopback && token == nil:
 		answer(w, http.StatusForbidden, "Without a token this page is only there on the machine itself.")
 		return false
 	case !loopback && r.TLS == nil:
 		answer(w, http.StatusForbidden, "From other machines this page is only there over HTTPS.")
 		return false
-	case g.asks && g.tired(time.Now()):
+	case token != nil && g.tired(time.Now()):
 		w.Header().Set("Retry-After", "60")
 		answer(w, http.StatusTooManyRequests, "Too many wrong tokens. Try again in a minute.")
 		return false
-	case g.asks && !g.bears(r):
+	case token != nil && !g.bears(r, token):
 		w.Header().Set("WWW-Authenticate", `Basic realm="coapgw", charset="UTF-8"`) // RFC 7617
 		answer(w, http.StatusUnauthorized, "The token of this page is wanted: as the password, with any user name.")
 		return false
@@ -104,7 +117,7 @@ func (g *guard) known(hostport string, local net.IP, loopback bool) bool {
 
 // bears reports whether a request has the token. It takes as long whether that is right or
 // not.
-func (g *guard) bears(r *http.Request) bool {
+func (g *guard) bears(r *http.Request, token *[sha256.Size]byte) bool {
 	_, given, ok := r.BasicAuth()
 	if !ok {
 		scheme, value, _ := strings.Cut(r.Header.Get("Authorization"), " ")
@@ -113,7 +126,7 @@ func (g *guard) bears(r *http.Request) bool {
 		}
 	}
 	sum := sha256.Sum256([]byte(given))
-	right := subtle.ConstantTimeCompare(sum[:], g.token[:]) == 1
+	right := subtle.ConstantTimeCompare(sum[:], token[:]) == 1
 	if ok && !right {
 		g.mu.Lock()
 		defer g.mu.Unlock()

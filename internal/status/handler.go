@@ -46,6 +46,9 @@ func New(o Options) *Handler {
 	return h
 }
 
+// SetToken has another token be asked for from now on, see Options.Token.
+func (h *Handler) SetToken(token string) { h.guard.setToken(token) }
+
 // keepEvery is how often the account of the day goes to the store, which may be on a card
 // that wears off.
 const keepEvery = 10 * time.Minute

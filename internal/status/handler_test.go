@@ -196,14 +196,19 @@ func TestState(t *testing.T) {
 	}{
 		{coap.Status{}, "idle", "Not connected"},
 		{coap.Status{UnderWay: 1}, "slow", "Connecting"},
-		{coap.Status{Failed: 2}, "down", "The other end cannot be reached"},
+		{coap.Status{Opened: 1, Failed: 2, Failing: true}, "down", "The other end cannot be reached"},
+		{coap.Status{Opened: 1, Failed: 2, Failing: true, UnderWay: 1}, "slow", "Connecting"},
+		{coap.Status{Opened: 3, Failed: 2}, "idle", "Not connected"},
 		{session(func(*endpoint.Stats) {}), "up", "Connected"},
 		{session(func(s *endpoint.Stats) { s.Outstanding = 1 }), "slow", "The other end is silent"},
 		{session(func(s *endpoint.Stats) { s.Outstanding, s.RoundTrip.Smoothed = 1, 20*time.Second }), "up", "Connected"},
 		{session(func(s *endpoint.Stats) { s.Outstanding, s.Heard = 1, time.Time{} }), "slow", "Waiting for the other end"},
 		{session(func(s *endpoint.Stats) { s.Down = true }), "down", "The link is down"},
 	} {
-		h := New(Options{Role: Connect, Status: func() coap.Status { return tt.status }, Now: func() time.Time { return now }})
+		h := New(Options{
+			Role: Connect, Status: func() coap.Status { return tt.status }, Now: func() time.Time { return now },
+			Ready: func(context.Context) error { return errors.New("no session") }, // of which the page says more
+		})
 		v := h.view(t.Context())
 		assert.Equal(t, tt.level, v.State.Level, tt.title)
 		assert.Equal(t, tt.title, v.State.Title)

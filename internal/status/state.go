@@ -17,7 +17,7 @@ const (
 
 // state says how the link does.
 func (h *Handler) state(ctx context.Context, v *View, s coap.Status) State {
-	if h.o.Ready != nil {
+	if h.o.Ready != nil && h.o.Role == Serve { // what keeps a Connect from being of use is told below
 		if err := h.o.Ready(ctx); err != nil {
 			return State{"down", "Not ready", shorten(scrub(err.Error()), maxDetail)}
 		}
@@ -36,7 +36,7 @@ func (h *Handler) state(ctx context.Context, v *View, s coap.Status) State {
 		switch {
 		case s.UnderWay > 0:
 			return State{"slow", "Connecting", "The first handshake is on its way: " + expected(h.o.Link.HandshakeTimeout)}
-		case s.Failed > 0 && s.Opened == 0:
+		case s.Failing:
 			return State{"down", "The other end cannot be reached", "It is tried again with the next request."}
 		}
 		return State{"idle", "Not connected", "The link opens with the first request of a Matrix client."}

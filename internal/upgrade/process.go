@@ -48,6 +48,7 @@ type Process struct {
 	// ready and gone are the pipes to a predecessor, nil without one.
 	ready, gone *os.File
 	socket      *net.UDPConn
+	inherited   bool
 	// hold tells a successor, by its end, that this process has let go.
 	hold io.Closer
 
@@ -122,8 +123,13 @@ func (p *Process) Inherit() error {
 		return fmt.Errorf("upgrade: waiting for the earlier process: %w", err)
 	}
 	p.log.Info("upgrade: the earlier process has let go")
+	p.inherited = true
 	return p.gone.Close()
 }
+
+// Inherited reports whether Inherit has taken over from an earlier process: if this one ends,
+// nobody is left.
+func (p *Process) Inherited() bool { return p.inherited }
 
 // live tells the manager's watchdog that the process lives.
 func (p *Process) live() {

@@ -2,6 +2,7 @@ package boltstore
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -55,6 +56,8 @@ func TestDamagedFile(t *testing.T) {
 func use(t *testing.T, path string, stored map[string][]byte) string {
 	s, err := Open(path, testKey)
 	if err != nil {
+		var corrupt *CorruptError
+		require.True(t, errors.Is(err, ErrDamaged) || errors.Is(err, ErrWrongKey) || errors.As(err, &corrupt), "%v", err)
 		return "refused"
 	}
 	defer func() { _ = s.Close() }()

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"runtime/debug"
 	"sync"
+	"syscall"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -59,17 +61,29 @@ func Open(path string, key []byte) (*Store, error) {
 		db, err = bbolt.Open(path, fileMode, &bbolt.Options{Timeout: lockTimeout, FreelistType: bbolt.FreelistMapType})
 		return err
 	})
-	if errors.Is(err, bolt.ErrTimeout) {
-		return nil, ErrInUse
-	}
-	if err != nil {
+	switch {
+	case errors.Is(err, bolt.ErrTimeout):
+		return nil, fmt.Errorf("%s: %w", path, ErrInUse)
+	case errors.Is(err, ErrDamaged):
+		return nil, fmt.Errorf("%s: %w", path, err)
+	case err != nil && !ofSystem(err):
+		return nil, fmt.Errorf("%s: %w: %w", path, ErrDamaged, err)
+	case err != nil:
 		return nil, fmt.Errorf("boltstore: %s: %w", path, err)
 	}
 	s := &Store{db: db, sealer: sealer, next: &batch{}}
 	if err := s.unlock(); err != nil {
-		return nil, errors.Join(err, s.Close())
+		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), s.Close())
 	}
 	return s, nil
+}
+
+// ofSystem tells errors of the system, as of a file that cannot be opened, from what the
+// database finds wrong in a file that it has read.
+func ofSystem(err error) bool {
+	var path *fs.PathError
+	var number syscall.Errno
+	return errors.As(err, &path) || errors.As(err, &number)
 }
 
 // guarded calls the database. Where the file is damaged bbolt panics, and where it was
