@@ -19,8 +19,22 @@ type target struct {
 	forceQuery bool
 }
 
+// WrittenPath is the path of u as whoever sent it wrote it, byte for byte. URL.EscapedPath escapes
+// what RFC 3986 §3.3 has no place for, as "^" and "|"; clients send it, and homeservers take it.
+// What cannot stand in a request line (RFC 9112 §3.2.1) is escaped here, too.
+func WrittenPath(u *url.URL) string {
+	raw := u.RawPath
+	if raw == "" || strings.ContainsFunc(raw, func(r rune) bool { return r <= ' ' || r == 0x7f || r == '?' }) {
+		return u.EscapedPath()
+	}
+	if path, err := url.PathUnescape(raw); err != nil || path != u.Path {
+		return u.EscapedPath() // Path was changed, and RawPath is of before
+	}
+	return raw
+}
+
 func targetOf(u *url.URL) target {
-	t := target{path: u.EscapedPath(), query: u.RawQuery, forceQuery: u.ForceQuery && u.RawQuery == ""}
+	t := target{path: WrittenPath(u), query: u.RawQuery, forceQuery: u.ForceQuery && u.RawQuery == ""}
 	if t.path == "" {
 		t.path = "/"
 	}

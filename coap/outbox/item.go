@@ -89,14 +89,18 @@ var errLetter = errors.New("outbox: not a request of this version")
 // letterOf takes what is kept of a request. It reports false for a request that could
 // not be made again as it is.
 func letterOf(r *http.Request, body []byte, at time.Time) (letter, bool) {
-	l := letter{at: at, url: r.URL.String(), body: body}
+	whole := *r.URL
+	if whole.RawPath != "" { // as it was written: String escapes what RFC 3986 has no place for
+		whole.Opaque = "//" + whole.Host + whole.RawPath
+	}
+	l := letter{at: at, url: whole.String(), body: body}
 	for i, name := range sent {
 		for _, value := range r.Header[name] {
 			l.header = append(l.header, headerLine{byte(i), value})
 		}
 	}
 	again, err := url.Parse(l.url)
-	return l, err == nil && again.RequestURI() == r.URL.RequestURI() && again.Host == r.URL.Host && len(l.header) <= maxLines
+	return l, err == nil && again.RequestURI() == r.URL.RequestURI() && again.RawPath == r.URL.RawPath && again.Host == r.URL.Host && len(l.header) <= maxLines
 }
 
 func (l letter) encode() []byte {
