@@ -149,10 +149,12 @@ func (s *serverSession) admit(r *endpoint.Request) admission {
 		a.call = s.server2.Admit(r.Life())
 	}
 	a.audience.gateway = s.gateway
-	switch accept, has := r.Options.GetUint(endpoint.Accept); {
-	case !has, accept == formatCBOR:
-	case accept == formatJSON:
-		a.audience.json = true
+	if accept, has := r.Options.GetUint(endpoint.Accept); has {
+		if !offers(r.Code, accept) {
+			a.refuse = &endpoint.Response{Code: endpoint.NotAcceptable} // before anything is done
+			return a
+		}
+		a.audience.accept, a.audience.accepts = accept, true
 	}
 	if s.gateway {
 		a.audience.stringKeys = false
@@ -263,7 +265,7 @@ func (s *serverSession) serve(ctx context.Context, r *endpoint.Request, a admiss
 	if a.token != "" && validFieldValue(a.token) {
 		req.Header.Set("Authorization", "Bearer "+a.token)
 	}
-	a.audience.head = req.Method == http.MethodHead
+	a.audience.head, a.audience.download = req.Method == http.MethodHead, isDownload(req.URL.Path)
 	if a.audience.gateway && req.Method == http.MethodGet {
 		a.audience.tag = askedTag(r)
 	}
