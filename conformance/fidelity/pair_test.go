@@ -130,7 +130,7 @@ func (p *pair) requireFaithful(t testing.TB, req recorder.Request) recorder.Resp
 
 // requireSame requires equality down to the spelling of numbers and the order of
 // members.
-func requireSame(t testing.TB, d recorder.Diff, req recorder.Request) {
+func requireSame(t tester, d recorder.Diff, req recorder.Request) {
 	t.Helper()
 	require.NoError(t, d.Err(), "%s %s", req.Method, req.URI)
 	require.Empty(t, d.Reordered, "%s %s", req.Method, req.URI)
