@@ -2,6 +2,7 @@ package coap
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"io"
 	"net/http"
@@ -19,6 +20,7 @@ var errNeedsGateway = errors.New("coap: the request needs a peer that is known")
 type outgoing struct {
 	method  string
 	target  target
+	path    string // escaped, for people
 	fields  []field
 	payload payload
 	// loose is the access token of an Authorization header that goes as it is, among fields:
@@ -39,7 +41,7 @@ func (m *Mapping) prepareRequest(r *http.Request) (*outgoing, error) {
 	if !validMethod(method) {
 		return nil, &Error{Status: http.StatusMethodNotAllowed, ErrCode: "M_UNRECOGNIZED", Message: "the method cannot be carried"}
 	}
-	out := &outgoing{method: method, target: targetOf(r.URL)}
+	out := &outgoing{method: method, target: targetOf(r.URL), path: cmp.Or(r.URL.EscapedPath(), "/")}
 	ct, hasType := r.Header["Content-Type"]
 	p, err := m.takeBody(r.Body, requestSize(r), strings.Join(ct, ", "), hasType, isUpload(out.target.path))
 	if err == nil {

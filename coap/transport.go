@@ -104,7 +104,7 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, exchangeError(err)
 	}
 	token, _ := accessToken(r.Header)
-	ended := t.book.begin(RequestStatus{RequestName: RequestName{Method: out.method, Path: out.target.path}})
+	ended := t.book.begin(RequestStatus{RequestName: RequestName{Method: out.method, Path: out.path}})
 	resp, err := t.exchange(r, out, token)
 	for again := 0; again < maxAgain && worthAgain(err, again) && (idempotent(r.Method) || errors.Is(err, endpoint.ErrChallenged)) && r.Context().Err() == nil && out.payload.replayable(); again++ {
 		resp, err = t.exchange(r, out, token)
@@ -209,7 +209,7 @@ func (t *Transport) send(r *http.Request, s *session, kind PeerKind, out *outgoi
 		x.refused()
 		return nil, deliver, err
 	}
-	req.Label = label(out.method, out.target.path)
+	req.Label = label(out.method, out.path)
 	req.Patience = patience(r)
 	req.Priority, req.Flow = priorityOf(r.Method, r.URL), endpoint.Flow(sig.slot)
 	resp, err := s.conn.Do(r.Context(), req)

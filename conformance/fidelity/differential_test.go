@@ -12,14 +12,25 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
+
+	"github.com/coapgw/coapgw/coap/link"
 )
 
 // TestDifferential sends the same bytes to a homeserver and through a pair in front of it:
 // whatever stands in them, the homeserver gets the same request and the client the same
 // response, but for what docs/transparency.md says.
+//
+// The second link has small datagrams, on which more goes into envelopes and blocks.
 func TestDifferential(t *testing.T) {
+	small := link.Default()
+	small.MTU = 200
+	t.Run("default", func(t *testing.T) { differential(t, link.Default()) })
+	t.Run("small", func(t *testing.T) { differential(t, small) })
+}
+
+func differential(t *testing.T, profile link.Profile) {
 	virtually(t, func(t *testing.T) {
-		p := newRawPair(t)
+		p := newRawPairOver(t, profile)
 		n := 0
 		rapid.Check(bubbled{t}, func(t *rapid.T) {
 			var text strings.Builder
