@@ -19,9 +19,10 @@ type target struct {
 	forceQuery bool
 }
 
-// WrittenPath is the path of u as whoever sent it wrote it, byte for byte. URL.EscapedPath escapes
-// what RFC 3986 §3.3 has no place for, as "^" and "|"; clients send it, and homeservers take it.
-// What cannot stand in a request line (RFC 9112 §3.2.1) is escaped here, too.
+// WrittenPath is the path of a request that was received as its sender wrote it, byte for byte.
+// URL.EscapedPath escapes what RFC 3986 §3.3 has no place for, as "^" and "|"; clients send it,
+// and homeservers take it. What cannot stand in a request line (RFC 9112 §3.2.1) is escaped here,
+// too. To send such a path, it is to be the Opaque of a URL.
 func WrittenPath(u *url.URL) string {
 	raw := u.RawPath
 	if raw == "" || strings.ContainsFunc(raw, func(r rune) bool { return r <= ' ' || r == 0x7f || r == '?' }) {
@@ -33,9 +34,13 @@ func WrittenPath(u *url.URL) string {
 	return raw
 }
 
+// targetOf is the target of a request that is to be sent, as net/http would write it.
 func targetOf(u *url.URL) target {
-	t := target{path: WrittenPath(u), query: u.RawQuery, forceQuery: u.ForceQuery && u.RawQuery == ""}
-	if t.path == "" {
+	t := target{path: u.EscapedPath(), query: u.RawQuery, forceQuery: u.ForceQuery && u.RawQuery == ""}
+	switch {
+	case strings.HasPrefix(u.Opaque, "/") && !strings.HasPrefix(u.Opaque, "//"):
+		t.path = u.Opaque
+	case t.path == "":
 		t.path = "/"
 	}
 	return t

@@ -20,6 +20,9 @@ func newRequest(t testing.TB, method, target, body string) *http.Request {
 	t.Helper()
 	u, err := url.ParseRequestURI(target)
 	require.NoError(t, err)
+	if path := WrittenPath(u); path != u.EscapedPath() { // as connect sends it on
+		u.Opaque = path
+	}
 	r := &http.Request{Method: method, URL: u, RequestURI: target, Header: http.Header{}, Body: http.NoBody}
 	if body != "" {
 		r.Body, r.ContentLength = io.NopCloser(strings.NewReader(body)), int64(len(body))
@@ -115,6 +118,19 @@ func TestWrittenPath(t *testing.T) {
 	} {
 		assert.Equal(t, test.want, WrittenPath(&url.URL{Path: test.path, RawPath: test.raw}))
 	}
+}
+
+// TestTargetOf: the path of a program's request is escaped, as net/http does, unless it is Opaque.
+func TestTargetOf(t *testing.T) {
+	for raw, want := range map[string]string{
+		"http://x/a^b?c^d": "/a%5Eb?c^d", "http://x/\u00fc": "/%C3%BC", "http://x/a%2Fb": "/a%2Fb", "http://x": "/", "http://x?a": "/?a",
+	} {
+		u, err := url.Parse(raw)
+		require.NoError(t, err)
+		assert.Equal(t, want, targetOf(u).String())
+	}
+	assert.Equal(t, "/a^b?c", targetOf(&url.URL{Path: "/a^b", Opaque: "/a^b", RawQuery: "c"}).String())
+	assert.Equal(t, "/a%5Eb", targetOf(&url.URL{Path: "/a^b", Opaque: "//x/a^b"}).String())
 }
 
 // TestTargetTraps: between two coapgw the request line arrives to the byte,

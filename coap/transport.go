@@ -20,7 +20,8 @@ import (
 // Transport is an http.RoundTripper that carries each request over a CoAP
 // session. One session serves all requests towards a coapgw; towards any other
 // peer each access token gets a session of its own. The scheme and host of a
-// request are not used: Dial decides where it goes.
+// request are not used: Dial decides where it goes. A URL's Opaque that begins with a slash is
+// the path to the byte, as for http.Transport.
 //
 // The exported fields must not change after the first request. Errors of
 // RoundTrip are *Error, or the request context's own.

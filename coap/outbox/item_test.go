@@ -53,6 +53,7 @@ func TestSameRequest(t *testing.T) {
 		assert.Equal(t, before.lane(), after.lane())
 	}
 	r := put(t.Context(), t, "token", v3+"rooms/!r^:hs/send/m.x/a|b%7Cc?x=^", text)
+	r.URL.Opaque = v3 + "rooms/!r^:hs/send/m.x/a|b%7Cc"
 	l, ok := letterOf(r, []byte(text), time.Now())
 	require.True(t, ok)
 	again, err := l.request(t.Context())

@@ -58,6 +58,7 @@ func NewConnect(o ConnectOptions) *Connect {
 			BufferPool: &bufferPool{},
 			Rewrite: func(p *httputil.ProxyRequest) {
 				retarget(p.Out.URL, p.In.URL, &far)
+				writeOut(p.Out.URL)
 				stripForwarding(p.Out.Header)
 				// What concerns only the connection between client and us: we take any
 				// length at once.

@@ -71,22 +71,31 @@ func retarget(out, in, base *url.URL) {
 	out.RawQuery, out.ForceQuery = in.RawQuery, in.ForceQuery
 }
 
-// verbatim has HTTP write the path of a request as the client did: net/http escapes what
-// RFC 3986 has no place for.
+// writeOut has the path of a URL sent as it was written: what sends requests escapes what RFC
+// 3986 has no place for, but for an Opaque. One that begins with "//" would be taken for an
+// authority.
+func writeOut(u *url.URL) {
+	u.Opaque = ""
+	if path := coap.WrittenPath(u); path != u.EscapedPath() && !strings.HasPrefix(path, "//") {
+		u.Opaque = path
+	}
+}
+
+// verbatim sends requests with their paths written out. It is the last in front of HTTP: what
+// comes before changes paths.
 type verbatim struct{ base http.RoundTripper }
 
 // RoundTrip implements http.RoundTripper.
 func (v verbatim) RoundTrip(r *http.Request) (*http.Response, error) {
-	// An Opaque that begins with "//" would be taken for an authority.
-	if path := coap.WrittenPath(r.URL); path != r.URL.EscapedPath() && !strings.HasPrefix(path, "//") {
-		changed, u := *r, *r.URL
-		u.Opaque = path
-		changed.URL = &u
-		resp, err := v.base.RoundTrip(&changed)
-		if resp != nil {
-			resp.Request = r
-		}
-		return resp, err
+	u := *r.URL
+	if writeOut(&u); u.Opaque == "" {
+		return v.base.RoundTrip(r)
 	}
-	return v.base.RoundTrip(r)
+	changed := *r
+	changed.URL = &u
+	resp, err := v.base.RoundTrip(&changed)
+	if resp != nil {
+		resp.Request = r
+	}
+	return resp, err
 }
