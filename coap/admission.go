@@ -81,10 +81,12 @@ func (s *serverSession) admit(r *endpoint.Request) admission {
 		a.call = s.server2.Admit(r.Life())
 	}
 	a.audience.gateway = s.gateway
-	switch accept, has := r.Options.GetUint(endpoint.Accept); {
-	case !has, accept == formatCBOR:
-	case accept == formatJSON:
-		a.audience.json = true
+	if accept, has := r.Options.GetUint(endpoint.Accept); has {
+		if !offers(r.Code, accept) {
+			a.refuse = &endpoint.Response{Code: endpoint.NotAcceptable} // before anything is done
+			return a
+		}
+		a.audience.accept, a.audience.accepts = accept, true
 	}
 	if s.gateway {
 		a.audience.stringKeys = false

@@ -36,8 +36,9 @@ func (p *payload) content() bool { return p.json != nil || p.data != nil || p.bo
 func (p *payload) replayable() bool { return p.body == nil }
 
 // takeBody makes a payload of an HTTP body of the given Content-Type and length
-// (-1 unknown). It reads the whole of what may be JSON, up to the limit.
-func (m *Mapping) takeBody(body io.Reader, size int64, contentType string, hasType bool) (payload, error) {
+// (-1 unknown). It reads the whole of what may be JSON, up to the limit. What is a file
+// goes as it is unless its conversion is undone to the byte.
+func (m *Mapping) takeBody(body io.Reader, size int64, contentType string, hasType, file bool) (payload, error) {
 	p := payload{contentType: contentType, explicit: hasType}
 	if body == nil || size == 0 {
 		return p, nil
@@ -56,6 +57,11 @@ func (m *Mapping) takeBody(body io.Reader, size int64, contentType string, hasTy
 	switch {
 	case rest != nil: // too large to convert
 		p.body, p.size, p.format, p.hasFormat = rest, size, formatJSON, true
+	case len(data) > 0 && file && !m.restores(data):
+		p.data, p.format, p.hasFormat = data, formatJSON, contentType != ""
+		if contentType == "" {
+			return p, nil // nothing is known, so nothing is said
+		}
 	case len(data) > 0:
 		p.json = data
 	default:
@@ -63,6 +69,17 @@ func (m *Mapping) takeBody(body io.Reader, size int64, contentType string, hasTy
 	}
 	p.explicit = contentType != "application/json"
 	return p, nil
+}
+
+// restores reports whether JSON comes out of its conversion as it was, white space and
+// escapes included.
+func (m *Mapping) restores(json []byte) bool {
+	cbor, err := m.v1.AppendCBOR(make([]byte, 0, len(json)), json)
+	if err != nil {
+		return false
+	}
+	again, err := m.v1.AppendJSON(make([]byte, 0, len(json)), cbor)
+	return err == nil && bytes.Equal(again, json)
 }
 
 // encode turns JSON into CBOR. What claims to be JSON and is not travels as it

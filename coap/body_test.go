@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -184,4 +185,49 @@ func TestReadHint(t *testing.T) {
 	assert.EqualValues(t, bytes.MinRead, readHint(-1))
 	assert.EqualValues(t, 100+bytes.MinRead, readHint(100))
 	assert.EqualValues(t, 64<<10, readHint(1<<40))
+}
+
+// TestFiles: what the content repository keeps is a file to the byte, JSON too, and so is a part
+// of anything. All other JSON crosses without its white space.
+func TestFiles(t *testing.T) {
+	m := NewMapping(MappingConfig{})
+	const spaced, compact = "{ \"a\": 1.0 }\n", `{"a":1.0}`
+	for _, contentType := range []string{"application/json", "application/json; charset=utf-8", ""} {
+		header := http.Header{}
+		if contentType != "" {
+			header.Set("Content-Type", contentType)
+		}
+		for path, want := range map[string]string{
+			"/_matrix/media/v3/upload": spaced, "/_matrix/media/v3/upload/a/b": spaced, "/_matrix/client/v1/media/upload": spaced,
+			"/_matrix/client/v3/createRoom": compact, "/_matrix/client/v3/upload": compact, "/_matrix/media/v3/create": compact,
+		} {
+			r := httptest.NewRequest("POST", path, strings.NewReader(spaced))
+			r.Header = header.Clone()
+			got := carriedRequest(t, m, r, PeerGateway)
+			body, err := io.ReadAll(got.Body)
+			require.NoError(t, err)
+			assert.Equal(t, want, string(body), path)
+			assert.Equal(t, contentType, got.Header.Get("Content-Type"))
+		}
+		for _, test := range []struct {
+			status   int
+			download bool
+			want     string
+		}{{200, true, spaced}, {206, false, spaced}, {200, false, compact}, {404, true, compact}} {
+			resp, err := m.encodeResponse(answer{status: test.status, header: header, body: strings.NewReader(spaced), size: int64(len(spaced))}, audience{gateway: true, download: test.download})
+			require.NoError(t, err)
+			got, err := m.decodeResponse(arrived(resp), httptest.NewRequest("GET", "/", nil), PeerGateway)
+			require.NoError(t, err)
+			body, err := io.ReadAll(got.Body)
+			require.NoError(t, err)
+			assert.Equal(t, test.want, string(body), test)
+			assert.Equal(t, contentType, got.Header.Get("Content-Type"))
+		}
+	}
+	r := httptest.NewRequest("POST", "/_matrix/media/v3/upload", strings.NewReader(compact))
+	r.Header.Set("Content-Type", "application/json")
+	req, err := m.EncodeRequest(r, PeerGateway)
+	require.NoError(t, err)
+	format, _ := req.Options.GetUint(endpoint.ContentFormat)
+	assert.EqualValues(t, formatCBOR, format, "what comes out as it was is converted")
 }

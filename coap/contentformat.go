@@ -3,6 +3,8 @@ package coap
 import (
 	"mime"
 	"strings"
+
+	"github.com/coapgw/coapgw/coap/endpoint"
 )
 
 // Content formats that the mapping treats specially (RFC 7252 §12.3, RFC 8949
@@ -62,6 +64,23 @@ func contentType(format uint32) string {
 		}
 	}
 	return "application/octet-stream"
+}
+
+// offers reports whether an answer to a request of that code may have the Content-Format: what
+// is asked for any of the table, everything else in Matrix is answered with JSON.
+func offers(code endpoint.Code, format uint32) bool {
+	switch {
+	case format == formatJSON, format == formatCBOR:
+		return true
+	case code != endpoint.GET && code != endpoint.FETCH:
+		return false
+	}
+	for _, row := range formatTable {
+		if row.format == format {
+			return true
+		}
+	}
+	return false
 }
 
 // isJSON reports whether a Content-Type says JSON. Matrix clients also send JSON

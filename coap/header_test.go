@@ -6,6 +6,8 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -60,6 +62,33 @@ func TestHeaderTable(t *testing.T) {
 	}
 }
 
+// TestHeaderPage compares docs/transparency.md with the table. UPDATE_GOLDEN=1 writes it.
+func TestHeaderPage(t *testing.T) {
+	const file, begin, end = "../docs/transparency.md", "<!-- begin: headers of coap -->\n", "<!-- end: headers of coap -->\n"
+	want := "\n| header | requests | answers | answers that are not JSON |\n|---|---|---|---|\n"
+	mark := map[bool]string{true: "yes", false: ""}
+	rows := slices.Clone(headerTable[:])
+	slices.SortFunc(rows, func(a, b headerRow) int { return strings.Compare(a.name, b.name) })
+	for _, row := range rows {
+		if row.name == "Content-Length" { // each hop has its own; that of a HEAD is carried
+			continue
+		}
+		want += fmt.Sprintf("| `%s` | %s | %s | %s |\n", row.name, mark[row.request], mark[row.answer], mark[row.media])
+	}
+	want += "\n"
+	data, err := os.ReadFile(file)
+	require.NoError(t, err)
+	head, rest, ok := strings.Cut(string(data), begin)
+	require.True(t, ok)
+	got, tail, ok := strings.Cut(rest, end)
+	require.True(t, ok)
+	if os.Getenv("UPDATE_GOLDEN") != "" {
+		require.NoError(t, os.WriteFile(file, []byte(head+begin+want+end+tail), 0o644))
+		return
+	}
+	assert.Equal(t, want, got, "if the change is meant, run the test with UPDATE_GOLDEN=1")
+}
+
 // TestRequestHeaders: the allow-list and nothing else.
 func TestRequestHeaders(t *testing.T) {
 	r := httptest.NewRequest("POST", "/_matrix/media/v3/upload", strings.NewReader("data"))
@@ -88,19 +117,38 @@ func TestRequestHeaders(t *testing.T) {
 	}, got.Header)
 }
 
-// TestBearerIsNoHeader: an access token travels as option 256 or as a slot.
+// TestBearerIsNoHeader: an access token travels as option 256 or as a slot where the other
+// end makes the same header of it. Any other header goes as it is.
 func TestBearerIsNoHeader(t *testing.T) {
-	for _, value := range []string{"Bearer secret", "bearer secret", "BEARER  secret"} {
+	for _, test := range []struct {
+		lines         []string
+		token, loose  string
+		travelsInFull bool
+	}{
+		{lines: []string{"Bearer secret"}, token: "secret"},
+		{lines: []string{"Bearer a b"}, token: "a b"},
+		{lines: []string{"bearer secret"}, loose: "secret", travelsInFull: true},
+		{lines: []string{"BEARER  secret"}, loose: "secret", travelsInFull: true},
+		{lines: []string{"Bearer  secret"}, loose: "secret", travelsInFull: true},
+		{lines: []string{"Bearer Bearer secret"}, loose: "Bearer secret", travelsInFull: true},
+		{lines: []string{"Bearer secret", "Bearer other"}, loose: "secret", travelsInFull: true},
+		{lines: []string{"Bearer"}, travelsInFull: true},
+		{lines: []string{"Bearers x"}, travelsInFull: true},
+		{lines: []string{"Basic x"}, travelsInFull: true},
+		{},
+	} {
 		r := httptest.NewRequest("GET", "/", nil)
-		r.Header.Set("Authorization", value)
-		assert.Empty(t, carriedRequest(t, NewMapping(MappingConfig{}), r, PeerGateway).Header, value)
-		token, ok := bearer(value)
-		assert.True(t, ok)
-		assert.Equal(t, "secret", token)
-	}
-	for _, value := range []string{"", "Bearer", "Bearer ", "Bearers x", "Basic x"} {
-		_, ok := bearer(value)
-		assert.False(t, ok, "%q", value)
+		for _, line := range test.lines {
+			r.Header.Add("Authorization", line)
+		}
+		token, loose := accessToken(r.Header)
+		assert.Equal(t, test.token, token, test.lines)
+		assert.Equal(t, test.loose, loose, test.lines)
+		var want []string
+		if test.travelsInFull {
+			want = test.lines
+		}
+		assert.Equal(t, want, carriedRequest(t, NewMapping(MappingConfig{}), r, PeerGateway).Header["Authorization"], test.lines)
 	}
 }
 

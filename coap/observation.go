@@ -47,7 +47,10 @@ func (t *Transport) Observe(r *http.Request, instead observe.Observation, delive
 const maxRegistrations = 4
 
 func (t *Transport) observe(r *http.Request, instead observe.Observation, deliver func(observe.Pushed) error) (_ observe.Observation, anew bool, err error) {
-	token, _ := bearer(r.Header.Get("Authorization"))
+	token, loose := accessToken(r.Header)
+	if loose != "" {
+		return nil, false, observe.ErrNotPushed
+	}
 	s, kind, err := t.session(r.Context(), token)
 	if err != nil {
 		return nil, false, exchangeError(err)
@@ -94,6 +97,9 @@ func (t *Transport) observe(r *http.Request, instead observe.Observation, delive
 		return ended{}, false, nil
 	case v == again, v == restarted:
 		return nil, true, nil
+	case errors.Is(err, endpoint.ErrTooLarge):
+		x.refused()
+		return nil, false, observe.ErrNotPushed
 	case errors.Is(err, endpoint.ErrNotObserved):
 		return nil, false, observe.ErrNotPushed
 	}

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -151,6 +152,27 @@ func TestForeignServer(t *testing.T) {
 			"2 0.01 /x token=b version=01 gateway=- slot=-",
 			"0 0.01 /x token=- version=- gateway=- slot=-",
 			"2 0.01 /x token=- version=- gateway=- slot=-",
+		}, p.take())
+	})
+}
+
+// TestForeignServerOddBearer: a peer that knows no headers gets the token of a header that says
+// it in another way, and no request without it.
+func TestForeignServerOddBearer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, rt := newPeer(t, plain)
+		for range 2 {
+			r, err := http.NewRequestWithContext(t.Context(), "GET", "http://link/x", nil)
+			require.NoError(t, err)
+			r.Header.Set("Authorization", "bearer a")
+			resp, err := rt.RoundTrip(r)
+			require.NoError(t, err)
+			require.NoError(t, resp.Body.Close())
+		}
+		assert.Equal(t, []string{
+			"0 0.01  token=- version=01 gateway= slot=-", // who are you?
+			"1 0.01 /x token=a version=01 gateway=- slot=-",
+			"1 0.01 /x token=- version=- gateway=- slot=-",
 		}, p.take())
 	})
 }
@@ -398,6 +420,9 @@ func TestForeignClient(t *testing.T) {
 			{options{}, "", "2.05", integerKeys},
 		},
 		"JSON for Accept 50":            {{options{endpoint.Accept: "\x32"}, "", "2.05", `{"type":""}`}},
+		"Accept 60":                     {{options{endpoint.Accept: "\x3c"}, "", "2.05", stringKeys}},
+		"Accept of what there is not":   {{options{endpoint.Accept: "\x28"}, "", "4.06", ""}},
+		"Accept of what is no JSON":     {{options{endpoint.Accept: "\x17"}, "", "4.06", ""}},
 		"a version of the future":       {{options{coap.OptionVersion: "\x02"}, "", "4.02", ""}},
 		"an unknown critical option":    {{options{9999: ""}, "", "4.02", ""}},
 		"an unknown elective option":    {{options{9998: ""}, "", "2.05", stringKeys}},
@@ -432,6 +457,93 @@ func TestForeignClient(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestAccept: what cannot be had in the format that is asked for is 4.06 (RFC 7252 §5.10.4), but
+// for errors, which are told as they are. What no answer can be is not asked for at all.
+func TestAccept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		asked := ""
+		c := newServer(t, &coap.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			asked += r.URL.Path + " "
+			switch r.URL.Path {
+			case "/png":
+				w.Header().Set("Content-Type", "image/png")
+			case "/large":
+				w.Header().Set("Content-Type", "image/png")
+				_, _ = w.Write(make([]byte, 100_000))
+			case "/json", "/error":
+				w.Header().Set("Content-Type", "application/json")
+			case "/empty":
+				return
+			case "/_matrix/client/r0/sync":
+				w.Header().Set("Content-Type", "application/json")
+				_, _ = io.WriteString(w, `{"next_batch":"s1"}`)
+				return
+			}
+			if r.URL.Path == "/error" {
+				w.WriteHeader(http.StatusNotFound)
+			}
+			_, _ = io.WriteString(w, "{}")
+		})})
+		for _, test := range []struct {
+			code    endpoint.Code
+			path    string
+			accept  uint32
+			want    endpoint.Code
+			reaches bool
+		}{
+			{endpoint.GET, "png", 23, endpoint.Content, true},
+			{endpoint.GET, "png", 22, endpoint.NotAcceptable, true},
+			{endpoint.GET, "png", 60, endpoint.NotAcceptable, true},
+			{endpoint.GET, "large", 60, endpoint.NotAcceptable, true},
+			{endpoint.GET, "json", 60, endpoint.Content, true},
+			{endpoint.GET, "json", 50, endpoint.Content, true},
+			{endpoint.GET, "json", 0, endpoint.NotAcceptable, true},
+			{endpoint.GET, "json", 40, endpoint.NotAcceptable, false},
+			{endpoint.GET, "json", 65535, endpoint.NotAcceptable, false},
+			{endpoint.FETCH, "json", 0, endpoint.NotAcceptable, true},
+			{endpoint.GET, "error", 23, endpoint.NotFound, true},
+			{endpoint.GET, "empty", 23, endpoint.Content, true},
+			{endpoint.POST, "json", 50, endpoint.Content, true},
+			{endpoint.POST, "json", 23, endpoint.NotAcceptable, false},
+			{endpoint.PUT, "json", 42, endpoint.NotAcceptable, false},
+			{endpoint.DELETE, "json", 0, endpoint.NotAcceptable, false},
+		} {
+			asked = ""
+			resp, err := c.Do(t.Context(), &endpoint.Request{Code: test.code, Options: endpoint.Options(nil).AddString(endpoint.URIPath, test.path).AddUint(endpoint.Accept, test.accept)})
+			require.NoError(t, err)
+			body, err := io.ReadAll(resp.Body)
+			require.NoError(t, err)
+			assert.Equal(t, test.want.String(), resp.Code.String(), test)
+			assert.Equal(t, test.reaches, asked != "", test)
+			if test.want == endpoint.NotAcceptable {
+				assert.Empty(t, body)
+			}
+			if format, ok := resp.Options.GetUint(endpoint.ContentFormat); ok && test.want == endpoint.Content {
+				assert.Equal(t, test.accept, format, test)
+			}
+		}
+		// What is not acceptable is not observed either.
+		for accept, want := range map[uint32]endpoint.Code{22: endpoint.NotAcceptable, 40: endpoint.NotAcceptable, 50: endpoint.Content} {
+			sync := &endpoint.Request{Code: endpoint.GET, Options: endpoint.Options(nil).AddString(endpoint.URIPath, "7").AddUint(endpoint.Accept, accept)}
+			var code endpoint.Code
+			o, err := c.Observe(t.Context(), sync, func(resp *endpoint.Response) error {
+				code = resp.Code
+				return nil
+			})
+			assert.Equal(t, want.String(), code.String())
+			if want == endpoint.Content {
+				require.NoError(t, err)
+				require.NoError(t, o.Cancel(t.Context()))
+			} else {
+				assert.ErrorIs(t, err, endpoint.ErrNotObserved)
+				asked = ""
+				time.Sleep(time.Minute)
+				assert.Empty(t, asked, "nobody waits for more")
+			}
+		}
+	})
 }
 
 // A body that cannot be read twice does not meet a peer that refuses option 257:

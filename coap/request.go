@@ -2,6 +2,7 @@ package coap
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"io"
 	"net/http"
@@ -19,8 +20,13 @@ var errNeedsGateway = errors.New("coap: the request needs a peer that is known")
 type outgoing struct {
 	method  string
 	target  target
+	path    string // escaped, for people
 	fields  []field
 	payload payload
+	// loose is the access token of an Authorization header that goes as it is, among fields:
+	// it says the token in another way than the link restores, or is longer than an option
+	// may be here.
+	loose string
 	// tag asks the peer whether an answer of that entity-tag still holds; nil for none.
 	tag []byte
 }
@@ -35,9 +41,9 @@ func (m *Mapping) prepareRequest(r *http.Request) (*outgoing, error) {
 	if !validMethod(method) {
 		return nil, &Error{Status: http.StatusMethodNotAllowed, ErrCode: "M_UNRECOGNIZED", Message: "the method cannot be carried"}
 	}
-	out := &outgoing{method: method, target: targetOf(r.URL)}
+	out := &outgoing{method: method, target: targetOf(r.URL), path: cmp.Or(r.URL.EscapedPath(), "/")}
 	ct, hasType := r.Header["Content-Type"]
-	p, err := m.takeBody(r.Body, requestSize(r), strings.Join(ct, ", "), hasType)
+	p, err := m.takeBody(r.Body, requestSize(r), strings.Join(ct, ", "), hasType, isUpload(out.target.path))
 	if err == nil {
 		err = p.hold()
 	}
@@ -45,11 +51,13 @@ func (m *Mapping) prepareRequest(r *http.Request) (*outgoing, error) {
 		return nil, err
 	}
 	out.payload = p
+	token, loose := accessToken(r.Header)
+	out.loose = loose
 	for _, f := range fields(r.Header, inRequest) {
 		switch {
 		case f.name == "Content-Type":
 			continue // restored from the format, or added below
-		case f.name == "Authorization" && isBearer(f.value):
+		case f.name == "Authorization" && token != "":
 			continue // travels as OptionAccessToken or OptionSlot
 		}
 		out.fields = append(out.fields, f)
@@ -92,7 +100,7 @@ func (o *outgoing) encode(m *Mapping, kind PeerKind) (*endpoint.Request, error) 
 		opts = opts.Add(endpoint.ETag, o.tag)
 	}
 	opts, long := addFields(opts, o.fields, m.maxHead)
-	special := !exactMethod || !exactTarget || long != nil || o.payload.tagged(m)
+	special := !exactMethod || !exactTarget || long != nil || o.loose != "" || o.payload.tagged(m)
 	if kind != PeerGateway && (special || !o.payload.replayable()) {
 		// A body that can be read once must not meet a peer that refuses it for
 		// what it does not know of us.
@@ -259,14 +267,39 @@ func without(fs []field, name string) []field {
 	return r
 }
 
-// isBearer reports whether an Authorization header carries an access token
-// (RFC 6750 §2.1; the scheme is case-insensitive, RFC 9110 §11.1).
-func isBearer(authorization string) bool {
-	_, ok := bearer(authorization)
-	return ok
+// accessToken returns the access token of a request that travels as OptionAccessToken or
+// OptionSlot, of which the other end makes "Bearer " and the token again. loose is the token
+// where that would be another header than there was: homeservers do not all read a second
+// one, another case or more spaces (RFC 6750 §2.1, RFC 9110 §11.1), so it goes as it is.
+func accessToken(h http.Header) (token, loose string) {
+	lines := h["Authorization"]
+	if len(lines) == 0 {
+		return "", ""
+	}
+	token, ok := bearer(lines[0])
+	switch {
+	case !ok:
+		return "", ""
+	case len(lines) > 1, lines[0] != "Bearer "+token, tokenValue([]byte(token)) != token:
+		return "", token
+	}
+	return token, ""
 }
 
-// bearer returns the access token of an Authorization header.
+// loosen has the Authorization header go as it is, if it does not already.
+func (o *outgoing) loosen(h http.Header) bool {
+	if o.loose != "" {
+		return false
+	}
+	o.loose, _ = accessToken(h)
+	for _, v := range h["Authorization"] {
+		o.fields = append(o.fields, field{"Authorization", v})
+	}
+	return o.loose != ""
+}
+
+// bearer returns the access token of an Authorization header (RFC 6750 §2.1; the scheme is
+// case-insensitive, RFC 9110 §11.1).
 func bearer(authorization string) (token string, ok bool) {
 	scheme, token, found := strings.Cut(authorization, " ")
 	if !found || !strings.EqualFold(scheme, "Bearer") {

@@ -19,7 +19,7 @@ import (
 // fits2 reports whether version 2 has a form for the request: it has none for bodies
 // that are not JSON, and none for media, whose download is resumed by its options.
 func (o *outgoing) fits2() bool {
-	return o.payload.data == nil && o.payload.body == nil && !strings.Contains(o.target.path, "/media/") &&
+	return o.payload.data == nil && o.payload.body == nil && !isMedia(o.target.path) &&
 		len(o.target.path)+len(o.target.query) < maxEnvelope // as much as version 1 carries
 }
 

@@ -27,8 +27,11 @@ type audience struct {
 	head bool
 	// stringKeys: the peer has not shown that it knows integer keys.
 	stringKeys bool
-	// json: the peer asked for JSON by Accept (RFC 7252 §5.10.4).
-	json bool
+	// accept is the only Content-Format that the peer takes (RFC 7252 §5.10.4), if accepts.
+	accept  uint32
+	accepts bool
+	// download: the request was for a file.
+	download bool
 	// tag is that of an answer which the peer has; nil for none.
 	tag []byte
 	// code makes the payload where the request is of version 2, else nil.
@@ -48,6 +51,10 @@ func (m *Mapping) encodeResponse(a answer, to audience) (*endpoint.Response, err
 	p, err := m.encodeResponseBody(a, to)
 	if err != nil {
 		return nil, err
+	}
+	if to.accepts && to.code == nil && p.body != nil && code.Class() == 2 && !(p.hasFormat && p.format == to.accept) {
+		_ = closeBody(p.body)
+		return &endpoint.Response{Code: endpoint.NotAcceptable}, nil
 	}
 	resp.Body, resp.Size = p.body, p.size
 	if exact && to.gateway && p.body == nil && byMessageLayer(code) {
@@ -81,10 +88,12 @@ func (m *Mapping) encodeResponse(a answer, to audience) (*endpoint.Response, err
 func (m *Mapping) encodeResponseBody(a answer, to audience) (payload, error) {
 	ct, hasType := a.header["Content-Type"]
 	contentType := strings.Join(ct, ", ")
-	if to.json && isJSON(contentType) && a.body != nil && a.size != 0 {
+	if to.accepts && to.accept == formatJSON && isJSON(contentType) && a.body != nil && a.size != 0 {
 		return payload{body: a.body, size: a.size, format: formatJSON, hasFormat: true}, nil
 	}
-	p, err := m.takeBody(a.body, a.size, contentType, hasType)
+	// The part of a whole is told by its bytes (RFC 9110 §14.4), whatever it is.
+	file := to.download && a.status < http.StatusMultipleChoices || a.status == http.StatusPartialContent
+	p, err := m.takeBody(a.body, a.size, contentType, hasType, file)
 	if err != nil {
 		return p, err
 	}
@@ -99,7 +108,12 @@ func (m *Mapping) encodeResponseBody(a answer, to audience) (payload, error) {
 		p.format, p.hasFormat, p.explicit = formatJSON, true, false
 		return p, nil
 	case to.gateway:
-		return p.encode(m.v1), nil
+		p = p.encode(m.v1)
+		if to.code != nil && p.content() && !p.hasFormat {
+			// Without a format it would be read as a payload of version 2.
+			p.format, p.hasFormat, p.explicit = formatOctets, true, true
+		}
+		return p, nil
 	case to.stringKeys:
 		return p.encode(m.plain), nil
 	}
@@ -135,7 +149,10 @@ func retrySeconds(a answer) (seconds uint32, ok bool) {
 	if a.status != http.StatusTooManyRequests && a.status != http.StatusServiceUnavailable {
 		return 0, false
 	}
-	text := a.header.Get("Retry-After")
+	if len(a.header["Retry-After"]) != 1 {
+		return 0, false
+	}
+	text := a.header["Retry-After"][0]
 	n, err := strconv.ParseUint(text, 10, 32)
 	if err != nil || strconv.FormatUint(n, 10) != text {
 		return 0, false

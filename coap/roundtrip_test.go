@@ -101,10 +101,8 @@ func TestRequestRoundTrip(t *testing.T) {
 				want.Set("Content-Type", content[0])
 			}
 		}
-		for i, v := range want["Authorization"] {
-			if isBearer(v) {
-				want["Authorization"] = append(want["Authorization"][:i:i], want["Authorization"][i+1:]...)
-			}
+		if token, _ := accessToken(want); token != "" {
+			want.Del("Authorization")
 		}
 		m := mappings[rapid.IntRange(0, 1).Draw(t, "mapping")]
 		req, err := m.EncodeRequest(r, PeerGateway)

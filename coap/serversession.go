@@ -123,7 +123,7 @@ func (s *serverSession) serve(ctx context.Context, r *endpoint.Request, a admiss
 	if a.token != "" && validFieldValue(a.token) {
 		req.Header.Set("Authorization", "Bearer "+a.token)
 	}
-	a.audience.head = req.Method == http.MethodHead
+	a.audience.head, a.audience.download = req.Method == http.MethodHead, isDownload(req.URL.Path)
 	if a.audience.gateway && req.Method == http.MethodGet {
 		a.audience.tag = askedTag(r)
 	}

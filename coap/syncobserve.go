@@ -41,7 +41,7 @@ func (s *serverSession) observe(r *endpoint.Request, req *http.Request, asked ad
 	first, said, err := s.update(&a, told)
 	told.Learn(said) // by this answer
 	resp := s.tagged(s.respond(a, to), r.BlockSize())
-	if err != nil || first.Final {
+	if err != nil || first.Final || resp.Code.Class() != 2 {
 		return resp // an answer like any other, and no observation
 	}
 	if !s.begin() {

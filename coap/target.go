@@ -19,9 +19,28 @@ type target struct {
 	forceQuery bool
 }
 
+// WrittenPath is the path of a request that was received as its sender wrote it, byte for byte.
+// URL.EscapedPath escapes what RFC 3986 §3.3 has no place for, as "^" and "|"; clients send it,
+// and homeservers take it. What cannot stand in a request line (RFC 9112 §3.2.1) is escaped here,
+// too. To send such a path, it is to be the Opaque of a URL.
+func WrittenPath(u *url.URL) string {
+	raw := u.RawPath
+	if raw == "" || strings.ContainsFunc(raw, func(r rune) bool { return r <= ' ' || r == 0x7f || r == '?' }) {
+		return u.EscapedPath()
+	}
+	if path, err := url.PathUnescape(raw); err != nil || path != u.Path {
+		return u.EscapedPath() // Path was changed, and RawPath is of before
+	}
+	return raw
+}
+
+// targetOf is the target of a request that is to be sent, as net/http would write it.
 func targetOf(u *url.URL) target {
 	t := target{path: u.EscapedPath(), query: u.RawQuery, forceQuery: u.ForceQuery && u.RawQuery == ""}
-	if t.path == "" {
+	switch {
+	case strings.HasPrefix(u.Opaque, "/") && !strings.HasPrefix(u.Opaque, "//"):
+		t.path = u.Opaque
+	case t.path == "":
 		t.path = "/"
 	}
 	return t

@@ -20,7 +20,8 @@ import (
 // Transport is an http.RoundTripper that carries each request over a CoAP
 // session. One session serves all requests towards a coapgw; towards any other
 // peer each access token gets a session of its own. The scheme and host of a
-// request are not used: Dial decides where it goes.
+// request are not used: Dial decides where it goes. A URL's Opaque that begins with a slash is
+// the path to the byte, as for http.Transport.
 //
 // The exported fields must not change after the first request. Errors of
 // RoundTrip are *Error, or the request context's own.
@@ -103,8 +104,8 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, exchangeError(err)
 	}
-	token, _ := bearer(r.Header.Get("Authorization"))
-	ended := t.book.begin(RequestStatus{RequestName: RequestName{Method: out.method, Path: out.target.path}})
+	token, _ := accessToken(r.Header)
+	ended := t.book.begin(RequestStatus{RequestName: RequestName{Method: out.method, Path: out.path}})
 	resp, err := t.exchange(r, out, token)
 	for again := 0; again < maxAgain && worthAgain(err, again) && (idempotent(r.Method) || errors.Is(err, endpoint.ErrChallenged)) && r.Context().Err() == nil && out.payload.replayable(); again++ {
 		resp, err = t.exchange(r, out, token)
@@ -157,10 +158,19 @@ func (t *Transport) exchange(r *http.Request, out *outgoing, token string) (*htt
 		if err != nil {
 			return nil, err
 		}
+		if kind == PeerForeign && token == "" && out.loose != "" {
+			s.leave()
+			token = out.loose // a peer that knows no headers still gets the token
+			continue
+		}
 		resp, verdict, err := t.send(r, s, kind, out, token)
 		sent := true
 		if errors.Is(err, errNeedsGateway) {
 			err = s.identify(ctx)
+			verdict, sent = again, false
+		}
+		if errors.Is(err, endpoint.ErrTooLarge) && token != "" && out.loosen(r.Header) {
+			token, err = "", nil
 			verdict, sent = again, false
 		}
 		if errors.Is(err, errSlotsUsedUp) {
@@ -200,10 +210,14 @@ func (t *Transport) send(r *http.Request, s *session, kind PeerKind, out *outgoi
 		x.refused()
 		return nil, deliver, err
 	}
-	req.Label = label(out.method, out.target.path)
+	req.Label = label(out.method, out.path)
 	req.Patience = patience(r)
 	req.Priority, req.Flow = priorityOf(r.Method, r.URL), endpoint.Flow(sig.slot)
 	resp, err := s.conn.Do(r.Context(), req)
+	if errors.Is(err, endpoint.ErrTooLarge) { // nothing was sent
+		x.refused()
+		return nil, deliver, err
+	}
 	if err != nil {
 		x.giveUp(time.Now().Add(s.conn.Lifetime()))
 		return nil, deliver, err

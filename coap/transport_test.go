@@ -133,11 +133,22 @@ func TestClosed(t *testing.T) {
 	require.NoError(t, rt.Close())
 }
 
-// TestTokenTooLong: what no datagram takes is refused here.
+// TestTokenTooLong: a token that no datagram takes is refused here, unless the peer knows
+// envelopes.
 func TestTokenTooLong(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		_, rt := newPeer(t, gatewayAnswer)
+		_, rt := newPeer(t, plain)
 		assert.Equal(t, 431, status(t, rt, "GET", "/x", strings.Repeat("t", 1300), ""))
+	})
+	synctest.Test(t, func(t *testing.T) {
+		p := newPair(t, say)
+		for range 2 { // also when the peer is known
+			for _, token := range []string{strings.Repeat("t", 1300), "t", strings.Repeat("t", 5000)} {
+				resp, got := p.do(t, "PUT", "/x", token, "application/json", `{"a":1}`)
+				assert.Equal(t, 200, resp.StatusCode)
+				assert.Contains(t, got, `PUT /x Bearer `+token+`","type":"application/json","body":{"a":1}}`)
+			}
+		}
 	})
 }
 

@@ -189,8 +189,8 @@ func (b *body) attach(r *reader) {
 	b.readers = append(b.readers, r)
 }
 
-// detach removes a reader. It reports whether the reader had read the body to its
-// end, and whether it was still there.
+// detach removes a reader. It reports whether the reader was given the body to its end, and
+// whether it is removed for the first time.
 func (b *body) detach(r *reader) (whole, first bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -214,7 +214,9 @@ func (b *body) read(r *reader, p []byte) (n int, changed <-chan struct{}, err er
 		return 0, nil, r.err
 	}
 	if n = copy(p, b.data[r.offset-b.start:]); n > 0 {
-		r.offset += int64(n)
+		if r.offset += int64(n); r.offset == r.x.head.ContentLength {
+			r.reach()
+		}
 		if b.sliding {
 			b.broadcast()
 		}
@@ -226,6 +228,6 @@ func (b *body) read(r *reader, p []byte) (n int, changed <-chan struct{}, err er
 	case b.err != nil:
 		return 0, nil, b.err
 	}
-	r.whole = true
+	r.reach()
 	return 0, nil, io.EOF
 }

@@ -253,7 +253,7 @@ func TestBrokenAnswer(t *testing.T) {
 }
 
 // TestBrokenConnection: a client whose own connection broke in the middle of an answer,
-// or that had gone when the end was there, finds the whole one.
+// or that had gone when it was handed the last byte, finds the whole one.
 func TestBrokenConnection(t *testing.T) {
 	const size = 5000
 	for name, leave := range map[string]func(t *testing.T, resp *http.Response, cancel func()){
@@ -269,15 +269,18 @@ func TestBrokenConnection(t *testing.T) {
 			_, err = readAll(resp)
 			assert.ErrorIs(t, err, context.Canceled)
 		},
-		"gone at the end": func(t *testing.T, resp *http.Response, cancel func()) {
-			_, err := io.ReadAll(resp.Body)
+		"gone before the end": func(t *testing.T, resp *http.Response, cancel func()) {
+			_, err := io.ReadFull(resp.Body, make([]byte, 2000))
 			require.NoError(t, err)
+			time.Sleep(time.Minute)
 			cancel()
+			_, err = io.ReadAll(resp.Body)
+			require.NoError(t, err)
 			require.NoError(t, resp.Body.Close())
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			inPieces(t, size, 1000, false, nil, func(t *testing.T, tr *Transport, b *base) {
+			inPieces(t, size, 1000, true, nil, func(t *testing.T, tr *Transport, b *base) {
 				ctx, cancel := context.WithCancel(t.Context())
 				defer cancel()
 				leave(t, open(t, tr, ctx), cancel)
@@ -288,6 +291,34 @@ func TestBrokenConnection(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestGoneWithTheLastByte: a client that knows the length of an answer, has it and goes before
+// this end knows that no more follows has got it: it asks anew.
+func TestGoneWithTheLastByte(t *testing.T) {
+	const size = 5000
+	inPieces(t, size, 1000, true, nil, func(t *testing.T, tr *Transport, b *base) {
+		for n := range 3 {
+			ctx, cancel := context.WithCancel(t.Context())
+			resp := open(t, tr, ctx)
+			_, err := io.ReadFull(resp.Body, make([]byte, size))
+			require.NoError(t, err)
+			cancel()
+			require.NoError(t, resp.Body.Close())
+			assert.Equal(t, n+1, b.count())
+		}
+	})
+	inPieces(t, size, 1000, false, nil, func(t *testing.T, tr *Transport, b *base) {
+		for n := range 3 {
+			ctx, cancel := context.WithCancel(t.Context())
+			resp := open(t, tr, ctx)
+			_, err := io.ReadAll(resp.Body) // which is the only way to know
+			require.NoError(t, err)
+			cancel()
+			require.NoError(t, resp.Body.Close())
+			assert.Equal(t, n+1, b.count())
+		}
+	})
 }
 
 // TestMemory: what is held stays under the bound, whatever clients abandon; the oldest

@@ -14,9 +14,19 @@ type reader struct {
 	offset int64
 	// err ended the answer for this client alone.
 	err error
-	// whole: the client has read the answer to its end.
-	whole  bool
-	closed bool
+	// ended: the client has read the answer to its end; whole: and was there when it was
+	// handed the last byte of it.
+	ended, whole bool
+	closed       bool
+}
+
+// reach notes that the client has the last byte. What it does from then on tells nothing: who
+// knows the length of an answer may be gone before anybody sees that no more follows.
+// x.body.mu is held.
+func (r *reader) reach() {
+	if !r.ended {
+		r.ended, r.whole = true, r.ctx.Err() == nil
+	}
 }
 
 // Read implements io.Reader.
@@ -38,10 +48,10 @@ func (r *reader) Read(p []byte) (int, error) {
 }
 
 // Close ends the client's part. The answer counts as delivered when the client has
-// read it to its end and is still there.
+// read it to its end and was still there.
 func (r *reader) Close() error {
 	if whole, first := r.x.body.detach(r); first {
-		r.x.t.leave(r.x, whole && r.ctx.Err() == nil)
+		r.x.t.leave(r.x, whole)
 	}
 	return nil
 }

@@ -89,14 +89,27 @@ var errLetter = errors.New("outbox: not a request of this version")
 // letterOf takes what is kept of a request. It reports false for a request that could
 // not be made again as it is.
 func letterOf(r *http.Request, body []byte, at time.Time) (letter, bool) {
-	l := letter{at: at, url: r.URL.String(), body: body}
+	whole := *r.URL
+	if whole.Opaque != "" { // the path to the byte
+		whole.Opaque = "//" + whole.Host + whole.Opaque
+	}
+	l := letter{at: at, url: whole.String(), body: body}
 	for i, name := range sent {
 		for _, value := range r.Header[name] {
 			l.header = append(l.header, headerLine{byte(i), value})
 		}
 	}
-	again, err := url.Parse(l.url)
-	return l, err == nil && again.RequestURI() == r.URL.RequestURI() && again.Host == r.URL.Host && len(l.header) <= maxLines
+	again, err := parseURL(l.url)
+	return l, err == nil && again.RequestURI() == r.URL.RequestURI() && again.Opaque == r.URL.Opaque && again.Host == r.URL.Host && len(l.header) <= maxLines
+}
+
+// parseURL reads the URL of a letter. What another spelling would come out of is Opaque again.
+func parseURL(text string) (*url.URL, error) {
+	u, err := url.Parse(text)
+	if err == nil && u.RawPath != "" && u.RawPath != u.EscapedPath() {
+		u.Opaque = u.RawPath
+	}
+	return u, err
 }
 
 func (l letter) encode() []byte {
@@ -155,6 +168,9 @@ func cutText(b []byte) (s string, rest []byte, err error) {
 func (l letter) request(ctx context.Context) (*http.Request, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodPut, l.url, nil)
 	if err != nil {
+		return nil, err
+	}
+	if r.URL, err = parseURL(l.url); err != nil {
 		return nil, err
 	}
 	if len(l.body) > 0 {

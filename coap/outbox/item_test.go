@@ -52,9 +52,16 @@ func TestSameRequest(t *testing.T) {
 		assert.Equal(t, before.key, after.key)
 		assert.Equal(t, before.lane(), after.lane())
 	}
-	r := put(t.Context(), t, "token", send, text)
+	r := put(t.Context(), t, "token", v3+"rooms/!r^:hs/send/m.x/a|b%7Cc?x=^", text)
+	r.URL.Opaque = v3 + "rooms/!r^:hs/send/m.x/a|b%7Cc"
+	l, ok := letterOf(r, []byte(text), time.Now())
+	require.True(t, ok)
+	again, err := l.request(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, r.URL, again.URL, "as the client wrote it")
+	r = put(t.Context(), t, "token", send, text)
 	r.URL.Host, r.URL.Path = "gate way", "no slash"
-	_, ok := letterOf(r, nil, time.Now())
+	_, ok = letterOf(r, nil, time.Now())
 	assert.False(t, ok, "it would become another request")
 }
 

@@ -65,26 +65,34 @@ func newPair(t *testing.T, answer recorder.Answer) *pair {
 // but its HTTP ends.
 func newTransport(t *testing.T, h http.Handler) *coap.Transport {
 	t.Helper()
+	return newTransportOver(t, link.Default(), h)
+}
+
+// newTransportOver is newTransport for a link, which both ends know.
+func newTransportOver(t *testing.T, profile link.Profile, h http.Handler) *coap.Transport {
+	t.Helper()
 	emulated := linkemu.New(linkemu.Config{})
 	secret := []byte("0123456789abcdef")
 	listener, err := dtls.Listen(emulated.Listen(), dtls.Config{
-		Profile: link.Default(), Keys: func(string) ([]byte, bool) { return secret, true },
+		Profile: profile, Keys: func(string) ([]byte, bool) { return secret, true },
 	})
 	require.NoError(t, err)
 	ctx, stop := context.WithCancel(context.Background())
 	served := make(chan error)
 	version2 := version2(t)
-	go func() { served <- (&coap.Server{Handler: h, Version2: version2}).Serve(ctx, listener) }()
+	go func() {
+		served <- (&coap.Server{Handler: h, Version2: version2, Profile: profile}).Serve(ctx, listener)
+	}()
 
 	var mu sync.Mutex
 	port := 1024
-	transport := &coap.Transport{Version2: version2, Dial: func(ctx context.Context) (net.Conn, error) {
+	transport := &coap.Transport{Version2: version2, Profile: profile, Dial: func(ctx context.Context) (net.Conn, error) {
 		mu.Lock()
 		port++
 		from := &net.UDPAddr{IP: net.IPv4(192, 0, 2, 2), Port: port}
 		mu.Unlock()
 		return dtls.Dial(ctx, emulated.Dial(from), linkemu.FarAddr(), dtls.Config{
-			Profile: link.Default(), Identity: "client", Key: secret,
+			Profile: profile, Identity: "client", Key: secret,
 		})
 	}}
 	t.Cleanup(func() {
@@ -130,7 +138,7 @@ func (p *pair) requireFaithful(t testing.TB, req recorder.Request) recorder.Resp
 
 // requireSame requires equality down to the spelling of numbers and the order of
 // members.
-func requireSame(t testing.TB, d recorder.Diff, req recorder.Request) {
+func requireSame(t tester, d recorder.Diff, req recorder.Request) {
 	t.Helper()
 	require.NoError(t, d.Err(), "%s %s", req.Method, req.URI)
 	require.Empty(t, d.Reordered, "%s %s", req.Method, req.URI)

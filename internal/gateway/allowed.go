@@ -34,14 +34,14 @@ const maxDecodings = 4
 
 // pass reports whether a request with this URL stays in one of the trees, however the
 // homeserver reads its path: as it is, decoded once or several times, with dot segments
-// resolved (RFC 3986 §5.2.4), with empty segments left out, with "\" for "/" and with
-// the parameters of segments (";") cut off. It is what all of them have in common that
+// resolved (RFC 3986 §5.2.4), with empty segments left out, with "\" for "/", and with
+// the parameters of segments (";") or what looks like a query or a fragment cut off. It is what all of them have in common that
 // counts: the path begins with the tree, literally, and never leaves it on its way.
 func (t pathTrees) pass(u *url.URL) bool {
 	if u.Opaque != "" {
 		return false
 	}
-	escaped := u.EscapedPath()
+	escaped := coap.WrittenPath(u)
 	return slices.ContainsFunc(t, func(tree []string) bool {
 		return len(tree) == 0 || begins(escaped, tree) && stays(escaped, tree)
 	})
@@ -74,7 +74,10 @@ func stays(path string, tree []string) bool {
 func leaves(path string, depth int) bool {
 	at := 0
 	for segment := range strings.FieldsFuncSeq(path, func(r rune) bool { return r == '/' || r == '\\' }) {
-		name, _, _ := strings.Cut(segment, ";")
+		name := segment
+		if end := strings.IndexAny(segment, ";?#"); end >= 0 {
+			name = segment[:end]
+		}
 		switch name {
 		case "", ".":
 			continue

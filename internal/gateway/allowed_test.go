@@ -30,6 +30,7 @@ func TestGuardPaths(t *testing.T) {
 		{"/_matrix/client/v3/rooms/!a:b/state/t/%2E%2E", true},
 		{"/_matrix/client/v3/rooms/!a:b/state/t/..%2Fx%252F%25", true},
 		{"/_matrix/client/v3/directory/room/%23a%3Ab%3Bc%5C", true},
+		{"/_matrix/client/v3/rooms/!a:b/state/t/^|\"<>{}`#\\", true},
 		// Other trees.
 		{"/", false},
 		{"/_synapse/admin/v1/users", false},
@@ -62,6 +63,10 @@ func TestGuardPaths(t *testing.T) {
 		{"/_matrix/client/..;a=b/x", false},
 		{"/_matrix/client/;/../x", false},
 		{"/_matrix/client/..%3bx/x", false},
+		{`/_matrix/client/..\..\_synapse`, false},
+		{"/_matrix/client/..#/x", false},
+		{"/_matrix/client/v3/..%3Fx/../..", false},
+		{"/_matrix/client/v3/..%23x/../..", false},
 		{"/_matrix/client/x%00", false},
 		{"/_matrix/client/%c0%ae%c0%ae%c0%afx", false},
 	}

@@ -58,10 +58,11 @@ func NewConnect(o ConnectOptions) *Connect {
 			BufferPool: &bufferPool{},
 			Rewrite: func(p *httputil.ProxyRequest) {
 				retarget(p.Out.URL, p.In.URL, &far)
+				writeOut(p.Out.URL)
 				stripForwarding(p.Out.Header)
 				// What concerns only the connection between client and us: we take any
-				// length at once, and a session carries no other protocol.
-				for _, name := range []string{"Expect", "Upgrade", "Connection"} {
+				// length at once.
+				for _, name := range []string{"Expect", "Connection"} {
 					p.Out.Header.Del(name)
 				}
 			},
@@ -110,6 +111,12 @@ func (c *Connect) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		r.Body = http.MaxBytesReader(w, r.Body, c.maxBody)
 	}
+	if _, ok := r.Header["Upgrade"]; ok { // no other protocol is spoken here: nobody need look at it
+		r = r.Clone(r.Context())
+		r.Header.Del("Upgrade")
+	}
+	// An answer without Content-Type has none here either: nil keeps net/http from guessing.
+	w.Header()["Content-Type"] = nil
 	c.proxy.ServeHTTP(w, r.WithContext(withEdit(r.Context(), discoveryEdit(r, c.advertise, false))))
 }
 

@@ -51,7 +51,7 @@ func newConnect(t *testing.T, f roundTrip, change ...func(*ConnectOptions)) stri
 
 func fetch(t *testing.T, r *http.Request) *http.Response {
 	t.Helper()
-	res, err := http.DefaultTransport.RoundTrip(r)
+	res, err := verbatim{http.DefaultTransport}.RoundTrip(r)
 	require.NoError(t, err)
 	t.Cleanup(func() { res.Body.Close() })
 	return res

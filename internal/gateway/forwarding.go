@@ -7,6 +7,8 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
+
+	"github.com/coapgw/coapgw/coap"
 )
 
 // forwardingHeaders, and all that begin with X-Forwarded-, tell a server whom a
@@ -60,11 +62,40 @@ func forwardedFor(identity string, addr net.Addr) string {
 }
 
 // retarget points out at base and keeps path and query of in byte for byte:
-// escapes (RawPath), an empty query (ForceQuery) and parameters that
-// httputil.ReverseProxy finds unparsable included.
+// escapes (RawPath, see coap.WrittenPath), an empty query (ForceQuery) and parameters
+// that httputil.ReverseProxy finds unparsable included.
 func retarget(out, in, base *url.URL) {
 	prefix, rawPrefix := strings.TrimSuffix(base.Path, "/"), strings.TrimSuffix(base.EscapedPath(), "/")
 	out.Scheme, out.Host = base.Scheme, base.Host
-	out.Path, out.RawPath = prefix+in.Path, rawPrefix+in.EscapedPath()
+	out.Path, out.RawPath = prefix+in.Path, rawPrefix+coap.WrittenPath(in)
 	out.RawQuery, out.ForceQuery = in.RawQuery, in.ForceQuery
+}
+
+// writeOut has the path of a URL sent as it was written: what sends requests escapes what RFC
+// 3986 has no place for, but for an Opaque. One that begins with "//" would be taken for an
+// authority.
+func writeOut(u *url.URL) {
+	u.Opaque = ""
+	if path := coap.WrittenPath(u); path != u.EscapedPath() && !strings.HasPrefix(path, "//") {
+		u.Opaque = path
+	}
+}
+
+// verbatim sends requests with their paths written out. It is the last in front of HTTP: what
+// comes before changes paths.
+type verbatim struct{ base http.RoundTripper }
+
+// RoundTrip implements http.RoundTripper.
+func (v verbatim) RoundTrip(r *http.Request) (*http.Response, error) {
+	u := *r.URL
+	if writeOut(&u); u.Opaque == "" {
+		return v.base.RoundTrip(r)
+	}
+	changed := *r
+	changed.URL = &u
+	resp, err := v.base.RoundTrip(&changed)
+	if resp != nil {
+		resp.Request = r
+	}
+	return resp, err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"log/slog"
 	"net"
 	"net/http"
@@ -57,6 +58,7 @@ func NewServe(o ServeOptions) *Serve {
 		s.transport = newTransport(o)
 		o.Transport = s.transport
 	}
+	o.Transport = verbatim{o.Transport}
 	o.wrap()
 	s.proxy = &httputil.ReverseProxy{
 		Transport:  &slowLinks{base: o.Transport, does: o.SlowLinks},
@@ -70,6 +72,9 @@ func NewServe(o ServeOptions) *Serve {
 			p.Out.Header.Del("Accept-Encoding")
 		},
 		ModifyResponse: func(res *http.Response) error {
+			if res.StatusCode < http.StatusOK {
+				return errNoStatus // 101, which nobody asked for, or no status of HTTP at all
+			}
 			applyEdit(res, editFrom(res.Request.Context()))
 			return nil
 		},
@@ -83,6 +88,8 @@ func NewServe(o ServeOptions) *Serve {
 	}
 	return s
 }
+
+var errNoStatus = errors.New("the homeserver's answer has no final status of HTTP")
 
 // wrap puts Wrap in front of Transport, once.
 func (o *ServeOptions) wrap() {

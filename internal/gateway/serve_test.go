@@ -64,12 +64,25 @@ func readAll(t *testing.T, res *http.Response) string {
 
 func TestServeKeepsTargets(t *testing.T) {
 	var got, host string
-	s := newServe(t, func(_ http.ResponseWriter, r *http.Request) { got, host = r.RequestURI, r.Host })
-	for _, target := range trapTargets {
-		res := do(s, request(t, http.MethodGet, target, nil))
-		assert.Equal(t, http.StatusOK, res.StatusCode)
-		assert.Equal(t, target, got)
-		assert.NotEqual(t, "peer", host)
+	var version int
+	homeserver := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		got, host, version = r.RequestURI, r.Host, r.ProtoMajor
+	})
+	hs2 := httptest.NewUnstartedServer(homeserver)
+	hs2.EnableHTTP2 = true
+	hs2.StartTLS()
+	t.Cleanup(hs2.Close)
+	base, err := url.Parse(hs2.URL)
+	require.NoError(t, err)
+	overHTTP2 := NewServe(ServeOptions{Homeserver: base, Transport: hs2.Client().Transport})
+	for want, s := range map[int]*Serve{1: newServe(t, homeserver), 2: overHTTP2} {
+		for _, target := range trapTargets {
+			res := do(s, request(t, http.MethodGet, target, nil))
+			assert.Equal(t, http.StatusOK, res.StatusCode)
+			assert.Equal(t, want, version)
+			assert.Equal(t, target, got)
+			assert.NotEqual(t, "peer", host)
+		}
 	}
 }
 
