@@ -12,10 +12,14 @@ const (
 	cookielessPerSource = 8
 )
 
-// maxPerSource is the part of MaxHalfOpen that one source may hold, proven or not:
-// handshakes with a cookie do not give way, and one host must not take all the
-// places.
-const maxPerSource = 16
+// One source may hold half of MaxHalfOpen, for hundreds of clients may share an address
+// behind the NAT of an operator. Once that much is taken, by whomever, each may hold the
+// part maxPerSource of MaxHalfOpen: handshakes with a cookie do not give way, and one
+// host must not take all the places.
+const (
+	crowded      = 2
+	maxPerSource = 16
+)
 
 // admission counts the handshakes under way.
 type admission struct {
@@ -51,7 +55,8 @@ func (l *Listener) cookie(from addrKey, h clientHello) bool {
 
 // full tells whether a source has as many handshakes under way as it may.
 func (l *Listener) full(from addrKey) bool {
-	return l.admission.sources[from.source()] >= max(cookielessPerSource, l.cfg.MaxHalfOpen/maxPerSource)
+	return len(l.halfOpen) >= l.cfg.MaxHalfOpen/crowded &&
+		l.admission.sources[from.source()] >= max(cookielessPerSource, l.cfg.MaxHalfOpen/maxPerSource)
 }
 
 // begin and end count a handshake.

@@ -3,10 +3,12 @@ package dtls
 import (
 	"bytes"
 	"fmt"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/coapgw/coapgw/coap/link"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -76,19 +78,78 @@ func TestCookiesUnderLoad(t *testing.T) {
 	}
 }
 
-// One host cannot take all the places, however real its address.
+// One host cannot take all the places, however real its address; and others that find the
+// table crowded have their part of it.
 func TestOneSourceDoesNotFillTheTable(t *testing.T) {
-	in(t, time.Millisecond, serverConfig(), func(t *testing.T, w *world) {
+	cfg := serverConfig()
+	cfg.MaxHalfOpen = 256
+	in(t, time.Millisecond, cfg, func(t *testing.T, w *world) {
+		all := func(n int) int {
+			for i := range n {
+				w.spoof(i, fmt.Sprintf("203.0.113.1:%d", i+1))
+			}
+			time.Sleep(time.Second)
+			w.listener.mu.Lock()
+			for a := range w.listener.halfOpen {
+				a.cookied.Store(true) // as if each had come from there
+			}
+			w.listener.mu.Unlock()
+			return w.listener.Stats().HalfOpen
+		}
+		assert.Equal(t, 128, all(500))
 		for n := range 500 {
-			w.spoof(n, fmt.Sprintf("203.0.113.1:%d", n+1))
+			w.spoof(n, fmt.Sprintf("203.0.113.2:%d", n+1))
 		}
 		time.Sleep(time.Second)
-		assert.Equal(t, defaultMaxHalfOpen/maxPerSource, w.listener.Stats().HalfOpen)
+		assert.Equal(t, 128+16, w.listener.Stats().HalfOpen)
 		time.Sleep(w.listener.cfg.Slowest.HandshakeTimeout)
 		synctest.Wait()
 		w.listener.mu.Lock()
 		defer w.listener.mu.Unlock()
 		assert.Empty(t, w.listener.admission.sources)
+	})
+}
+
+// Hundreds of clients behind one address, as with an operator's NAT, shake hands at the
+// same time on a slow link, and none is turned away.
+func TestManyBehindOneAddress(t *testing.T) {
+	const clients = 200
+	slow, ok := link.ByName("geo-vsat")
+	require.True(t, ok)
+	server, client := serverConfig(), clientConfig()
+	server.Profile, client.Profile = slow, slow
+	in(t, time.Second, server, func(t *testing.T, w *world) {
+		var dialing sync.WaitGroup
+		w.clients = make([]*Conn, clients)
+		for i := range w.clients {
+			dialing.Go(func() {
+				var err error
+				w.clients[i], err = w.dial(fmt.Sprintf("203.0.113.1:%d", i+1), client)
+				assert.NoError(t, err)
+			})
+		}
+		for range clients {
+			w.accept()
+		}
+		dialing.Wait()
+		assert.Zero(t, w.listener.Stats().Refused)
+		assert.Zero(t, w.listener.Stats().Evicted)
+	})
+}
+
+// Who forges the address of others drives none of them out for good: what has not shown
+// that it is there gives way to what comes.
+func TestForgedNeighbours(t *testing.T) {
+	cfg := serverConfig()
+	cfg.MaxHalfOpen = 64
+	in(t, 20*time.Millisecond, cfg, func(t *testing.T, w *world) {
+		for n := range 200 {
+			w.spoof(n, fmt.Sprintf("203.0.113.1:%d", n+1000))
+		}
+		time.Sleep(time.Second)
+		assert.Equal(t, 32, w.listener.Stats().HalfOpen)
+		client, server := w.connect("203.0.113.1:5", clientConfig())
+		carries(t, client, server, "nevertheless")
 	})
 }
 

@@ -148,7 +148,7 @@ func (l *Listener) greet(h clientHello, from net.Addr) (a *association, lost boo
 		l.stats.refused.Add(1)
 		return nil, true
 	}
-	if l.ctx.Err() != nil || (restarted && s.pending.cookied.Load()) || l.full(key) || !l.makeRoom() {
+	if l.ctx.Err() != nil || (restarted && s.pending.cookied.Load()) || !l.makeRoom(key) {
 		l.stats.refused.Add(1)
 		return nil, false
 	}
@@ -187,15 +187,16 @@ func (l *Listener) keyed(h clientHello) bool {
 	return i >= 0 && h.suites[i].PSK()
 }
 
-// makeRoom sees to it that one more handshake may start. A random one gives way,
-// so that a flood cannot choose whom it drives out; never one that has proven
-// its address.
-func (l *Listener) makeRoom() bool {
-	if len(l.halfOpen) < l.cfg.MaxHalfOpen {
+// makeRoom sees to it that one more handshake may start. A random one gives way, of
+// the same source if that has too many, so that a flood cannot choose whom it drives
+// out; never one that has proven its address.
+func (l *Listener) makeRoom(from addrKey) bool {
+	full := l.full(from)
+	if !full && len(l.halfOpen) < l.cfg.MaxHalfOpen {
 		return true
 	}
 	for a := range l.halfOpen {
-		if !a.cookied.Load() {
+		if !a.cookied.Load() && (!full || a.site.source() == from.source()) {
 			l.drop(a)
 			l.stats.evicted.Add(1)
 			return true

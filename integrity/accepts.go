@@ -47,6 +47,13 @@ func (q *acceptQueue) pop() (*Conn, error) {
 	return c, nil
 }
 
+// closed tells whether nobody will accept any more.
+func (q *acceptQueue) closed() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.end != nil
+}
+
 // close sends everyone away with err, the first one given.
 func (q *acceptQueue) close(err error) {
 	q.mu.Lock()

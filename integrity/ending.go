@@ -34,7 +34,7 @@ func (c *Conn) rest() error {
 	if !c.Durable() {
 		return nil
 	}
-	return c.numbers.place.put(c.numbers, countersKey, last.marshal())
+	return c.numbers.place.put(c.numbers, map[string][]byte{countersKey: last.marshal()})
 }
 
 // Close tells the peer and ends the session for good: a store forgets it. On a client
@@ -80,7 +80,7 @@ func (c *Conn) State() ([]byte, error) {
 }
 
 // SaveState stores what the layer above wants to find in the session's next life. It
-// returns when the state is durable. Without a store it does nothing, and after the
+// returns when the state is durable, and does what Mark does in the same write. Without a store it does nothing, and after the
 // session's end it fails with net.ErrClosed.
 func (c *Conn) SaveState(state []byte) error {
 	if !c.Durable() {

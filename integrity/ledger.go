@@ -1,6 +1,7 @@
 package integrity
 
 import (
+	"maps"
 	"net"
 	"sync"
 )
@@ -15,6 +16,7 @@ const defaultStride = 512
 // it, and what mark covers is never accepted again.
 type ledger struct {
 	place  *place
+	peer   func() string // where the peer is, to be stored along; nil at a client
 	stride uint64
 	tag    sessionTag
 
@@ -62,12 +64,18 @@ func resumeLedger(p *place, tag sessionTag, c counters) (*ledger, counters) {
 	}
 	// The exact window is good for one life: what this one accepts below its end is
 	// known to nobody after a crash.
-	return l, l.counters(l.limit, closedWindow(l.marked))
+	taken := l.counters(l.limit, closedWindow(l.marked))
+	taken.peer = c.peer
+	return l, taken
 }
 
 // counters returns what is to be stored.
 func (l *ledger) counters(send uint64, received window) counters {
-	return counters{session: l.tag, incarnation: l.incarnation, send: send, received: received}
+	c := counters{session: l.tag, incarnation: l.incarnation, send: send, received: received}
+	if l.peer != nil {
+		c.peer = l.peer()
+	}
+	return c
 }
 
 // take returns a counter to send with. It fails with ErrExhausted, with
@@ -122,15 +130,29 @@ func (l *ledger) mark() error {
 	return l.commit(func() bool { return l.marked < upTo })
 }
 
+// save makes a value of the layer above durable while the session lives, and in the same
+// write what mark does.
+func (l *ledger) save(key string, value []byte) error {
+	return l.write(map[string][]byte{key: value}, func() bool { return true })
+}
+
 // commit writes the counters with a new reservation, unless another caller's write has
 // done what was needed. needed is called with all locks held.
-func (l *ledger) commit(needed func() bool) error {
+func (l *ledger) commit(needed func() bool) error { return l.write(nil, needed) }
+
+// write is for save and commit. It fails with net.ErrClosed when there are values and the
+// session has ended; counters are left to the write that follows close.
+func (l *ledger) write(values map[string][]byte, needed func() bool) error {
 	if l.place == nil {
 		return nil
 	}
 	l.saving.acquire()
 	defer l.saving.release()
 	l.mu.Lock()
+	if l.closed && len(values) > 0 {
+		l.mu.Unlock()
+		return net.ErrClosed
+	}
 	if l.closed || !needed() {
 		l.mu.Unlock()
 		return nil
@@ -142,7 +164,9 @@ func (l *ledger) commit(needed func() bool) error {
 	}
 	c := l.counters(limit, closedWindow(l.received.next))
 	l.mu.Unlock()
-	if err := l.place.put(l, countersKey, c.marshal()); err != nil {
+	changes := map[string][]byte{countersKey: c.marshal()}
+	maps.Copy(changes, values)
+	if err := l.place.put(l, changes); err != nil {
 		return err
 	}
 	l.marked = c.received.next
@@ -161,17 +185,4 @@ func (l *ledger) close() counters {
 	defer l.mu.Unlock()
 	l.closed = true
 	return l.counters(l.next, l.received)
-}
-
-// save stores a value of the layer above while the session lives.
-func (l *ledger) save(key string, value []byte) error {
-	l.saving.acquire()
-	defer l.saving.release()
-	l.mu.Lock()
-	closed := l.closed
-	l.mu.Unlock()
-	if closed {
-		return net.ErrClosed
-	}
-	return l.place.put(l, key, value)
 }

@@ -103,7 +103,7 @@ func life(r roll, l *ledger, sent *uint64, settled map[uint32]bool) error {
 	}
 	if r(2) == 0 {
 		last := l.close()
-		if l.place.put(l, countersKey, last.marshal()) == nil {
+		if l.place.put(l, map[string][]byte{countersKey: last.marshal()}) == nil {
 			maps.Copy(settled, accepted)
 		}
 	}

@@ -26,6 +26,9 @@ type Listener struct {
 	byNumber [lastSession + 1]*station
 	accepted *acceptQueue
 	work     sync.WaitGroup
+	// waking is held while a session of a station begins, or comes back from the store. It is
+	// taken before mu.
+	waking semaphore
 
 	mu         sync.Mutex // guards the stations and resets
 	resets     bucket
@@ -54,7 +57,7 @@ func Listen(pc net.PacketConn, cfg Config) (*Listener, error) {
 		return nil, err
 	}
 	l := &Listener{
-		pc: pc, cfg: cfg, byCall: map[string]*station{}, accepted: newAcceptQueue(),
+		pc: pc, cfg: cfg, byCall: map[string]*station{}, accepted: newAcceptQueue(), waking: newSemaphore(),
 		resets: bucket{perSecond: resetsPerSecond}, complaints: bucket{perSecond: complaintsPerSecond},
 	}
 	stations := make([]*station, 0, len(cfg.Stations))

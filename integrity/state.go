@@ -66,8 +66,11 @@ type counters struct {
 	send uint64
 	// received are the counters that must not be accepted again.
 	received window
+	// peer is where a server's station was, empty where that is not known.
+	peer string
 }
 
+// countersSize is what comes before peer.
 const countersSize = 1 + len(sessionTag{}) + 4 + 3*8
 
 func (c counters) marshal() []byte {
@@ -75,11 +78,12 @@ func (c counters) marshal() []byte {
 	b = binary.BigEndian.AppendUint32(b, c.incarnation)
 	b = binary.BigEndian.AppendUint64(b, c.send)
 	b = binary.BigEndian.AppendUint64(b, c.received.next)
-	return binary.BigEndian.AppendUint64(b, c.received.seen)
+	b = binary.BigEndian.AppendUint64(b, c.received.seen)
+	return append(b, c.peer...)
 }
 
 func parseCounters(b []byte) (counters, error) {
-	if len(b) != countersSize || b[0] != stateVersion {
+	if len(b) < countersSize || b[0] != stateVersion {
 		return counters{}, errState
 	}
 	c := counters{session: sessionTag(b[1:])}
@@ -87,6 +91,7 @@ func parseCounters(b []byte) (counters, error) {
 	c.incarnation = binary.BigEndian.Uint32(b)
 	c.send = binary.BigEndian.Uint64(b[4:])
 	c.received = window{next: binary.BigEndian.Uint64(b[12:]), seen: binary.BigEndian.Uint64(b[20:])}
+	c.peer = string(b[28:])
 	if c.send > maxRecords || c.received.next > maxRecords {
 		return counters{}, errState
 	}

@@ -145,21 +145,29 @@ func (l *Listener) record(b []byte, from net.Addr) {
 	switch r, ok := parseRecord(b); {
 	case !ok:
 		l.stats.malformed.Add(1)
-	case session != nil && session.receive(b, from), st != nil && l.begin(st, r, b, from):
+	case session != nil && session.receive(b, from), st != nil && l.begin(st, session, r, b, from):
 	default:
 		l.stats.refused.Add(1)
 		l.reset(st, r, b, from)
 	}
 }
 
-// begin makes a session of the stored or offered one to which a record belongs.
-func (l *Listener) begin(st *station, r record, b []byte, from net.Addr) bool {
+// begin makes a session of the stored or offered one to which a record belongs, which is
+// none of the session in use.
+func (l *Listener) begin(st *station, used *Conn, r record, b []byte, from net.Addr) bool {
+	l.waking.acquire()
+	defer l.waking.release()
 	l.mu.Lock()
-	resting := st.resting
+	resting, session := st.resting, st.session
 	l.mu.Unlock()
+	if session != nil && session != used && session.receive(b, from) { // it was roused meanwhile
+		return true
+	}
 	if resting != nil && authentic(b, resting.secrets.keys.up, nil) {
 		if resting.counters.received.fresh(uint64(r.counter)) {
-			l.wake(st, *resting, b, from)
+			if c := l.wake(st, *resting, from); c != nil {
+				l.offer(c, b, from)
+			}
 		}
 		return true
 	}
@@ -174,37 +182,44 @@ func (l *Listener) begin(st *station, r record, b []byte, from net.Addr) bool {
 		old.replaced()
 	}
 	numbers := newLedger()
+	numbers.peer = func() string { return storedAddr(from) }
 	if st.place != nil {
 		if err := st.place.begin(s, numbers); err != nil {
 			l.warn("integrity: session given up", "station", st.Call, "error", err)
 			return true
 		}
 	}
-	l.open(st, s, numbers, b, from)
+	l.offer(l.open(st, s, numbers, from), b, from)
 	return true
 }
 
-// wake takes a session from the store.
-func (l *Listener) wake(st *station, resting restingSession, b []byte, from net.Addr) {
+// wake takes a session from the store; nil where that fails.
+func (l *Listener) wake(st *station, resting restingSession, peer net.Addr) *Conn {
 	numbers, err := st.place.take(resting.secrets, resting.counters)
 	if err != nil {
 		l.warn("integrity: stored session not resumed", "station", st.Call, "error", err)
-		return
+		return nil
 	}
-	l.open(st, resting.secrets, numbers, b, from)
+	return l.open(st, resting.secrets, numbers, peer)
 }
 
-// open hands a session with its first record over.
-func (l *Listener) open(st *station, s secrets, numbers *ledger, b []byte, from net.Addr) {
+// open makes the session that a station uses from now on.
+func (l *Listener) open(st *station, s secrets, numbers *ledger, peer net.Addr) *Conn {
 	c := &Conn{
 		below: l, server: true, call: st.Call, secrets: s, numbers: numbers,
-		in: newInbox(), peer: from,
+		in: newInbox(), peer: peer,
 	}
+	numbers.peer = func() string { return storedAddr(c.RemoteAddr()) }
 	l.mu.Lock()
 	st.session, st.resting = c, nil
 	l.mu.Unlock()
+	l.log().Info("integrity: session", "station", st.Call, "peer", peer, "resumed", numbers.incarnation > 0)
+	return c
+}
+
+// offer hands a session with its first record over.
+func (l *Listener) offer(c *Conn, b []byte, from net.Addr) {
 	c.receive(b, from)
-	l.log().Info("integrity: session", "station", st.Call, "peer", from, "resumed", numbers.incarnation > 0)
 	l.accepted.push(c)
 }
 

@@ -104,15 +104,19 @@ func (p *place) take(s secrets, c counters) (*ledger, error) {
 	return l, nil
 }
 
-// put stores one value of the session of l; it does nothing when another session has
-// taken the place.
-func (p *place) put(l *ledger, key string, value []byte) error {
+// put stores values of the session of l; it does nothing when another session has taken
+// the place.
+func (p *place) put(l *ledger, values map[string][]byte) error {
 	p.saving.acquire()
 	defer p.saving.release()
 	if p.owner != l {
 		return nil
 	}
-	if err := p.store.Commit(map[string][]byte{p.prefix + key: value}); err != nil {
+	changes := make(map[string][]byte, len(values))
+	for key, value := range values {
+		changes[p.prefix+key] = value
+	}
+	if err := p.store.Commit(changes); err != nil {
 		return fmt.Errorf("integrity: session not stored: %w", err)
 	}
 	return nil

@@ -76,7 +76,7 @@ func FuzzDatagram(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		st := &station{Station: Station{Call: boat().Call, Key: bytes.Repeat([]byte{9}, MinKey)}, number: 9}
 		st.keys = newStationKeys(st.Station)
-		l := &Listener{pc: discard{}, byCall: map[string]*station{st.Call: st}, accepted: newAcceptQueue()}
+		l := &Listener{pc: discard{}, byCall: map[string]*station{st.Call: st}, accepted: newAcceptQueue(), waking: newSemaphore()}
 		l.byNumber[9] = st
 		st.pending = []pendingSession{{secrets: newSecrets(st.Station, 9, nonce{1}, nonce{2})}}
 		if len(b) > 0 {

@@ -62,17 +62,26 @@ func (p *phone) dies(t *testing.T) {
 	}
 	p.w.roam() // what is not on the disk now was not acknowledged
 	next := t.TempDir()
-	for _, name := range []string{stateFile, keyFile} {
-		b, err := os.ReadFile(filepath.Join(p.dir, name))
-		require.NoError(t, err)
-		require.NoError(t, os.WriteFile(filepath.Join(next, name), b, 0o600))
-	}
+	copyState(t, p.dir, next)
 	require.NoError(t, old.Close())
 	time.Sleep(time.Duration(p.r.Int64N(int64(time.Hour))))
 	g := p.w.gateway(next)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.dir, p.g = next, g
+}
+
+// copyState copies what a state directory holds at this moment.
+func copyState(t *testing.T, from, to string) {
+	t.Helper()
+	files, err := os.ReadDir(from)
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	for _, file := range files {
+		b, err := os.ReadFile(filepath.Join(from, file.Name()))
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(filepath.Join(to, file.Name()), b, 0o600))
+	}
 }
 
 // roam takes the network away from all sockets that there are.

@@ -3,7 +3,6 @@ package mobile
 import (
 	"fmt"
 	"net/http"
-	"os"
 	"path/filepath"
 	"regexp"
 	"runtime"
@@ -126,11 +125,7 @@ func TestResume(t *testing.T) {
 
 		// It dies while it is awake: what is on the disk at this moment is all that is left.
 		dead := t.TempDir()
-		for _, name := range []string{stateFile, keyFile} {
-			b, err := os.ReadFile(filepath.Join(dir, name))
-			require.NoError(t, err)
-			require.NoError(t, os.WriteFile(filepath.Join(dead, name), b, 0o600))
-		}
+		copyState(t, dir, dead)
 		last := w.gateway(dead)
 		require.EqualValues(t, http.StatusOK, ask(t, last, "GET", "account/whoami", bob.token, nil, nil))
 		assert.Equal(t, shaken, w.handshakes.Load())

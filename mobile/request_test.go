@@ -3,6 +3,7 @@ package mobile
 import (
 	"io"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -127,6 +128,9 @@ func TestStateDir(t *testing.T) {
 		_, err = open('b')
 		assert.ErrorContains(t, err, ErrorState+": ")
 		require.NoError(t, Forget(dir))
+		left, err := os.ReadDir(dir)
+		require.NoError(t, err)
+		require.Empty(t, left)
 		require.NoError(t, Forget(dir))
 		shaken := w.handshakes.Load()
 		g, err = open('b')

@@ -10,7 +10,7 @@ import (
 	"github.com/coapgw/coapgw/coap/session/boltstore"
 )
 
-// The files in StateDir.
+// The files in StateDir, beside which there may be a journal of the state.
 const (
 	stateFile = "coapgw.state"
 	keyFile   = "coapgw.key"
@@ -122,10 +122,12 @@ func (s *state) Commit(changes map[string][]byte) error {
 // Forget removes what Config.StateDir holds, key and all: the person logs out, or the files
 // are damaged. No Gateway may use the directory. The next one shakes hands anew.
 func Forget(stateDir string) error {
-	for _, name := range []string{stateFile, keyFile} {
-		if err := os.Remove(filepath.Join(stateDir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return failure(ErrorState, "%w", err)
-		}
+	err := boltstore.Remove(filepath.Join(stateDir, stateFile))
+	if gone := os.Remove(filepath.Join(stateDir, keyFile)); !errors.Is(gone, fs.ErrNotExist) {
+		err = errors.Join(err, gone)
+	}
+	if err != nil {
+		return failure(ErrorState, "%w", err)
 	}
 	return nil
 }

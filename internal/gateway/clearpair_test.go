@@ -13,6 +13,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/coapgw/coapgw/cborcodec/wire2"
+	"github.com/coapgw/coapgw/coap"
+	"github.com/coapgw/coapgw/coap/observe"
 	"github.com/coapgw/coapgw/coap/session"
 	"github.com/coapgw/coapgw/conformance/inprocess"
 	"github.com/coapgw/coapgw/internal/keys"
@@ -186,6 +189,55 @@ func TestClearServerForgets(t *testing.T) {
 			kinds[p.Payload[0]] = true
 		}
 		assert.True(t, kinds[0xf1] && kinds[0x00] && kinds[0xf0], "reset, hello, welcome")
+	})
+}
+
+// A server that was restarted calls its stations up: what happened meanwhile reaches a client
+// that waits in silence.
+func TestClearStationIsCalledUp(t *testing.T) {
+	format, err := wire2.Shipped(1)
+	require.NoError(t, err)
+	inClearWorld(t, "vhf-ax25-1200", func(t *testing.T, w *clearWorld) {
+		w.stopServer()
+		require.NoError(t, w.transport.Close())
+		w.version2 = &coap.Version2{Format: format}
+		w.startServer()
+		w.startClient()
+		syncer := &observe.Syncer{Carry: w.transport.RoundTrip, Source: w.transport, Profile: w.profile, Store: w.clientStore}
+		w.web = NewClearConnect(ConnectOptions{Transport: syncer}, w.station.Key)
+		alice, token := w.register("alice"), w.login()
+		room := w.direct(alice, http.MethodPost, "/createRoom", map[string]any{"invite": []string{"@radio:localhost"}}).body["room_id"].(string)
+		require.Equal(t, http.StatusOK, w.ask(w.web, token, http.MethodPost, "/join/"+room, map[string]any{}).status)
+		since := w.ask(w.web, token, http.MethodGet, "/sync", nil).body["next_batch"].(string)
+		say := func(text string) {
+			w.direct(alice, http.MethodPut, "/rooms/"+room+"/send/m.room.message/"+text, map[string]any{"msgtype": "m.text", "body": text})
+		}
+		hear := func(text string) {
+			for begun := time.Now(); ; {
+				poll := w.ask(w.web, token, http.MethodGet, "/sync?timeout=30000&since="+url.QueryEscape(since), nil)
+				require.Equal(t, http.StatusOK, poll.status)
+				since = poll.body["next_batch"].(string)
+				if all, err := json.Marshal(poll.body); err == nil && bytes.Contains(all, []byte(text)) {
+					return
+				}
+				require.Less(t, time.Since(begun), 5*time.Minute, text)
+			}
+		}
+		for _, text := range []string{"polled", "pushed"} {
+			say(text)
+			hear(text)
+		}
+		time.Sleep(time.Minute) // its acknowledgement is on its way
+		w.takeAir()
+		w.ask(w.web, token, http.MethodGet, "/sync?timeout=60000&since="+url.QueryEscape(since), nil)
+		require.Empty(t, w.takeAir(), "the station observes")
+		w.stopServer()
+		say("meanwhile")
+		w.startServer()
+		hear("meanwhile")
+		say("after")
+		hear("after")
+		require.NoError(t, syncer.Close())
 	})
 }
 

@@ -37,6 +37,7 @@ type clearWorld struct {
 	station keys.Station
 
 	serverStore, clientStore *session.Memory
+	version2                 *coap.Version2 // nil for version 1 alone
 	stopServer               func()
 	transport                *coap.Transport
 	web                      http.Handler
@@ -93,7 +94,7 @@ func (w *clearWorld) startServer() {
 	require.NoError(w.t, err)
 	serve := NewClearServe(ServeOptions{Homeserver: hs, Transport: inprocess.Transport{Handler: w.hs}}, []keys.Station{w.station})
 	w.run(&Station{
-		Handler: serve, Profile: link.Default(),
+		Handler: serve, Profile: link.Default(), Version2: w.version2,
 		Stations: &integrity.Config{
 			Stations: []integrity.Station{{Call: w.station.Call, Key: w.station.Key}}, Store: w.serverStore,
 		},
@@ -119,7 +120,7 @@ func (w *clearWorld) startClient() {
 			Station: integrity.Station{Call: w.station.Call, Key: w.station.Key}, Store: w.clientStore, SessionName: "x",
 		},
 	}
-	w.transport = &coap.Transport{Dial: d.Dial, Profile: w.profile, NoTokens: true}
+	w.transport = &coap.Transport{Dial: d.Dial, Profile: w.profile, NoTokens: true, Version2: w.version2}
 	w.web = NewClearConnect(ConnectOptions{Transport: w.transport}, w.station.Key)
 }
 

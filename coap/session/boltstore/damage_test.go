@@ -21,7 +21,7 @@ func TestDamagedFile(t *testing.T) {
 	whole := filepath.Join(dir, "whole")
 	s, err := Open(whole, testKey)
 	require.NoError(t, err)
-	s.db.NoSync = true
+	unsynced(s)
 	stored := map[string][]byte{}
 	for i := range 300 {
 		name := fmt.Sprintf("dtls/cid/%04x/secrets", i)
@@ -61,7 +61,7 @@ func use(t *testing.T, path string, stored map[string][]byte) string {
 		return "refused"
 	}
 	defer func() { _ = s.Close() }()
-	s.db.NoSync = true
+	unsynced(s)
 	keys, _ := s.Keys("dtls/")
 	for _, k := range keys {
 		v, err := s.Load(k)

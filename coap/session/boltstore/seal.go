@@ -21,10 +21,13 @@ func newSealer(key []byte) (sealer, error) {
 }
 
 func (s sealer) seal(key string, value []byte) []byte {
-	sealed := make([]byte, s.aead.NonceSize(), s.aead.NonceSize()+len(value)+s.aead.Overhead())
+	sealed := make([]byte, s.aead.NonceSize(), s.size(value))
 	rand.Read(sealed) // never fails
 	return s.aead.Seal(sealed, sealed, value, []byte(key))
 }
+
+// size is how many bytes a sealed value takes.
+func (s sealer) size(value []byte) int { return s.aead.NonceSize() + len(value) + s.aead.Overhead() }
 
 func (s sealer) open(key string, sealed []byte) ([]byte, error) {
 	if len(sealed) < s.aead.NonceSize() {
