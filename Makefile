@@ -11,7 +11,7 @@
 # make vectors
 #             testdata/vectors, anew from the rows in conformance/vectors
 # make bench  benchmarks
-# make fuzz   each fuzz target for FUZZTIME, default 5s
+# make fuzz   each fuzz target for FUZZTIME, default 2s
 # make budgets
 #             bytes of each operation over coapgw, HTTPS/1.1 and HTTP/2 with gzip, into
 #             testdata and README
@@ -34,7 +34,7 @@
 #             docs/clients.md, ten minutes of load, then long fuzzing
 
 GO       ?= go
-FUZZTIME ?= 5s
+FUZZTIME ?= 2s
 SOAK     ?= 20
 SEEDS    ?= 1000
 SLOW     ?= hf-vara500,hf-s5066-75
@@ -51,15 +51,18 @@ TAGS := -tags goolm
 # The program for small machines, which leaves out all but the client's side.
 SMALL := -tags clientonly ./cmd/coapgw
 
-.PHONY: test check fmt vet staticcheck rest realtime unit architectures tables model vectors sizes conformance nested fuzz bench budgets links hour plots page release library package-test vuln soak clean
+.PHONY: test check fmt vet staticcheck waiting busy realtime unit architectures tables model vectors sizes conformance nested fuzz bench budgets links hour plots page release library package-test vuln soak clean
 
-# The suites in real time wait for slow links most of their time, so the others run
-# meanwhile.
+# The suites in real time and those of real programs wait for links and for each other
+# most of their time, so the others run meanwhile.
 test: check
-	$(MAKE) -j 2 realtime rest
+	$(MAKE) -j 2 waiting busy
 
-rest:
-	@for t in unit architectures conformance nested fuzz; do $(MAKE) $$t || exit 1; done
+waiting:
+	@for t in realtime nested; do $(MAKE) $$t || exit 1; done
+
+busy:
+	@for t in unit architectures conformance fuzz; do $(MAKE) $$t || exit 1; done
 
 check: fmt vet staticcheck
 
@@ -80,12 +83,14 @@ $(BUILD)/staticcheck: tools/go.mod tools/go.sum
 # The suites under conformance/ run hours of virtual time; the race detector
 # would make them several times slower, and the packages they drive have run
 # under it by then. The tests of LONG are short under the race detector, so they run
-# once more without.
-LONG := TestFlood|TestNoNonceIsUsedTwice|TestStalledHandshakes|TestHistories
+# once more without. What makes tables and the model starts no goroutine: MAKERS run without.
+LONG   := TestFlood|TestNoNonceIsUsedTwice|TestStalledHandshakes|TestHistories
+MAKERS := /internal/(corpus|ctables|dialectgen|importgraph|manual|traffic|trainv2)$$
 unit:
-	$(GO) test -race -timeout 10m $$($(GO) list ./... | grep -v /conformance/)
+	$(GO) test -race -timeout 10m $$($(GO) list ./... | grep -v /conformance/ | grep -vE '$(MAKERS)')
+	$(GO) test $$($(GO) list ./... | grep -E '$(MAKERS)')
 	$(GO) test $(SMALL)
-	$(GO) test -timeout 10m -run '$(LONG)' ./dtls ./coap/outbox
+	$(GO) test -timeout 10m -run '$(LONG)' ./dtls ./coap/outbox ./mobile
 	$(GO) test -timeout 10m -tags coapgw_psk -skip '$(LONG)' ./dtls/... ./client ./examples/go/...
 
 # Both ends must code alike, whatever they run on: one is 32-bit and aligns, the

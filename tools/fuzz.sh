@@ -1,6 +1,6 @@
 #!/bin/sh
 # fuzz.sh TIME [PACKAGE]: runs each fuzz target of the module, or of one package, for TIME, one after the other,
-# since go test fuzzes one target of one package at a time.
+# since one target of one package fuzzes at a time. The test program of a package is built once.
 set -eu
 time=$1
 packages=${2:-./...}
@@ -12,8 +12,10 @@ trap 'rm -rf "$dir"' EXIT
 "$go" test -list '^Fuzz' "$packages" >"$dir/list"
 awk '/^Fuzz/ {target[++n] = $1} /^ok/ {for (i = 1; i <= n; i++) print $2, target[i]; n = 0}' "$dir/list" >"$dir/targets"
 [ -s "$dir/targets" ] || { echo "no fuzz target found" >&2; exit 1; }
+# Inputs that reached something new lie where go test -fuzz has them too.
+cache=$("$go" env GOCACHE)/fuzz
 
-# go test reports "context deadline exceeded" when TIME ends while a worker is
+# A target reports "context deadline exceeded" when TIME ends while a worker is
 # still at an input (golang/go#75804). Nothing else stands in the report then, and
 # no failing input is written; a target that hangs or fails says so.
 only_deadline() {
@@ -21,9 +23,16 @@ only_deadline() {
 		[ "$(sed -n '/^--- FAIL/,/^FAIL/p' "$1" | sed '1d;$d')" = '    context deadline exceeded' ]
 }
 
+built=
 while read -r package target; do
+	if [ "$package" != "$built" ]; then
+		"$go" test -c -fuzz . -o "$dir/fuzz.test" "$package"
+		home=$("$go" list -f '{{.Dir}}' "$package")
+		built=$package
+	fi
 	echo "fuzz $package $target"
-	if ! "$go" test -run '^$' -fuzz "^$target\$" -fuzztime "$time" "$package" >"$dir/log" 2>&1 </dev/null; then
+	if ! (cd "$home" && "$dir/fuzz.test" -test.run '^$' -test.fuzz "^$target\$" -test.fuzztime "$time" \
+		-test.fuzzcachedir "$cache/$package" >"$dir/log" 2>&1 </dev/null); then
 		if ! only_deadline "$dir/log"; then
 			cat "$dir/log"
 			exit 1
