@@ -74,6 +74,22 @@ func TestReferences(t *testing.T) {
 	assert.ErrorIs(t, codec.DecodeRequest(&got, payload, newEnds().context()), ErrReference)
 }
 
+// TestBodyIsReference: a body that is an identifier alone is not taken for the query, of
+// which a reference would make another request.
+func TestBodyIsReference(t *testing.T) {
+	const data = "/_matrix/client/v3/user/@bob:example.org/account_data/x"
+	const event = "$" + hash
+	l := newLink()
+	l.exchange(t, Request{Method: "GET", Target: "/_matrix/client/v3/sync?filter=1&since=s1_1"}, `{"next_batch":"s1_2","a":["`+event+`"]}`)
+	for range 2 {
+		for _, id := range []string{"@alice:example.org", event, "!room:example.org"} {
+			for _, target := range []string{data, data + "?a=b", "/custom"} {
+				l.exchange(t, Request{Method: "PUT", Target: target, Body: []byte(`"` + id + `"`)}, `{}`)
+			}
+		}
+	}
+}
+
 // TestKeysOfDevices: keys and signatures of devices come again in every answer about
 // them.
 func TestKeysOfDevices(t *testing.T) {

@@ -2,6 +2,7 @@ package dialect
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 
 	"github.com/coapgw/coapgw/coap/paths"
@@ -142,7 +143,7 @@ func (s *state) appendValue(dst []byte, value string) []byte {
 }
 
 // appendRequestBody appends the body. An array without a query before it would be
-// taken for the query, so undefined takes its place.
+// taken for the query, and so would a reference behind a row: undefined takes its place.
 func (s *state) appendRequestBody(dst []byte, r *Request, query bool) ([]byte, error) {
 	if r.Opaque {
 		if !query {
@@ -167,7 +168,12 @@ func (s *state) appendRequestBody(dst []byte, r *Request, query bool) ([]byte, e
 	if !query && bytes.HasPrefix(bytes.TrimLeft(r.Body, " \t\r\n"), []byte{'['}) {
 		dst = append(dst, itemUndefined)
 	}
-	return s.codec.AppendCBOR(dst, r.Body)
+	start := len(dst)
+	out, err := s.codec.AppendCBOR(dst, r.Body)
+	if err == nil && !query && s.x.Route != OtherRoute && out[start] == majorTag<<5|tagReference {
+		out = slices.Insert(out, start, itemUndefined)
+	}
+	return out, err
 }
 
 // legalRequest says whether the method is a token as HTTP's methods are, and the

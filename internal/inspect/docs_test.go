@@ -27,7 +27,7 @@ type shown struct {
 	name, method, target, body string
 	status                     int
 	answer                     string
-	// pushed: the answer is a notification in the observation of the request before.
+	// pushed: the answer is a notification in the observation of the sync before.
 	pushed bool
 }
 
@@ -132,7 +132,9 @@ func play(t *testing.T, format *wire2.Format) (all []played) {
 		check(t, x, answer, e)
 		fmt.Fprintf(&b, "\n%d %s\n\nresponse, %d bytes: %x\n", e.status, e.answer, len(answer), answer)
 		report(t, &b, func(r *Report) error { return watch.Response(r, answer, e.status, asked) })
-		observed.call, observed.exchange, observed.asked = call, x, asked
+		if strings.HasPrefix(e.target, docSync) { // only a sync can be observed
+			observed.call, observed.exchange, observed.asked = call, x, asked
+		}
 		all = append(all, played{e.name, strings.ReplaceAll(b.String(), "\n\n\n", "\n\n")})
 	}
 	return append(all, restarted(t, format, terms, client))

@@ -42,7 +42,10 @@ class Reader:
         b = self.take(1)[0]
         info = b & 31
         if info < 24: return b >> 5, info, info
-        if info < 28: return b >> 5, int.from_bytes(self.take(1 << info - 24), "big"), info
+        if info < 28:
+            n = int.from_bytes(self.take(1 << info - 24), "big")
+            if b == 0xf8 and n < 32: raise Syntax  # RFC 8949 section 3.3
+            return b >> 5, n, info
         if info == 31 and b >> 5 in (2, 3, 4, 5): return b >> 5, None, info
         raise Syntax
     def ends(self, i, n):  # of a container
