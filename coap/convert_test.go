@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -110,3 +111,25 @@ func TestShortRequestsThatAreLong(t *testing.T) {
 
 // sharedBodies is how many bodies of a length sessions may have beyond their own.
 func sharedBodies(maxBody, length int) int { return 4 * maxBody / length }
+
+// TestLongRequests: a request that is read a second time, because it is long, is the same, and
+// so are those that refer to it.
+func TestLongRequests(t *testing.T) {
+	v := newVersion2(t, shippedModel)
+	var got string
+	h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		assert.NoError(t, err)
+		got = r.Method + " " + r.RequestURI + " " + string(body)
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, `{"event_id":"$MnGdqIM7JEQobRZcTioD2KKm1ul5cv3ieI9jgJX4kj8"}`)
+	})
+	p := newPairOf(t, &coap.Server{Handler: h, Version2: v}, &coap.Transport{Version2: v})
+	events := `[` + strings.Repeat(`{"type":"m.room.message","room_id":"!PlPiL6wQs5xqqYGa:example.org"},`, 20_000) + `{}]`
+	for n, body := range []string{`{"body":"short"}`, `{"body":"` + strings.Repeat("a", 1<<20) + `"}`, `{"events":` + events + `}`, `{"body":"short"}`, `{"events":` + events + `}`} {
+		target := send + strconv.Itoa(n)
+		resp, _ := p.do(t, "PUT", target, "tok", "application/json", body)
+		require.Equal(t, 200, resp.StatusCode)
+		require.True(t, got == "PUT "+target+" "+body, "request %d", n)
+	}
+}

@@ -51,6 +51,10 @@ func TestActions(t *testing.T) {
 	good := url.Values{"form": {form[1]}}
 	assert.Equal(t, 405, ask{target: "/actions/flush?form=" + form[1]}.to(h).Code)
 	assert.Equal(t, 404, ask{method: "POST", target: "/actions/rehandshake", form: good}.to(h).Code)
+	// What the form holds is a secret, and is not all that stands against another page.
+	for _, elsewhere := range []map[string]string{{"Origin": "http://evil.example"}, {"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}} {
+		assert.Equal(t, 403, ask{method: "POST", target: "/actions/flush", form: good, header: elsewhere}.to(h).Code)
+	}
 	w := ask{method: "POST", target: "/actions/flush", form: good}.to(h)
 	assert.Equal(t, 303, w.Code)
 	assert.Equal(t, "/?done=flush", w.Header().Get("Location"))
