@@ -191,6 +191,7 @@ func genRequest(t *rapid.T, method, number string) string {
 		"Cookie: a=b; c=d", "Cookie: e=" + strings.Repeat("f", 150), "If-None-Match: \"x\", W/\"y\"", "If-Modified-Since: Sun, 06 Nov 1994 08:49:37 GMT",
 		"Range: bytes=0-3", "Prefer: respond-async", "Content-Language: de", "X-Custom: z", "Origin: https://app.example", "Accept: text/html",
 		"Accept-Encoding: br", "User-Agent: odd", "X-Forwarded-For: 192.0.2.1", "Forwarded: for=192.0.2.1", "Connection: keep-alive, x-custom", "Upgrade: websocket",
+		"Authorization:", "Range:", "Cookie:", "Content-Type: text/plain", "content-type: application/json", "If-Match: *", "If-Range: \"x\"", "Content-Range: bytes 0-1/2", "Authorization: " + strings.Repeat("x", 400),
 		"TE: trailers", "Cache-Control: no-cache", "Content-Disposition: attachment; filename=\"\xc3\xbc\"",
 	}), 0, 5, func(line string) string { return line }).Draw(t, "headers") {
 		b.WriteString(line + "\r\n")
@@ -303,7 +304,7 @@ func genAnswer(t *rapid.T) rawAnswer {
 		"Retry-After: 2", "Retry-After: 0", "Retry-After: 007", "Retry-After: Sun, 06 Nov 1994 08:49:37 GMT", "Location: https://example.org/a?b#c", "Location: /x^|y", "ETag: W/\"1\"", "Set-Cookie: a=1", "Set-Cookie: b=2",
 		"WWW-Authenticate: Bearer realm=\"x\"", "Content-Disposition: attachment; filename*=utf-8''" + strings.Repeat("%C3%BC", 60), "Content-Disposition: inline; filename=\"\xfc\"", "Cache-Control: no-store",
 		"Content-Range: bytes 0-3/10", "Accept-Ranges: bytes", "Content-Language: de", "Allow: GET, PUT", "Last-Modified: Sun, 06 Nov 1994 08:49:37 GMT", "Expires: 0", "Server: odd", "X-Custom: z",
-		"Access-Control-Allow-Origin: https://app.example", "Access-Control-Allow-Credentials: true", "X-Content-Type-Options: nosniff", "Vary: Origin", "Content-Encoding: br",
+		"Access-Control-Allow-Origin: https://app.example", "Access-Control-Allow-Credentials: true", "X-Content-Type-Options: nosniff", "Vary: Origin", "Content-Encoding: br", "Location:", "Etag: \"\"", "Set-Cookie: " + strings.Repeat("c", 300), "Content-Type: text/html", "Trailer: X-T",
 	}), 0, 4, func(line string) string { return line }).Draw(t, "headers") {
 		head.WriteString(line + "\r\n")
 	}
