@@ -26,6 +26,8 @@ type association struct {
 	cookied         atomic.Bool // the address was proven by a cookie
 	unknownIdentity atomic.Bool
 	claimed         atomic.Pointer[claim]
+	// finals is how often the client's final flight came; only watch needs it.
+	finals int
 }
 
 // claim is a PSK identity of ours that a client says is its own, and which key
@@ -66,6 +68,31 @@ func (a *association) inspect(p []byte) []byte {
 		p[recordHeader+1] = alertUnknownIdentity
 	}
 	return p
+}
+
+// fruitless is how often the client's final flight comes before it is worth a word that the
+// handshake does not complete: more often than a lossy link explains, and long before a slow
+// one's HandshakeTimeout is over.
+const fruitless = 3
+
+// watch sees what comes in a handshake. A client whose key is another one than ours repeats
+// its final flight, for we cannot read its Finished and do not answer it.
+func (a *association) watch(p []byte, from net.Addr) {
+	for len(p) > 0 {
+		r, rest, ok := nextRecord(p, noCID)
+		if !ok {
+			return
+		}
+		p = rest
+		if r.typ != typeChangeCipherSpec {
+			continue
+		}
+		if a.finals++; a.finals == fruitless {
+			if c := a.claimed.Load(); c != nil {
+				a.l.cfg.log().Warn("dtls: a handshake does not complete, the keys may differ", "peer", from, "identity", c.identity)
+			}
+		}
+	}
 }
 
 // send implements below. An error of the socket is a lost datagram: the network

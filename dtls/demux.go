@@ -163,7 +163,7 @@ func (l *Listener) greet(h clientHello, from net.Addr) (a *association, lost boo
 	a.cookie = l.cookie(key, h)
 	ctx, cancel := context.WithCancel(l.ctx)
 	a.cancel = cancel
-	a.shaking = &pipe{in: a.early, out: a.sendFlight, local: a.localAddr, inspect: a.inspect}
+	a.shaking = &pipe{in: a.early, out: a.sendFlight, local: a.localAddr, inspect: a.inspect, arrived: a.watch}
 	if s == nil {
 		s = &site{}
 	}

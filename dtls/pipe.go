@@ -15,6 +15,8 @@ type pipe struct {
 	local func() net.Addr
 	// inspect, when set, sees each datagram before it leaves and may change it.
 	inspect func(b []byte) []byte
+	// arrived, when set, sees each datagram that the library gets.
+	arrived func(b []byte, from net.Addr)
 
 	muted atomic.Bool // send nothing more
 	mu    sync.Mutex
@@ -27,6 +29,9 @@ func (p *pipe) ReadFrom(b []byte) (int, net.Addr, error) {
 	d, err := p.in.get()
 	if err != nil {
 		return 0, nil, err
+	}
+	if p.arrived != nil {
+		p.arrived(d.data, d.from)
 	}
 	return copy(b, d.data), d.from, nil
 }

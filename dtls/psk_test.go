@@ -1,9 +1,12 @@
 package dtls
 
 import (
+	"bytes"
 	"context"
+	"log/slog"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -97,6 +100,9 @@ func TestRefusedKeys(t *testing.T) {
 		})
 	})
 	t.Run("wrong key", func(t *testing.T) {
+		var log bytes.Buffer
+		server := server
+		server.Log = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn}))
 		in(t, 50*time.Millisecond, server, func(t *testing.T, w *world) {
 			start := time.Now()
 			_, err := w.dial(clientAddress, wrong)
@@ -106,6 +112,10 @@ func TestRefusedKeys(t *testing.T) {
 			assert.True(t, he.Answered)
 			assert.Contains(t, err.Error(), "keys may differ")
 			assert.Equal(t, wrong.Profile.HandshakeTimeout, time.Since(start))
+			synctest.Wait()
+			assert.Equal(t, 1, strings.Count(log.String(), "\n"), "the operator need not wait for the slowest link")
+			assert.Contains(t, log.String(), "the keys may differ")
+			assert.Contains(t, log.String(), identity)
 		})
 	})
 	t.Run("short key at the server", func(t *testing.T) {

@@ -73,6 +73,9 @@ func (c *checkConnectCmd) Run(ctx context.Context, std streams, ignored strays) 
 	if c.HTTPSListen != "" {
 		found = append(found, checkup.TCP(ctx, "https-listen", c.HTTPSListen), checkup.Certificate("tls-cert", c.TLSCert, c.TLSKey, now))
 	}
+	if c.Advertise == "" {
+		found = append(found, checkup.Finding{Level: checkup.Look, Thing: "advertise", Text: "not set: after a login many homeservers send clients to their own address, past the link; give the URL that clients use here"})
+	}
 	return conclude(std, append(found, shared(ctx, c.State, c.Page, now)...))
 }
 

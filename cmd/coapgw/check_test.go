@@ -38,6 +38,10 @@ func TestCheck(t *testing.T) {
 	}
 	assert.NoFileExists(t, at("state"), "it changes nothing")
 
+	r := coapgw(t, "", "check", "connect", "--config", at("connect.yaml"))
+	assert.Contains(t, r.out, "look   advertise")
+	r = coapgw(t, "", "check", "connect", "--config", at("connect.yaml"), "--advertise", "http://127.0.0.1:8008")
+	assert.NotContains(t, r.out, "advertise")
 	for _, tt := range []struct{ end, args, want string }{
 		{"serve", "--homeserver=http://127.0.0.1:1", "WRONG  homeserver"},
 		{"serve", "--psk-file=/nonexistent", "WRONG  psk-file"},
@@ -54,7 +58,7 @@ func TestCheck(t *testing.T) {
 	}
 	t.Setenv("COAPGW_MAX_BDOY", "17")
 	t.Setenv("COAPGW_SERVICE_HOST", "192.0.2.1") // as Kubernetes does
-	r := coapgw(t, "", "check", "serve", "--config", at("serve.yaml"))
+	r = coapgw(t, "", "check", "serve", "--config", at("serve.yaml"))
 	assert.Equal(t, exitOK, r.code)
 	assert.Contains(t, r.out, "look   environment: COAPGW_MAX_BDOY is no option; COAPGW_MAX_BODY is one\n")
 	assert.NotContains(t, r.out, "SERVICE")

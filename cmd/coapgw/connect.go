@@ -189,7 +189,7 @@ func (c *connectCmd) Run(ctx context.Context, std streams, again reparse, ignore
 		}
 		fmt.Fprintf(std.out, "listening on %s://%s\n", scheme, l.Addr())
 	}
-	log.life(ctx, "connect", c.StopTimeout)
+	defer log.life(ctx, "connect", c.StopTimeout)()
 	defer notifyReady(ctx, log.Logger)()
 	return gateway.RunWeb(ctx, spans.Middleware(view.counted(&front.Switch)), c.StopTimeout, log.Logger, listeners...)
 }

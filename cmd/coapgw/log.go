@@ -43,10 +43,10 @@ func checkLog(cfg config.Log) error {
 	return err
 }
 
-// life logs what serves from now on, and when it is told to end.
-func (l *operatorLog) life(ctx context.Context, command string, grace time.Duration) {
+// life logs what serves from now on, and when it is told to end before it has ended.
+func (l *operatorLog) life(ctx context.Context, command string, grace time.Duration) (ended func() bool) {
 	l.Info(command+" begins", "version", cmp.Or(readBuild().Version, "unknown"), "pid", os.Getpid())
-	context.AfterFunc(ctx, func() { l.Info(command+" ends", "requests under way have", grace) })
+	return context.AfterFunc(ctx, func() { l.Info(command+" ends", "requests under way have", grace) })
 }
 
 // reload takes over the level.

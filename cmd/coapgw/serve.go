@@ -204,7 +204,7 @@ func (c *serveCmd) Run(ctx context.Context, std streams, again reparse, ignored 
 	}
 	defer unheed()
 	fmt.Fprintf(std.out, "listening on %s://%s\n", scheme, socket.LocalAddr())
-	log.life(ctx, "serve", c.StopTimeout)
+	defer log.life(ctx, "serve", c.StopTimeout)()
 	return process.Run(ctx, func(ctx context.Context) error { return station.Run(ctx, socket) })
 }
 

@@ -161,6 +161,8 @@ var plainWords = []struct{ message, words string }{
 	{"no session with the peer", "The other end could not be reached. It is tried again with the next request."},
 	{"request failed", "A request did not get through the link."},
 	{"homeserver did not answer", "The homeserver did not answer."},
+	{"dtls: a handshake does not complete, the keys may differ", "A client could not connect: it seems to have another key than the one in the file."},
+	{"dtls: handshake failed", "A client could not connect."},
 	{"too many sessions", "A client was turned away: too many are connected."},
 	{"a session was not accepted", "A client could not connect."},
 	{"what was known of the session is lost", "The stored session could not be used. A new one costs a handshake."},
