@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"io"
 	"net/http"
-	"slices"
 	"strconv"
 
 	"github.com/coapgw/coapgw/cborcodec"
@@ -40,13 +39,9 @@ type Gist struct {
 
 // GistOf reads a body; ok is false for one that is no answer to a /sync.
 func GistOf(body []byte) (g Gist, ok bool) {
-	list, err := cborcodec.JSONMembers(body)
+	members, err := membersOf(body)
 	if err != nil {
 		return g, false
-	}
-	members := make(map[string][]byte, len(list))
-	for _, m := range list {
-		members[m.Name] = m.Value
 	}
 	if g.NextBatch, err = cborcodec.JSONString(members["next_batch"]); err != nil || g.NextBatch == "" {
 		return Gist{}, false
@@ -65,14 +60,48 @@ func GistOf(body []byte) (g Gist, ok bool) {
 	return g, true
 }
 
-// hollow reports whether a value holds nothing but empty objects and arrays.
-func hollow(value []byte) bool {
-	members, err := cborcodec.JSONMembers(value)
-	if err == nil {
-		return !slices.ContainsFunc(members, func(m cborcodec.Member) bool { return !hollow(m.Value) })
+// membersOf returns the members of a JSON object; of null there are none.
+func membersOf(value []byte) (map[string][]byte, error) {
+	list, err := cborcodec.JSONMembers(value)
+	if err != nil {
+		return nil, err
 	}
-	elements, err := cborcodec.JSONElements(value)
-	return err == nil && len(elements) == 0
+	members := make(map[string][]byte, len(list))
+	for _, m := range list {
+		members[m.Name] = m.Value
+	}
+	return members, nil
+}
+
+// hollow reports whether a JSON value holds nothing but null, objects of such and empty
+// arrays. It reads no further than to the first thing that is more.
+func hollow(value []byte) bool {
+	for len(value) > 0 {
+		c := value[0]
+		value = value[1:]
+		switch c {
+		case ' ', '\t', '\r', '\n', '{', '}', ',', ':', ']':
+		case 'n':
+			value = value[len("ull"):]
+		case '[':
+			if rest := bytes.TrimLeft(value, " \t\r\n"); rest[0] != ']' {
+				return false
+			}
+		case '"':
+			for ; value[0] != '"'; value = value[1:] {
+				if value[0] == '\\' {
+					value = value[1:]
+				}
+			}
+			value = bytes.TrimLeft(value[1:], " \t\r\n")
+			if len(value) == 0 || value[0] != ':' { // no name of a member
+				return false
+			}
+		default:
+			return false
+		}
+	}
+	return true
 }
 
 // nothing is the answer when a poll ends without news: the client stays where it is, and

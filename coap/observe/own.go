@@ -10,8 +10,8 @@ import "encoding/json"
 // asks (CS API, "Local echo": unsigned.transaction_id), and whether there is nothing else in
 // it.
 func OwnOnly(body []byte) bool {
-	var members map[string]json.RawMessage
-	if json.Unmarshal(body, &members) != nil {
+	members, err := membersOf(body)
+	if err != nil {
 		return false
 	}
 	delete(members, "next_batch")
@@ -26,8 +26,8 @@ func OwnOnly(body []byte) bool {
 			}
 			continue
 		}
-		var rooms map[string]json.RawMessage
-		if json.Unmarshal(value, &rooms) != nil {
+		rooms, err := membersOf(value)
+		if err != nil {
 			return false
 		}
 		for kind, value := range rooms {

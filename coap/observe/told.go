@@ -27,8 +27,8 @@ const maxFacts = 4096
 // already, and what it says. Besides it may repeat what every answer does (countKeys), which
 // is compared elsewhere.
 func (t *Told) Repeats(body []byte) (said Facts, repeats bool) {
-	var members map[string]json.RawMessage
-	if json.Unmarshal(body, &members) != nil {
+	members, err := membersOf(body)
+	if err != nil {
 		return nil, false
 	}
 	delete(members, "next_batch")
@@ -80,8 +80,9 @@ type reading struct {
 }
 
 // object reads an object; what is none is something else.
-func (r *reading) object(value json.RawMessage) (members map[string]json.RawMessage) {
-	if json.Unmarshal(value, &members) != nil {
+func (r *reading) object(value []byte) map[string][]byte {
+	members, err := membersOf(value)
+	if err != nil {
 		r.nothingElse = false
 	}
 	return members
