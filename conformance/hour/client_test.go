@@ -19,6 +19,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/coapgw/coapgw/conformance/inprocess"
 )
 
 // again is how long a person waits before a message that failed is sent again.
@@ -135,15 +137,11 @@ func (c *client) request(call call, values map[string]string) (method, target, b
 func (c *client) try(ctx context.Context, anonymous bool, patience time.Duration, method, target, body string) (answer string, status int, ok bool) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	r := httptest.NewRequestWithContext(ctx, method, target, strings.NewReader(body))
-	if body == "" {
-		r.Body, r.ContentLength = http.NoBody, 0
-	} else {
-		r.Header.Set("Content-Type", "application/json")
+	token := c.token
+	if anonymous || c.queryToken {
+		token = ""
 	}
-	if !anonymous && !c.queryToken {
-		r.Header.Set("Authorization", "Bearer "+c.token)
-	}
+	r := inprocess.NewRequest(ctx, method, target, token, body)
 	if c.browser && r.Header.Get("Authorization")+r.Header.Get("Content-Type") != "" {
 		preflight := httptest.NewRequestWithContext(ctx, http.MethodOptions, target, http.NoBody)
 		if _, err := c.via.RoundTrip(preflight); err != nil {

@@ -8,9 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -156,11 +154,7 @@ func settle(t *testing.T, alice, bob *client) (room string) {
 	t.Helper()
 	const v3 = "/_matrix/client/v3"
 	ashore := func(token, method, target, body string) string {
-		r := httptest.NewRequestWithContext(t.Context(), method, target, strings.NewReader(body))
-		if token != "" {
-			r.Header.Set("Authorization", "Bearer "+token)
-		}
-		resp, err := bob.via.RoundTrip(r)
+		resp, err := bob.via.RoundTrip(inprocess.NewRequest(t.Context(), method, target, token, body))
 		require.NoError(t, err)
 		var answer json.RawMessage
 		require.NoError(t, json.NewDecoder(resp.Body).Decode(&answer))
@@ -180,9 +174,7 @@ func settle(t *testing.T, alice, bob *client) (room string) {
 // history are the messages of a room as the homeserver has them, oldest first.
 func history(t *testing.T, c *client, room string) (ids []string) {
 	t.Helper()
-	r := httptest.NewRequestWithContext(t.Context(), "GET", "/_matrix/client/v3/rooms/"+room+"/messages?dir=b&limit=1000", http.NoBody)
-	r.Header.Set("Authorization", "Bearer "+c.token)
-	resp, err := c.via.RoundTrip(r)
+	resp, err := c.via.RoundTrip(inprocess.NewRequest(t.Context(), "GET", "/_matrix/client/v3/rooms/"+room+"/messages?dir=b&limit=1000", c.token, ""))
 	require.NoError(t, err)
 	var page struct {
 		Chunk []struct {

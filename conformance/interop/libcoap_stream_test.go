@@ -8,12 +8,12 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/coapgw/coapgw/conformance/inprocess"
 	"github.com/coapgw/coapgw/conformance/process"
 	"github.com/coapgw/coapgw/internal/fakehs"
 )
@@ -42,10 +42,8 @@ func startChat(t *testing.T) *chat {
 
 func (c *chat) do(user, method, path, body string) (answer map[string]any) {
 	c.t.Helper()
-	r := httptest.NewRequestWithContext(c.t.Context(), method, "/_matrix/client/v3/"+path, strings.NewReader(body))
-	r.Header.Set("Authorization", "Bearer "+c.tokens[user])
 	w := httptest.NewRecorder()
-	c.hs.ServeHTTP(w, r)
+	c.hs.ServeHTTP(w, inprocess.NewRequest(c.t.Context(), method, "/_matrix/client/v3/"+path, c.tokens[user], body))
 	require.Equal(c.t, http.StatusOK, w.Code, w.Body)
 	require.NoError(c.t, json.Unmarshal(w.Body.Bytes(), &answer))
 	return answer

@@ -16,6 +16,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/coapgw/coapgw/conformance/process"
 	"github.com/coapgw/coapgw/internal/fakehs"
 )
 
@@ -45,11 +46,11 @@ func BenchmarkWrites(b *testing.B) {
 	for range 3 {
 		sync()
 	}
-	programs := map[string]*program{"connect": p.connect, "serve": p.serve}
+	programs := map[string]*process.Process{"connect": p.connect, "serve": p.serve}
 	last := map[string]int64{}
 	report := func(what string, each int) {
-		for name, process := range programs {
-			now := written(b, process)
+		for name, program := range programs {
+			now := written(b, program)
 			b.ReportMetric(float64(now-last[name])/float64(each), name+"-B/"+what)
 			last[name] = now
 		}
@@ -101,9 +102,9 @@ func ask(b *testing.B, base, token, method, path string, body obj) (answer obj) 
 }
 
 // written is how many bytes a process has sent to the disk (proc(5), /proc/pid/io).
-func written(b *testing.B, p *program) (n int64) {
+func written(b *testing.B, p *process.Process) (n int64) {
 	b.Helper()
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/io", p.cmd.Process.Pid))
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/io", p.Cmd.Process.Pid))
 	require.NoError(b, err)
 	_, line, found := strings.Cut(string(text), "\nwrite_bytes: ")
 	require.True(b, found)

@@ -52,18 +52,18 @@ func TestKills(t *testing.T) {
 	begun := time.Now()
 	for range serverDeaths {
 		time.Sleep(120 * time.Millisecond)
-		p.serve.kill()
+		p.serve.Kill()
 		p.startServe()
 	}
 	for range clientDeaths {
 		time.Sleep(200 * time.Millisecond)
-		p.connect.kill()
+		p.connect.Kill()
 		p.startConnect()
 	}
 	for range bothDeaths {
 		time.Sleep(300 * time.Millisecond)
-		p.serve.kill()
-		p.connect.kill()
+		p.serve.Kill()
+		p.connect.Kill()
 		p.startServe()
 		p.startConnect()
 	}
@@ -82,8 +82,8 @@ func TestKills(t *testing.T) {
 	assert.Empty(t, room.faults())
 	assert.Empty(t, p.numbers.faults())
 	assert.Equal(t, 1, p.numbers.handshakes())
-	assert.NoError(t, p.connect.stop())
-	assert.NoError(t, p.serve.stop())
+	assert.NoError(t, p.connect.Stop())
+	assert.NoError(t, p.serve.Stop())
 }
 
 // room is a homeserver that keeps what is sent, once for each transaction.

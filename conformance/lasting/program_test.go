@@ -3,19 +3,16 @@
 package lasting
 
 import (
-	"bufio"
 	"context"
-	"fmt"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/coapgw/coapgw/conformance/process"
 	"github.com/coapgw/coapgw/internal/keys"
 	"github.com/coapgw/coapgw/internal/linkemu"
 )
@@ -33,13 +30,7 @@ type programs struct {
 	// relay, server and web are the addresses of the relay, of serve and of connect.
 	relay, server, web string
 	homeserver         string
-	serve, connect     *program
-}
-
-// program is a process.
-type program struct {
-	cmd  *exec.Cmd
-	done chan struct{}
+	serve, connect     *process.Process
 }
 
 // newPrograms builds coapgw and starts both sides.
@@ -47,10 +38,6 @@ func newPrograms(t testing.TB, homeserver string) *programs {
 	p := prepare(t, homeserver)
 	p.startServe()
 	p.startConnect()
-	t.Cleanup(func() {
-		p.serve.kill()
-		p.connect.kill()
-	})
 	return p
 }
 
@@ -114,46 +101,10 @@ func (p *programs) connectFlags(web, state string) []string {
 }
 
 // start runs a subcommand and returns when it says that it listens.
-func (p *programs) start(command string, flags ...string) *program {
-	cmd := exec.Command(p.binary, append([]string{command, "--log-level", "error"}, flags...)...)
-	log, err := os.OpenFile(p.path(command+".log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-	require.NoError(p.t, err)
-	defer log.Close() // the child has its own
-	cmd.Stderr = log
-	out, err := cmd.StdoutPipe()
-	require.NoError(p.t, err)
-	require.NoError(p.t, cmd.Start())
-	line, err := bufio.NewReader(out).ReadString('\n')
-	if err != nil || !strings.HasPrefix(line, "listening on ") {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-		text, _ := os.ReadFile(p.path(command + ".log"))
-		require.Fail(p.t, "not started", "%s %v %s", line, err, text)
-	}
-	r := &program{cmd: cmd, done: make(chan struct{})}
-	go func() {
-		defer close(r.done)
-		_ = cmd.Wait() // it was killed
-	}()
-	return r
-}
-
-// kill ends a program as kill -9 does.
-func (r *program) kill() {
-	_ = r.cmd.Process.Kill()
-	<-r.done
-}
-
-// stop asks a program to end.
-func (r *program) stop() error {
-	_ = r.cmd.Process.Signal(os.Interrupt)
-	select {
-	case <-r.done:
-		return nil
-	case <-time.After(15 * time.Second):
-		r.kill()
-		return fmt.Errorf("%s had to be killed", r.cmd.Args[1])
-	}
+func (p *programs) start(command string, flags ...string) *process.Process {
+	started := process.Start(p.t, exec.Command(p.binary, append([]string{command, "--log-level", "error"}, flags...)...))
+	started.Await("listening on ")
+	return started
 }
 
 // free returns an address of this machine that nobody listens on.

@@ -61,12 +61,8 @@ func talk(t *testing.T, activated bool, changes func(*service)) {
 	p := prepare(t, listen(t, home))
 	s := newService(t, p, activated)
 	pushed, polling := free(t, "tcp"), free(t, "tcp")
-	for _, connect := range []*program{
-		p.start("connect", p.connectFlags(pushed, "pushed.state")...),
-		p.start("connect", append(p.connectFlags(polling, "polling.state"), "--no-push")...),
-	} {
-		t.Cleanup(connect.kill)
-	}
+	p.start("connect", p.connectFlags(pushed, "pushed.state")...)
+	p.start("connect", append(p.connectFlags(polling, "polling.state"), "--no-push")...)
 	var (
 		stop             atomic.Bool
 		writing, reading sync.WaitGroup
@@ -124,8 +120,7 @@ func TestUpgradeRefused(t *testing.T) {
 	t.Setenv("COAPGW_CONFIG", p.path("options.yaml"))
 	s := newService(t, p, false)
 	web := free(t, "tcp")
-	connect := p.start("connect", p.connectFlags(web, "connect.state")...)
-	t.Cleanup(connect.kill)
+	p.start("connect", p.connectFlags(web, "connect.state")...)
 	u := newTalkers(t, p.homeserver, new(atomic.Bool), "http://"+web)[0]
 	require.NoError(t, u.sync(0))
 	working := p.binary + ".working"

@@ -13,6 +13,7 @@ import (
 
 	"github.com/coapgw/coapgw/coap/join"
 	"github.com/coapgw/coapgw/coap/link"
+	"github.com/coapgw/coapgw/conformance/inprocess"
 	"github.com/coapgw/coapgw/internal/gateway"
 	"github.com/coapgw/coapgw/internal/linkemu"
 )
@@ -43,17 +44,8 @@ func inImpatientWorld(t *testing.T, name string, f func(*world)) {
 func (c *client) try(patience time.Duration, method, target, body string) (status int, answer string, answered bool) {
 	ctx, cancel := context.WithTimeout(c.w.T.Context(), patience)
 	defer cancel()
-	r := httptest.NewRequestWithContext(ctx, method, target, strings.NewReader(body))
-	if body == "" {
-		r.Body, r.ContentLength = http.NoBody, 0
-	} else {
-		r.Header.Set("Content-Type", "application/json")
-	}
-	if c.token != "" {
-		r.Header.Set("Authorization", "Bearer "+c.token)
-	}
 	answers := httptest.NewRecorder()
-	c.w.Connect.ServeHTTP(answers, r)
+	c.w.Connect.ServeHTTP(answers, inprocess.NewRequest(ctx, method, target, c.token, body))
 	return answers.Code, answers.Body.String(), ctx.Err() == nil
 }
 

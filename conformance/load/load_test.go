@@ -3,7 +3,6 @@
 package load
 
 import (
-	"bufio"
 	"context"
 	"flag"
 	"fmt"
@@ -26,6 +25,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/coapgw/coapgw/conformance/golden"
+	"github.com/coapgw/coapgw/conformance/process"
 	"github.com/coapgw/coapgw/internal/keys"
 )
 
@@ -125,9 +125,8 @@ func write(t *testing.T, row string) {
 
 // server is a coapgw serve.
 type server struct {
-	cmd     *exec.Cmd
+	*process.Process
 	address net.Addr
-	log     string
 }
 
 func serve(t *testing.T, homeserver string, psks []keys.PSK, flags ...string) *server {
@@ -141,26 +140,11 @@ func serve(t *testing.T, homeserver string, psks []keys.PSK, flags ...string) *s
 	}
 	file := filepath.Join(dir, "keys")
 	require.NoError(t, os.WriteFile(file, []byte(lines.String()), 0o600))
-	s := &server{log: filepath.Join(dir, "log")}
-	log, err := os.Create(s.log)
-	require.NoError(t, err)
-	defer log.Close() // the child has its own
-	s.cmd = exec.Command(binary, append([]string{"serve", "--listen", "127.0.0.1:0", "--homeserver", homeserver, "--psk-file", file,
+	cmd := exec.Command(binary, append([]string{"serve", "--listen", "127.0.0.1:0", "--homeserver", homeserver, "--psk-file", file,
 		"--max-sessions-per-identity", fmt.Sprint(perIdentity), "--log-level", "error"}, flags...)...)
-	s.cmd.Env = append(os.Environ(), "GOTRACEBACK=all")
-	s.cmd.Stderr = log
-	stdout, err := s.cmd.StdoutPipe()
-	require.NoError(t, err)
-	require.NoError(t, s.cmd.Start())
-	t.Cleanup(func() {
-		_ = s.cmd.Process.Kill()
-		_ = s.cmd.Wait()
-	})
-	line, err := bufio.NewReader(stdout).ReadString('\n')
-	require.NoError(t, err)
-	address, found := strings.CutPrefix(strings.TrimSpace(line), "listening on coaps://")
-	require.True(t, found, line)
-	s.address, err = net.ResolveUDPAddr("udp", address)
+	cmd.Env = append(os.Environ(), "GOTRACEBACK=all")
+	s := &server{Process: process.Start(t, cmd)}
+	s.address, err = net.ResolveUDPAddr("udp", s.Await("listening on coaps://"))
 	require.NoError(t, err)
 	return s
 }
@@ -168,7 +152,7 @@ func serve(t *testing.T, homeserver string, psks []keys.PSK, flags ...string) *s
 // sample returns the resident sizes, in bytes, until ctx ends.
 func (s *server) sample(ctx context.Context) (sizes []int) {
 	for {
-		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", s.cmd.Process.Pid))
+		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", s.Cmd.Process.Pid))
 		var total, pages int
 		if err == nil {
 			_, err = fmt.Sscan(string(text), &total, &pages)
@@ -186,11 +170,10 @@ func (s *server) sample(ctx context.Context) (sizes []int) {
 
 // goroutines ends the server with SIGQUIT, on which Go tells all of them, and counts.
 func (s *server) goroutines(t *testing.T) int {
-	require.NoError(t, s.cmd.Process.Signal(syscall.SIGQUIT))
-	_ = s.cmd.Wait()
-	text, err := os.ReadFile(s.log)
-	require.NoError(t, err)
-	count := strings.Count(string(text), "\ngoroutine ")
-	require.Positive(t, count, string(text[:min(len(text), 2000)]))
+	require.NoError(t, s.Cmd.Process.Signal(syscall.SIGQUIT))
+	<-s.Ended
+	text := s.Printed()
+	count := strings.Count(text, "\ngoroutine ")
+	require.Positive(t, count, text[:min(len(text), 2000)])
 	return count
 }

@@ -1,5 +1,5 @@
 // Package process runs a program beside a test and reads what it prints: the suites use it
-// that run real programs and need no log of their own (footprint, interop).
+// that run real programs (footprint, interop, lasting, load).
 package process
 
 import (
@@ -55,8 +55,7 @@ func Start(t testing.TB, cmd *exec.Cmd) *Process {
 		reader.Wait()
 	}()
 	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		<-p.Ended
+		p.Kill()
 		if t.Failed() {
 			t.Logf("%s printed:\n%s", cmd, p.Printed())
 		}
@@ -105,6 +104,12 @@ func (p *Process) Await(mark string) (rest string) {
 	}
 }
 
+// Kill ends it without a word (SIGKILL). It may have ended already.
+func (p *Process) Kill() {
+	_ = p.Cmd.Process.Kill()
+	<-p.Ended
+}
+
 // Stop asks it to end (SIGTERM) and waits until it has. It may have ended already.
 func (p *Process) Stop() error {
 	p.t.Helper()
@@ -119,8 +124,7 @@ func (p *Process) End() error {
 	select {
 	case <-p.Ended:
 	case <-time.After(Patience):
-		_ = p.Cmd.Process.Kill()
-		<-p.Ended
+		p.Kill()
 		require.FailNow(p.t, "killed", "%s does not end", p.Cmd.Path)
 	}
 	return p.err

@@ -2,6 +2,7 @@ package profiles
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/coapgw/coapgw/conformance/inprocess"
 	"github.com/coapgw/coapgw/internal/fakehs"
 )
 
@@ -106,11 +108,7 @@ func (h *homeserver) lastExchange() exchange {
 
 // ashore is a client at the homeserver, without the link.
 func (h *homeserver) ashore(method, target, token, body string) (answer string) {
-	r := httptest.NewRequest(method, target, strings.NewReader(body))
-	if token != "" {
-		r.Header.Set("Authorization", "Bearer "+token)
-	}
 	w := httptest.NewRecorder()
-	h.hs.ServeHTTP(w, r)
+	h.hs.ServeHTTP(w, inprocess.NewRequest(context.Background(), method, target, token, body))
 	return w.Body.String()
 }

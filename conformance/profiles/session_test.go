@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/coapgw/coapgw/conformance/inprocess"
 )
 
 const (
@@ -213,15 +215,6 @@ func (s *session) request(method, target, body string) (status int, answer strin
 	}
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
-	r := httptest.NewRequestWithContext(ctx, method, target, strings.NewReader(body))
-	if body == "" {
-		r.Body, r.ContentLength = http.NoBody, 0
-	} else {
-		r.Header.Set("Content-Type", "application/json")
-	}
-	if s.token != "" {
-		r.Header.Set("Authorization", "Bearer "+s.token)
-	}
 	w := httptest.NewRecorder()
 	defer func() {
 		switch cause := recover(); {
@@ -233,7 +226,7 @@ func (s *session) request(method, target, body string) (status int, answer strin
 			err = errCutShort
 		}
 	}()
-	s.w.Connect.ServeHTTP(w, r)
+	s.w.Connect.ServeHTTP(w, inprocess.NewRequest(ctx, method, target, s.token, body))
 	return w.Code, w.Body.String(), nil
 }
 

@@ -20,6 +20,7 @@ import (
 	"github.com/coapgw/coapgw/coap"
 	"github.com/coapgw/coapgw/coap/link"
 	"github.com/coapgw/coapgw/coap/policy"
+	"github.com/coapgw/coapgw/conformance/inprocess"
 	"github.com/coapgw/coapgw/internal/fakehs"
 	"github.com/coapgw/coapgw/internal/linkemu"
 )
@@ -122,15 +123,7 @@ func (u unbased) RoundTrip(r *http.Request) (*http.Response, error) {
 // do sends a request of a client and returns the answer.
 func (w *slowWorld) do(method, target, token, body string) *httptest.ResponseRecorder {
 	w.t.Helper()
-	r := httptest.NewRequestWithContext(w.t.Context(), method, target, strings.NewReader(body))
-	if body == "" {
-		r = httptest.NewRequestWithContext(w.t.Context(), method, target, nil)
-	} else {
-		r.Header.Set("Content-Type", "application/json")
-	}
-	if token != "" {
-		r.Header.Set("Authorization", "Bearer "+token)
-	}
+	r := inprocess.NewRequest(w.t.Context(), method, target, token, body)
 	rec := httptest.NewRecorder()
 	w.connect.ServeHTTP(rec, r)
 	return rec
