@@ -7,7 +7,7 @@ ROOT is the directory of the repository, in which are the tables and the model. 
 """
 import functools, json, sys
 
-import coder, examples, exchange, formatid, tables
+import coder, examples, exchange, formatid, sessions, tables
 from decode import Limit, Syntax, to_json
 from encode import from_json
 from model import Model
@@ -114,7 +114,7 @@ def codes(world, name):
 def main():
     world, played, failed = World(sys.argv[1]), 0, 0
     for name in sys.argv[2:]:
-        play = examples.play if name.endswith(".md") else codes if name.endswith(".tsv") else vectors
+        play = {"md": examples.play, "tsv": codes, "jsonl": sessions.play}.get(name.rpartition(".")[2], vectors)
         for row, wrong in play(world, name):
             played += 1
             if wrong is not None:

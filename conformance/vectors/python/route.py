@@ -50,12 +50,12 @@ class RequestItems(Items):
         target = path if query is None else path + "?" + query
         if body is NONE: body = self.rest(method)
         if self.at < len(self.data): raise Syntax
-        r = Request(method, target, body, self.since, self.source, route=route)
+        r = Request(method, target, body, route=route)
         note = self.note()
         note.count = self.count or self.context.count  # a counter of 0 says nothing
         path, _, query = target.partition("?")
         if SYNC.match(path) and method in PLACE:
-            r.asked = query, body if method == "POST" else None
+            r.asked, r.since, r.source = (query, body if method == "POST" else None), self.since, self.source
             if r.since is None: r.since = next((unquote_to_bytes(a.partition("=")[2]).decode() for a in query.split("&") if a.startswith(PLACE[method])), None)
         send = route < len(self.rows.routes) and SEND.match(self.rows.routes[route])
         if send and body and 8 <= len(body.encode()) <= 2048 and body[0] == "{":
@@ -99,7 +99,7 @@ class RequestItems(Items):
         value = self.string()
         if key in ("since", "pos"):
             self.since = value
-            if self.data[start] == 0xd7:
+            if self.data[start] == 0xd7 and self.data[start + 1] >> 5 < 2:
                 self.at = start + 1
                 _, self.source = self.context.table.resolve(self.whole(()))
         return value
