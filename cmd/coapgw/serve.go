@@ -122,6 +122,7 @@ func (c *serveCmd) Run(ctx context.Context, std streams, again reparse) (err err
 		MaxBody:     c.MaxBody,
 		MaxSessions: c.MaxSessions,
 		Grace:       c.StopTimeout,
+		Recover:     recovers(),
 		Log:         log.Logger,
 	}
 	view := newView(status.Serve, c.Page, profile, station.Status, nil, state.Store(), log)
