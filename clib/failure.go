@@ -13,6 +13,7 @@ import (
 	"github.com/coapgw/coapgw/cborcodec"
 	gw "github.com/coapgw/coapgw/client"
 	"github.com/coapgw/coapgw/coap"
+	"github.com/coapgw/coapgw/coap/endpoint"
 	"github.com/coapgw/coapgw/coap/session/boltstore"
 	"github.com/coapgw/coapgw/dtls"
 )
@@ -104,6 +105,10 @@ func failureOf(err error) *failure {
 	if errors.As(err, &carried) {
 		f.code, f.message = codeOf(carried), carried.Message
 	}
+	var panicked *endpoint.PanicError
+	if errors.As(err, &panicked) {
+		return &failure{code: codeInternal, message: "internal error: " + panicked.What, err: err}
+	}
 	var refused *dtls.HandshakeError
 	switch {
 	case errors.Is(err, dtls.ErrUnknownIdentity), errors.Is(err, dtls.ErrFingerprint):
@@ -115,6 +120,10 @@ func failureOf(err error) *failure {
 		return errCanceled
 	case errors.Is(err, context.DeadlineExceeded):
 		f.code, f.message = codeTimedOut, "no answer in time"
+	}
+	if refused != nil && refused.Alert == 0 && refused.Answered && f.code != codeSecurity {
+		// Nobody says that a key is wrong: what does not decrypt is dropped (RFC 6347 §4.1.2.7).
+		f.message = "the handshake with the gateway did not complete: the keys may differ, or the link lost too much"
 	}
 	if f.code == codeSecurity {
 		f.message = "the handshake with the gateway was refused: pair again"

@@ -31,6 +31,9 @@ var (
 	ErrClosed = errors.New("client: closed")
 )
 
+// errNoURL is about a request that http.Client would not make either.
+var errNoURL = errors.New("client: the request has no URL")
+
 // Store keeps sessions and what was pushed beyond the life of the process. Values hold keys
 // and tokens, and a copy of it must never be put back: see session.Store.
 type Store = session.Store
@@ -76,6 +79,10 @@ type Options struct {
 	// Poll has GET /sync go over the link like any other request, rather than be answered out
 	// of what the server pushes.
 	Poll bool
+	// Recover has a panic in a goroutine of the Client, over what comes of the link, end the
+	// session, and not the program: requests then fail with an *endpoint.PanicError, and Log has
+	// the stack.
+	Recover bool
 	// Log receives what a person should know; nil discards it.
 	Log *slog.Logger
 }
@@ -100,9 +107,11 @@ type Client struct {
 	mu        sync.Mutex
 	transport *coap.Transport
 	closed    bool
-	before    Status // what transports before this one counted
-	moving    context.CancelFunc
-	work      sync.WaitGroup
+	// woken is closed when the sleep ends, or the Client.
+	woken  chan struct{}
+	before Status // what transports before this one counted
+	moving context.CancelFunc
+	work   sync.WaitGroup
 }
 
 // Open reads a pairing line and readies a Client; the first request opens a session. Errors
@@ -123,6 +132,7 @@ func Open(line string, o Options) (*Client, error) {
 		o.MaxBody = defaultMaxBody
 	}
 	addresses, security := dialer.FromPairing(p)
+	security.Recover = o.Recover
 	security.Store, security.SessionName = dtls.Store(o.Store), dialer.SessionName(addresses, p.PSK.Identity)
 	if o.Store == nil {
 		security.Store = &session.Memory{}
@@ -149,7 +159,8 @@ func Open(line string, o Options) (*Client, error) {
 
 func (c *Client) newTransport() *coap.Transport {
 	return &coap.Transport{
-		Dial: c.dialer.Dial, Profile: c.profile, Version2: c.version2, MaxBody: c.options.MaxBody, Log: c.options.Log,
+		Dial: c.dialer.Dial, Profile: c.profile, Version2: c.version2, MaxBody: c.options.MaxBody,
+		Recover: c.options.Recover, Log: c.options.Log,
 	}
 }
 
@@ -161,6 +172,12 @@ func (c *Client) RoundTrip(r *http.Request) (*http.Response, error) { return c.D
 // http.Transport, which a linker keeps wherever an http.RoundTripper is called
 // (docs/embedding.md).
 func (c *Client) Do(r *http.Request) (*http.Response, error) {
+	if r.URL == nil {
+		if r.Body != nil {
+			r.Body.Close()
+		}
+		return nil, errNoURL
+	}
 	if r.Header == nil {
 		r.Header = make(http.Header)
 	}
@@ -192,10 +209,31 @@ func (c carrier) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	resp, err := t.RoundTrip(r)
-	if err != nil && r.Context().Err() == nil {
-		err = c.c.ended(t, err)
+	if err != nil {
+		if r.Context().Err() == nil {
+			err = c.c.ended(t, err)
+		}
+		return nil, err
 	}
-	return resp, err
+	resp.Body = &body{resp.Body, c.c, t, r.Context()}
+	return resp, nil
+}
+
+// body is that of an answer, which may end because the Client does.
+type body struct {
+	io.ReadCloser
+	c   *Client
+	t   *coap.Transport
+	ctx context.Context
+}
+
+// Read implements io.Reader.
+func (b *body) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err != nil && err != io.EOF && b.ctx.Err() == nil {
+		err = b.c.ended(b.t, err)
+	}
+	return n, err
 }
 
 // Observe implements observe.Source.

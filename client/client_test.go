@@ -20,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/coapgw/coapgw/client"
+	"github.com/coapgw/coapgw/coap/endpoint"
 	"github.com/coapgw/coapgw/coap/link"
 	"github.com/coapgw/coapgw/coap/session"
 	"github.com/coapgw/coapgw/conformance/ashore"
@@ -36,7 +37,9 @@ type world struct {
 	link *linkemu.Link
 	line string
 	// ports is how many sockets were opened, each with an address of its own.
-	ports uint16
+	ports atomic.Uint32
+	// restart ends serve's side of the link and begins it anew, with the sessions it has stored.
+	restart func()
 }
 
 func newWorld(t *testing.T) *world {
@@ -53,6 +56,7 @@ func newWorldOf(t *testing.T, cfg linkemu.Config, homeserver http.Handler) *worl
 	})
 	require.NoError(t, err)
 	w.line = far.Pairing
+	w.restart = func() { assert.NoError(t, far.Restart(func() net.PacketConn { return w.link.Listen() })) }
 	t.Cleanup(func() {
 		assert.NoError(t, far.Close())
 		assert.NoError(t, w.link.Close())
@@ -62,8 +66,7 @@ func newWorldOf(t *testing.T, cfg linkemu.Config, homeserver http.Handler) *worl
 
 // socket leads into the link, whatever the address it is told, from a port of its own.
 func (w *world) socket() (net.PacketConn, error) {
-	w.ports++
-	from := net.UDPAddrFromAddrPort(netip.AddrPortFrom(netip.MustParseAddr("10.0.0.1"), 1000+w.ports))
+	from := net.UDPAddrFromAddrPort(netip.AddrPortFrom(netip.MustParseAddr("10.0.0.1"), 1000+uint16(w.ports.Add(1))))
 	return &aimed{w.link.Dial(from)}, nil
 }
 
@@ -243,10 +246,10 @@ func TestNetworkChanged(t *testing.T) {
 		c := w.open(client.Options{})
 		ask(t, c, http.MethodGet, "versions", "", "")
 		before := c.Status()
-		ports := w.ports
+		ports := w.ports.Load()
 		c.NetworkChanged()
 		synctest.Wait()
-		assert.Equal(t, ports+1, w.ports)
+		assert.Equal(t, ports+1, w.ports.Load())
 		assert.Equal(t, before, c.Status(), "nothing is awaited")
 		ask(t, c, http.MethodGet, "versions", "", "")
 		s := c.Status()
@@ -314,6 +317,54 @@ func TestNoNetwork(t *testing.T) {
 		assert.EqualValues(t, 1, s.Handshakes)
 		assert.EqualValues(t, 1, s.Resumed)
 	})
+}
+
+// TestBodyEnds: who reads a body when the Client goes to sleep or is closed is told that.
+func TestBodyEnds(t *testing.T) {
+	file := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "image/png")
+		_, _ = w.Write(make([]byte, 1<<20))
+	})
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorldOf(t, linkemu.Config{}, file)
+		c := w.open(client.Options{})
+		for _, end := range []struct {
+			how  func() error
+			want error
+		}{{c.Suspend, client.ErrSuspended}, {c.Close, client.ErrClosed}} {
+			c.Resume()
+			resp, err := (&http.Client{Transport: c}).Get("https://ship.example/_matrix/media/v3/download/a/b")
+			require.NoError(t, err)
+			_, err = resp.Body.Read(make([]byte, 100))
+			require.NoError(t, err)
+			require.NoError(t, end.how())
+			_, err = io.ReadAll(resp.Body)
+			require.ErrorIs(t, err, end.want)
+			require.NoError(t, resp.Body.Close())
+		}
+	})
+}
+
+// TestNoURL: Do takes no request that http.Client would not make.
+func TestNoURL(t *testing.T) {
+	w := newWorld(t)
+	c, err := client.Open(w.line, client.Options{})
+	require.NoError(t, err)
+	_, err = c.Do(&http.Request{Method: http.MethodGet})
+	require.Error(t, err)
+	require.NoError(t, c.Close())
+}
+
+// TestRecover: a panic on a goroutine of the Client, here in what opens sockets, fails a
+// request, and does not end the program.
+func TestRecover(t *testing.T) {
+	w := newWorld(t)
+	c, err := client.Open(w.line, client.Options{Recover: true, Socket: func() (net.PacketConn, error) { panic("boom") }})
+	require.NoError(t, err)
+	_, _, err = try(t.Context(), c, http.MethodGet, "versions", "", "")
+	var panicked *endpoint.PanicError
+	require.ErrorAs(t, err, &panicked)
+	require.NoError(t, c.Close())
 }
 
 // TestStore: what the store keeps, another process goes on with.

@@ -32,6 +32,8 @@ type Gateway struct {
 	calls map[*call]struct{}
 	// changed is told of both.
 	changed *sync.Cond
+	// following are the rooms that are followed.
+	following sync.WaitGroup
 }
 
 // phase is what a Gateway is at.
@@ -71,7 +73,7 @@ func Open(line string, config *Config) (*Gateway, error) {
 	if g.state, err = openState(&c); err != nil {
 		return nil, err
 	}
-	o := client.Options{Link: c.Link, Socket: c.socket, MaxBody: c.MaxBody, Log: log}
+	o := client.Options{Link: c.Link, Socket: c.socket, MaxBody: c.MaxBody, Recover: true, Log: log}
 	if g.state != nil {
 		o.Store = g.state
 	}
