@@ -3,11 +3,7 @@
 package lasting
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
-	"io"
-	"net/http"
 	"net/http/httptest"
 	"os"
 	"strings"
@@ -16,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/coapgw/coapgw/conformance/people"
 	"github.com/coapgw/coapgw/conformance/process"
 	"github.com/coapgw/coapgw/internal/fakehs"
 )
@@ -31,17 +28,27 @@ func BenchmarkWrites(b *testing.B) {
 	})
 	p := newPrograms(b, home.URL)
 	near, far := "http://"+p.web, home.URL
-	alice := ask(b, far, "", "POST", "register", obj{"username": "alice", "password": "secret", "auth": obj{"type": "m.login.dummy"}})["access_token"].(string)
-	ask(b, far, "", "POST", "register", obj{"username": "bob", "password": "secret", "auth": obj{"type": "m.login.dummy"}})
-	bob := ask(b, near, "", "POST", "login", obj{"type": "m.login.password", "identifier": obj{"type": "m.id.user", "user": "bob"}, "password": "secret"})["access_token"].(string)
-	var room string
-	for range 10 {
-		room = ask(b, far, alice, "POST", "createRoom", obj{"invite": []string{"@bob:localhost"}})["room_id"].(string)
-		ask(b, near, bob, "POST", "join/"+room, obj{})
+	ctx := b.Context()
+	alice, err := people.SignUp(ctx, far, nil, "alice")
+	require.NoError(b, err)
+	_, err = people.SignUp(ctx, far, nil, "bob")
+	require.NoError(b, err)
+	bob, err := people.LogIn(ctx, near, nil, "bob")
+	require.NoError(b, err)
+	var room struct {
+		ID string `json:"room_id"`
 	}
-	since := ask(b, near, bob, "GET", "sync", nil)["next_batch"].(string)
+	for range 10 {
+		require.NoError(b, alice.Do(ctx, "POST", "createRoom", map[string]any{"invite": []string{bob.ID}}, &room))
+		require.NoError(b, bob.Join(ctx, room.ID))
+	}
+	first, err := bob.Sync(ctx, "", "", 0)
+	require.NoError(b, err)
+	since := first.Next
 	sync := func() {
-		since = ask(b, near, bob, "GET", "sync?timeout=1000&since="+since, nil)["next_batch"].(string)
+		next, err := bob.Sync(ctx, since, "", time.Second)
+		require.NoError(b, err)
+		since = next.Next
 	}
 	for range 3 {
 		sync()
@@ -61,44 +68,18 @@ func BenchmarkWrites(b *testing.B) {
 		const messages = 200
 		for range messages {
 			n++
-			ask(b, far, alice, "PUT", fmt.Sprint("rooms/", room, "/send/m.room.message/", n), obj{"msgtype": "m.text", "body": fmt.Sprint("hello ", n)})
+			require.NoError(b, alice.Say(ctx, room.ID, fmt.Sprint(n), fmt.Sprint("hello ", n)))
 			sync()
 		}
 		report("pushed", messages)
 		for range messages {
 			n++
-			ask(b, near, bob, "PUT", fmt.Sprint("rooms/", room, "/send/m.room.message/", n), obj{"msgtype": "m.text", "body": fmt.Sprint("hello ", n)})
+			require.NoError(b, bob.Say(ctx, room.ID, fmt.Sprint(n), fmt.Sprint("hello ", n)))
 		}
 		time.Sleep(time.Second)
 		report("sent", messages)
 		sync()
 	}
-}
-
-type obj map[string]any
-
-// ask makes a request and returns what it is answered.
-func ask(b *testing.B, base, token, method, path string, body obj) (answer obj) {
-	b.Helper()
-	var content io.Reader
-	if body != nil {
-		text, err := json.Marshal(body)
-		require.NoError(b, err)
-		content = bytes.NewReader(text)
-	}
-	r, err := http.NewRequestWithContext(b.Context(), method, base+"/_matrix/client/v3/"+path, content)
-	require.NoError(b, err)
-	if token != "" {
-		r.Header.Set("Authorization", "Bearer "+token)
-	}
-	resp, err := http.DefaultClient.Do(r)
-	require.NoError(b, err)
-	defer resp.Body.Close()
-	text, err := io.ReadAll(resp.Body)
-	require.NoError(b, err)
-	require.Equal(b, http.StatusOK, resp.StatusCode, "%s %s: %s", method, path, text)
-	require.NoError(b, json.Unmarshal(text, &answer))
-	return answer
 }
 
 // written is how many bytes a process has sent to the disk (proc(5), /proc/pid/io).
