@@ -135,6 +135,7 @@ func TestVersion(t *testing.T) {
 	r := coapgw(t, "", "version")
 	assert.Equal(t, exitOK, r.code)
 	assert.Regexp(t, `^coapgw \S+, wire versions 1 and 2, go\S+ \S+/\S+\ncommit: \S+\ndate:   \S+\nformat: [0-9a-f]{8}\n$`, r.out)
+	assert.Equal(t, r, coapgw(t, "", "--version"))
 }
 
 func TestCBOR(t *testing.T) {
