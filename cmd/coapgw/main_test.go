@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -205,15 +206,15 @@ func TestConfigFileErrors(t *testing.T) {
 func TestSignalsInARow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, tell := context.WithCancel(t.Context())
-		atOnce := false
-		soonAfter(ctx, func() { atOnce = true })
+		var atOnce atomic.Bool
+		soonAfter(ctx, func() { atOnce.Store(true) })
 		time.Sleep(time.Hour)
 		tell()
 		time.Sleep(oneSignal - 1)
 		synctest.Wait()
-		assert.False(t, atOnce)
+		assert.False(t, atOnce.Load())
 		time.Sleep(time.Nanosecond)
 		synctest.Wait()
-		assert.True(t, atOnce)
+		assert.True(t, atOnce.Load())
 	})
 }
