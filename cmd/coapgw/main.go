@@ -54,6 +54,9 @@ func run(ctx context.Context, args []string, std streams) int {
 	if err != nil {
 		panic(err) // the command line is malformed, whatever the user typed
 	}
+	if len(args) == 1 && args[0] == "--version" { // as people try first
+		args = []string{"version"}
+	}
 	command, err := parser.Parse(args)
 	if cli.exited >= 0 {
 		return cli.exited

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -135,6 +136,7 @@ func TestVersion(t *testing.T) {
 	r := coapgw(t, "", "version")
 	assert.Equal(t, exitOK, r.code)
 	assert.Regexp(t, `^coapgw \S+, wire versions 1 and 2, go\S+ \S+/\S+\ncommit: \S+\ndate:   \S+\nformat: [0-9a-f]{8}\n$`, r.out)
+	assert.Equal(t, r, coapgw(t, "", "--version"))
 }
 
 func TestCBOR(t *testing.T) {
@@ -204,15 +206,15 @@ func TestConfigFileErrors(t *testing.T) {
 func TestSignalsInARow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, tell := context.WithCancel(t.Context())
-		atOnce := false
-		soonAfter(ctx, func() { atOnce = true })
+		var atOnce atomic.Bool
+		soonAfter(ctx, func() { atOnce.Store(true) })
 		time.Sleep(time.Hour)
 		tell()
 		time.Sleep(oneSignal - 1)
 		synctest.Wait()
-		assert.False(t, atOnce)
+		assert.False(t, atOnce.Load())
 		time.Sleep(time.Nanosecond)
 		synctest.Wait()
-		assert.True(t, atOnce)
+		assert.True(t, atOnce.Load())
 	})
 }

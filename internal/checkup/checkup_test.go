@@ -165,3 +165,12 @@ func TestStateToBe(t *testing.T) {
 	require.NoError(t, os.Chmod(file, 0o644))
 	assert.Equal(t, Look, State(config.State{File: file}).Level, "it names peers")
 }
+
+func TestOnThisMachine(t *testing.T) {
+	for host, want := range map[string]bool{
+		"localhost": true, "hs.localhost": true, "127.0.0.1": true, "127.9.9.9": true, "::1": true,
+		"synapse": false, "192.0.2.1": false, "localhost.example": false, "": false,
+	} {
+		assert.Equal(t, want, onThisMachine(host), host)
+	}
+}

@@ -37,10 +37,18 @@ func Homeserver(ctx context.Context, base *url.URL, roots *x509.CertPool) []Find
 		return []Finding{wrong(thing, "%s does not answer (%v): is it running, and is this its address?", base, err)}
 	}
 	found := []Finding{fine(thing, "%s speaks Matrix up to %s", base, said.Version)}
+	if base.Scheme == "http" && !onThisMachine(base.Hostname()) {
+		found = append(found, look(thing, "over http the network between here and %s sees passwords and access tokens: use https, unless it is yours alone", base.Hostname()))
+	}
 	if !said.Date.IsZero() {
 		found = append(found, clockBeside(said.Date, time.Now()))
 	}
 	return found
+}
+
+// onThisMachine reports whether a name or an address is that of loopback.
+func onThisMachine(host string) bool {
+	return host == "localhost" || strings.HasSuffix(host, ".localhost") || net.ParseIP(host).IsLoopback()
 }
 
 func clockBeside(there, here time.Time) Finding {

@@ -3,6 +3,7 @@ package measure
 import (
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/url"
 	"strings"
@@ -43,6 +44,9 @@ func (m *Meter) HAR(r io.Reader) error {
 	var h har
 	if err := json.NewDecoder(r).Decode(&h); err != nil {
 		return err
+	}
+	if h.Log.Entries == nil {
+		return errors.New("this is no HTTP archive: it has no log with entries")
 	}
 	var entries []Entry
 	for _, e := range h.Log.Entries {

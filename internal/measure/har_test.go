@@ -53,6 +53,8 @@ func TestHAR(t *testing.T) {
 
 func TestHARRefusesOther(t *testing.T) {
 	require.Error(t, newMeter(t).HAR(strings.NewReader("not JSON")))
+	require.ErrorContains(t, newMeter(t).HAR(strings.NewReader(`{"a":1}`)), "no HTTP archive")
+	require.NoError(t, newMeter(t).HAR(strings.NewReader(`{"log":{"entries":[]}}`)))
 	require.Error(t, newMeter(t).JSONLines(strings.NewReader(`{"kind":"x"}`)))
 }
 
