@@ -14,12 +14,13 @@ import (
 	"github.com/coapgw/coapgw/coap/outbox"
 	"github.com/coapgw/coapgw/coap/policy"
 	"github.com/coapgw/coapgw/coap/session"
+	"github.com/coapgw/coapgw/coap/tokens"
 	"github.com/coapgw/coapgw/internal/config"
 )
 
 // stack carries the requests of clients over the link. From the link outwards:
-// coap.Transport sends them; join finishes what a client gave up on; outbox keeps messages
-// until they are sent; the syncer answers polls out of what is pushed; and the policy has
+// coap.Transport sends them; tokens learns which access tokens are one device's; join finishes
+// what a client gave up on; outbox keeps messages until they are sent; the syncer answers polls out of what is pushed; and the policy has
 // the least cross, so that what it answers itself reaches none of the others.
 type stack struct {
 	http.RoundTripper
@@ -31,7 +32,8 @@ type stack struct {
 // newStack puts what the configuration asks for on a transport, which it closes with the
 // rest, and whose requests go through carrier. box becomes the outbox, unless it is nil.
 func (c *connectCmd) newStack(transport *coap.Transport, carrier http.RoundTripper, profile link.Profile, box *outbox.Transport, store session.Store, log *slog.Logger) (*stack, error) {
-	s := &stack{RoundTripper: carrier, layers: []io.Closer{transport}}
+	lineage := &tokens.Lineage{Carry: carrier.RoundTrip, Store: store, Log: log}
+	s := &stack{RoundTripper: lineage, layers: []io.Closer{transport}}
 	if c.KeepAnswers > 0 {
 		add(s, &join.Transport{Base: s.RoundTripper, Profile: profile, MaxKept: c.KeepAnswers})
 	}
@@ -44,7 +46,7 @@ func (c *connectCmd) newStack(transport *coap.Transport, carrier http.RoundTripp
 		}
 	}
 	if c.Push {
-		add(s, &observe.Syncer{Carry: s.RoundTripper.RoundTrip, Source: transport, Profile: profile, Store: store, Log: log})
+		add(s, &observe.Syncer{Carry: s.RoundTripper.RoundTrip, Source: transport, User: lineage.User, Profile: profile, Store: store, Log: log})
 	}
 	override, err := c.Override()
 	if err != nil {

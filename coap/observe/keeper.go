@@ -89,7 +89,7 @@ func (s *Syncer) ready(l *life, st *stream) (ask *http.Request, number int, ok b
 		}
 		if st.passing == 0 && st.settled() && !st.full() {
 			ask = continuedFrom(st.ask, st.tail()).WithContext(l)
-			st.from = st.tail()
+			st.from, st.asked = st.tail(), st.bears
 			st.observation++
 			number = st.observation
 			s.mu.Unlock()
@@ -140,7 +140,7 @@ func (s *Syncer) attend(l *life, st *stream, o Observation) (left Observation) {
 		wanted := s.wanted(st)
 		// Another observation takes over, to which what is still on its way here means
 		// nothing: it goes on from elsewhere.
-		anew := st.from != st.tail() || st.presence != presence || o.Renew() > 0 && o.Silence() >= o.Renew()
+		anew := st.from != st.tail() || st.presence != presence || st.asked != st.bears || o.Renew() > 0 && o.Silence() >= o.Renew()
 		s.mu.Unlock()
 		switch {
 		case !wanted:
@@ -231,6 +231,8 @@ func (s *Syncer) deliver(st *stream, number int, p Pushed) error {
 	switch {
 	case s.closed, st.observation != number, !slices.Contains(s.streams, st):
 		return errGone
+	case p.Response.StatusCode == http.StatusUnauthorized && st.asked != st.bears:
+		return nil // the client has another access token by now, and so will the next one
 	case p.Response.StatusCode != http.StatusOK:
 		st.failed = &passing{p.Response.StatusCode, p.Response.Header, body}
 		st.tell()

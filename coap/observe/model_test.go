@@ -110,8 +110,9 @@ func position(since string) int {
 
 // far is the link and the gateway behind it, with faults at random while it is wild.
 type far struct {
-	hs   *homeserver
-	rand *rand.Rand
+	token string // of the last registration
+	hs    *homeserver
+	rand  *rand.Rand
 
 	mu   sync.Mutex
 	wild bool
@@ -199,6 +200,7 @@ func (f *far) Observe(r *http.Request, instead observe.Observation, deliver func
 	o := &observation{f: f, restarted: make(chan struct{}, 1)}
 	o.ctx, o.cancel = context.WithCancel(context.Background())
 	f.mu.Lock()
+	f.token = r.Header.Get("Authorization")
 	f.observations[o] = true
 	f.mu.Unlock()
 	f.wg.Go(func() {
@@ -288,9 +290,10 @@ func (o *observation) Err() error {
 
 // client is a Matrix client: it stores what it was told before it asks for what follows.
 type client struct {
-	since string
-	seen  []string
-	wrong []string
+	renewed string // end of the access token
+	since   string
+	seen    []string
+	wrong   []string
 }
 
 // poll makes one poll. It returns whether it was answered.
@@ -300,7 +303,7 @@ func (c *client) poll(ctx context.Context, rt http.RoundTripper, timeout time.Du
 		query += "&since=" + c.since
 	}
 	r := (&http.Request{Method: http.MethodGet, URL: &url.URL{Scheme: "coap", Host: "far", Path: "/_matrix/client/v3/sync", RawQuery: query},
-		Header: http.Header{"Authorization": {"Bearer tok"}}}).WithContext(ctx)
+		Header: http.Header{"Authorization": {"Bearer tok" + c.renewed}}}).WithContext(ctx)
 	resp, err := rt.RoundTrip(r)
 	if err != nil {
 		return 0

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/coapgw/coapgw/coap/txn"
 )
 
 // question is a GET of /sync as a client asks it.
@@ -22,6 +24,8 @@ type question struct {
 	whole bool
 	// presence is what the client says of its user.
 	presence string
+	// token is a hash of the access token.
+	token txn.Digest
 }
 
 // maxPoll bounds how long a poll is held, whatever the client asks for.
@@ -30,8 +34,8 @@ const maxPoll = 10 * time.Minute
 // syncPaths are those of the endpoint that can be pushed.
 var syncPaths = [...]string{"/_matrix/client/v3/sync", "/_matrix/client/r0/sync"}
 
-// read reads a request; ok is false for one that is no /sync.
-func read(r *http.Request) (q question, ok bool) {
+// read reads a request, of the user that users names; ok is false for one that is no /sync.
+func read(r *http.Request, users func(*http.Request) txn.Digest) (q question, ok bool) {
 	if r.Method != http.MethodGet || r.ContentLength > 0 {
 		return q, false
 	}
@@ -48,8 +52,10 @@ func read(r *http.Request) (q question, ok bool) {
 	part := func(text string) {
 		sum.Write([]byte(strconv.Itoa(len(text)) + ":" + text))
 	}
-	part(r.Header.Get("Authorization"))
+	user := users(r)
+	part(string(user[:]))
 	part(path)
+	q.token = txn.User(r)
 	for arg := range strings.SplitSeq(r.URL.RawQuery, "&") {
 		name, value, _ := strings.Cut(arg, "=")
 		text, err := url.QueryUnescape(value)

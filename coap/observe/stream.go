@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"slices"
 	"time"
+
+	"github.com/coapgw/coapgw/coap/txn"
 )
 
 // stream is what one client is told by /sync, update by update: a chain of tokens. It is
@@ -46,8 +48,10 @@ type stream struct {
 
 	// ask is the client's request, from which registrations are made.
 	ask *http.Request
-	// presence is what the client said last.
-	presence string
+	// presence is what the client said last, and bears a hash of the access token with which it
+	// did; asked is that of the observation.
+	presence     string
+	bears, asked txn.Digest
 	// polled is when the client asked last, waiting how many of its polls are open.
 	polled  time.Time
 	waiting int

@@ -13,6 +13,7 @@ import (
 
 	"github.com/coapgw/coapgw/coap/link"
 	"github.com/coapgw/coapgw/coap/session"
+	"github.com/coapgw/coapgw/coap/txn"
 )
 
 // ErrClosed: the Syncer was closed while the request waited, or before.
@@ -38,6 +39,9 @@ type Syncer struct {
 	Carry func(*http.Request) (*http.Response, error)
 	// Source opens observations.
 	Source Source
+	// User names the user of a request, alike for all access tokens of a device: User of a
+	// tokens.Lineage. Nil is txn.User, by which each token is another one's.
+	User func(*http.Request) txn.Digest
 	// Profile is the link; the zero value means link.Default.
 	Profile link.Profile
 	// Store keeps what clients have not fetched yet; nil for none.
@@ -68,6 +72,9 @@ func (s *Syncer) init() {
 	s.once.Do(func() {
 		if s.Profile.AckTimeout == 0 {
 			s.Profile = link.Default()
+		}
+		if s.User == nil {
+			s.User = txn.User
 		}
 		if s.Log == nil {
 			s.Log = slog.New(slog.DiscardHandler)
@@ -126,7 +133,7 @@ func (s *Syncer) Suspend(why error) {
 // context's own, or ErrClosed.
 func (s *Syncer) RoundTrip(r *http.Request) (*http.Response, error) {
 	s.init()
-	q, ok := read(r)
+	q, ok := read(r, s.User)
 	switch {
 	case !ok:
 		return s.Carry(r)
@@ -164,6 +171,13 @@ func (s *Syncer) poll(r *http.Request, q question, st *stream) (*http.Response, 
 	st.ask = r.Clone(context.WithoutCancel(r.Context()))
 	if st.presence != q.presence {
 		st.presence = q.presence
+		st.nudge()
+	}
+	if st.bears != q.token { // renewed: what the one before has come to is not this one's
+		if st.failed != nil && st.failed.status == http.StatusUnauthorized {
+			st.failed = nil
+		}
+		st.bears = q.token
 		st.nudge()
 	}
 	st.waiting++

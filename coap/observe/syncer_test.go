@@ -16,6 +16,7 @@ import (
 
 	"github.com/coapgw/coapgw/coap/observe"
 	"github.com/coapgw/coapgw/coap/session"
+	"github.com/coapgw/coapgw/coap/txn"
 )
 
 // world is a homeserver, a link, and the gateway at the client's side.
@@ -195,6 +196,41 @@ func TestRevoked(t *testing.T) {
 		w.hs.mu.Unlock()
 		assert.Equal(t, http.StatusUnauthorized, c.poll(w.t.Context(), w.sync, 30*time.Second, "", false))
 		assert.Equal(t, http.StatusUnauthorized, c.poll(w.t.Context(), w.sync, 30*time.Second, "", false), "by the homeserver")
+	})
+}
+
+// TestRenewedToken: a client with the next access token of its device goes on where it was, and
+// gets what the homeserver has forgotten since it was pushed; the server asks with the new token
+// from then on, and that the one before has ended the client is not told.
+func TestRenewedToken(t *testing.T) {
+	inWorld(t, 1, true, func(w *world) {
+		w.sync.User = func(r *http.Request) txn.Digest {
+			if r.Header.Get("Authorization") == "Bearer tok2" {
+				return txn.Token("tok")
+			}
+			return txn.User(r)
+		}
+		c := &client{}
+		w.settled(c)
+		w.hs.add(true)
+		time.Sleep(time.Minute)
+		require.Equal(t, 1, w.hs.forgotten)
+		w.hs.mu.Lock()
+		w.hs.revoked = true
+		w.hs.mu.Unlock()
+		time.Sleep(time.Minute)
+		w.hs.mu.Lock()
+		w.hs.revoked = false
+		w.hs.mu.Unlock()
+		c.renewed = "2"
+		for range 3 {
+			require.Equal(t, http.StatusOK, c.poll(w.t.Context(), w.sync, 30*time.Second, "", false))
+		}
+		assert.Equal(t, []string{"e1"}, c.seen)
+		assert.Equal(t, "Bearer tok2", w.far.token)
+		w.hs.add(true)
+		require.Equal(t, http.StatusOK, c.poll(w.t.Context(), w.sync, 30*time.Second, "", false))
+		assert.Equal(t, []string{"e1", "e2"}, c.seen)
 	})
 }
 

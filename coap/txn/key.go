@@ -24,7 +24,7 @@ func User(r *http.Request) Digest {
 		if len(token) > len(scheme) && strings.EqualFold(token[:len(scheme)], scheme) {
 			token = token[len(scheme):]
 		}
-		return sha256.Sum256([]byte(token))
+		return Token(token)
 	}
 	var text []byte
 	for _, c := range credentials {
@@ -32,6 +32,9 @@ func User(r *http.Request) Digest {
 	}
 	return sha256.Sum256(text)
 }
+
+// Token names the user of requests that bear an access token alone, as User does.
+func Token(token string) Digest { return sha256.Sum256([]byte(token)) }
 
 // Authorized reports whether a request bears an access token, so that it has a User of
 // its own.

@@ -28,7 +28,7 @@ var importRules = []importRule{
 	{name: "only dtls imports pion", except: []string{"dtls"}, forbidden: []string{pion}},
 	{name: "coap does not know what stands in front of it", packages: []string{"coap"}, forbidden: []string{module + "/coap/join", module + "/coap/policy"}},
 	{name: "the message layer knows no HTTP", packages: []string{"coap/endpoint", "coap/link", "coap/paths", "coap/trace"}, forbidden: []string{"net/http"}, deep: true},
-	{name: "who keeps something is given a store", packages: []string{"coap/outbox", "coap/answers", "coap/join", "coap/txn"}, forbidden: []string{module + "/coap/session/boltstore", "go.etcd.io"}, deep: true},
+	{name: "who keeps something is given a store", packages: []string{"coap/outbox", "coap/answers", "coap/join", "coap/tokens", "coap/txn"}, forbidden: []string{module + "/coap/session/boltstore", "go.etcd.io"}, deep: true},
 	{name: "a room stream is made of answers", packages: []string{"coap/stream"}, forbidden: []string{"net/http", "log", module + "/coap/endpoint", module + "/coap/observe"}},
 	{name: "transactions are read from requests alone", packages: []string{"coap/txn"}, forbidden: []string{module}},
 	{name: "bytes only", packages: bytesOnly, forbidden: []string{"net", "log", "os"}},
