@@ -36,7 +36,9 @@ type world struct {
 	link *linkemu.Link
 	line string
 	// ports is how many sockets were opened, each with an address of its own.
-	ports uint16
+	ports atomic.Uint32
+	// restart ends serve's side of the link and begins it anew, without what it knew.
+	restart func()
 }
 
 func newWorld(t *testing.T) *world {
@@ -53,6 +55,7 @@ func newWorldOf(t *testing.T, cfg linkemu.Config, homeserver http.Handler) *worl
 	})
 	require.NoError(t, err)
 	w.line = far.Pairing
+	w.restart = func() { assert.NoError(t, far.Restart(func() net.PacketConn { return w.link.Listen() })) }
 	t.Cleanup(func() {
 		assert.NoError(t, far.Close())
 		assert.NoError(t, w.link.Close())
@@ -62,8 +65,7 @@ func newWorldOf(t *testing.T, cfg linkemu.Config, homeserver http.Handler) *worl
 
 // socket leads into the link, whatever the address it is told, from a port of its own.
 func (w *world) socket() (net.PacketConn, error) {
-	w.ports++
-	from := net.UDPAddrFromAddrPort(netip.AddrPortFrom(netip.MustParseAddr("10.0.0.1"), 1000+w.ports))
+	from := net.UDPAddrFromAddrPort(netip.AddrPortFrom(netip.MustParseAddr("10.0.0.1"), 1000+uint16(w.ports.Add(1))))
 	return &aimed{w.link.Dial(from)}, nil
 }
 
@@ -243,10 +245,10 @@ func TestNetworkChanged(t *testing.T) {
 		c := w.open(client.Options{})
 		ask(t, c, http.MethodGet, "versions", "", "")
 		before := c.Status()
-		ports := w.ports
+		ports := w.ports.Load()
 		c.NetworkChanged()
 		synctest.Wait()
-		assert.Equal(t, ports+1, w.ports)
+		assert.Equal(t, ports+1, w.ports.Load())
 		assert.Equal(t, before, c.Status(), "nothing is awaited")
 		ask(t, c, http.MethodGet, "versions", "", "")
 		s := c.Status()

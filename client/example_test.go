@@ -1,7 +1,9 @@
 package client_test
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log"
 	"net/http"
@@ -67,6 +69,48 @@ func ExampleClient_Suspend() {
 	fmt.Println(s.Handshakes, "handshake,", s.Resumed, "times resumed")
 	// Output:
 	// 1 handshake, 2 times resumed
+}
+
+// A program hears what is said in a room, and nothing else crosses the link.
+func ExampleClient_Follow() {
+	far, err := ashore.Start()
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer far.Close()
+	c, err := client.Open(far.Pairing, client.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer c.Close()
+	matrix := http.Client{Transport: c}
+	token, room := enter(&matrix)
+	for i, text := range []string{"on", "off"} {
+		if err := send(&matrix, token, room, fmt.Sprint("l", i), text); err != nil {
+			log.Fatal(err)
+		}
+	}
+
+	done := errors.New("done")
+	err = c.Follow(context.Background(), client.Stream{Room: room, Token: token, Last: 2}, func(e client.Event) error {
+		if e.Err != nil {
+			return nil // it is being tried again
+		}
+		var said struct{ Sender, Body string }
+		if err := json.Unmarshal(e.Fields, &said); err != nil {
+			return err
+		}
+		fmt.Println(said.Sender, said.Body) // and keep e.Mark, to go on from it another time
+		if said.Body == "off" {
+			return done
+		}
+		return nil
+	})
+	fmt.Println(err)
+	// Output:
+	// thermometer on
+	// thermometer off
+	// done
 }
 
 // enter makes an account and a room.

@@ -20,6 +20,7 @@ const (
 	maxSize     = 512
 	maxLast     = 32 // events
 	defaultSize = 48 // bytes of a payload: docs/wire-v1.md, "What fits a frame"
+	defaultType = "m.room.message"
 )
 
 // Ask is what a client asks for.
@@ -104,7 +105,7 @@ func ParseAsk(room string, queries []string) (Ask, error) {
 		return a, refused("a room stream begins either after a mark or with the last events")
 	}
 	if a.Types == nil {
-		a.Types = []string{"m.room.message"}
+		a.Types = []string{defaultType}
 	}
 	if a.fields == nil {
 		a.fields = defaultFields()

@@ -190,9 +190,15 @@ func FuzzPayload(f *testing.F) {
 		if _, err := cborcodec.Diagnose(got); err != nil {
 			t.Fatalf("%x: %v", got, err)
 		}
+		if told, err := ReadPayload(got); err != nil || told.Mark != mark || !json.Valid(told.Fields) {
+			t.Fatalf("%x: %v, %v", got, told, err)
+		}
 		got = a.gap(2000, e.ID, mark)
 		if len(got) > a.Size {
 			t.Fatalf("a gap of %d bytes of %d", len(got), a.Size)
+		}
+		if told, err := ReadPayload(got); err != nil || !told.Gap || told.Skipped != 2000 {
+			t.Fatalf("%x: %v, %v", got, told, err)
 		}
 	})
 }

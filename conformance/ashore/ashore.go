@@ -31,9 +31,10 @@ type Ashore struct {
 	Homeserver string
 
 	hs    *httptest.Server
-	serve *gateway.Serve
-	stop  context.CancelFunc
-	ended chan error
+	serve   *gateway.Serve
+	station func() *gateway.Station
+	stop    context.CancelFunc
+	ended   chan error
 }
 
 // Name is what the homeserver in memory calls itself.
@@ -94,15 +95,31 @@ func Open(o Options) (a *Ashore, err error) {
 		return nil, errors.Join(err, o.Socket.Close())
 	}
 	a.serve = gateway.NewServe(gateway.ServeOptions{Homeserver: base, Transport: o.Via})
-	station := &gateway.Station{
-		Handler: a.serve, Guard: o.Guard, Profile: link.Default(),
-		Version2: &coap.Version2{Format: o.Format, Home: func() string { return o.Name }},
-		Security: &dtls.Config{Keys: keys.PSKs{psk.Identity: psk.Key}.Lookup, Store: &session.Memory{}},
+	a.station = func() *gateway.Station {
+		return &gateway.Station{
+			Handler: a.serve, Guard: o.Guard, Profile: link.Default(),
+			Version2: &coap.Version2{Format: o.Format, Home: func() string { return o.Name }},
+			Security: &dtls.Config{Keys: keys.PSKs{psk.Identity: psk.Key}.Lookup, Store: &session.Memory{}},
+		}
 	}
+	a.run(o.Socket)
+	return a, nil
+}
+
+func (a *Ashore) run(socket net.PacketConn) {
+	station := a.station()
 	var ctx context.Context
 	ctx, a.stop = context.WithCancel(context.Background())
-	go func() { a.ended <- station.Run(ctx, o.Socket) }()
-	return a, nil
+	go func() { a.ended <- station.Run(ctx, socket) }()
+}
+
+// Restart ends the gateway and starts it over another socket, without anything that it knew
+// of its clients.
+func (a *Ashore) Restart(socket func() net.PacketConn) error {
+	a.stop()
+	err := <-a.ended
+	a.run(socket())
+	return err
 }
 
 // SignUp makes an account at the homeserver, for somebody next to it.
