@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	gw "github.com/coapgw/coapgw/client"
 )
 
 // carrier is what clib needs of a *client.Client.
@@ -17,6 +19,7 @@ type carrier interface {
 	Resume()
 	NetworkChanged()
 	Close() error
+	Follow(context.Context, gw.Stream, func(gw.Event) error) error
 }
 
 // client is what a coapgw_client stands for.

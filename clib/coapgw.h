@@ -247,9 +247,10 @@ int coapgw_cancel(coapgw_client client, uint64_t tag, uint32_t *canceled);
 
 /* What a callback hears of. */
 typedef enum coapgw_event_kind {
-	COAPGW_EVENT_DATA = 1,    /* an answer with something new */
+	COAPGW_EVENT_DATA = 1,    /* an answer with something new; of a room: an event */
 	COAPGW_EVENT_TROUBLE = 2, /* it failed, and is being tried again */
-	COAPGW_EVENT_END = 3      /* the last event of the observation */
+	COAPGW_EVENT_END = 3,     /* the last event of the observation */
+	COAPGW_EVENT_GAP = 4      /* of a room: events were skipped here */
 } coapgw_event_kind;
 
 /* An event; all of it is gone when the callback returns. */
@@ -257,7 +258,7 @@ typedef struct coapgw_event {
 	size_t size; /* of this struct, as the library knows it */
 	coapgw_observation observation;
 	int kind; /* a coapgw_event_kind */
-	/* A coapgw_error: COAPGW_OK with DATA; what failed with TROUBLE; why it
+	/* A coapgw_error: COAPGW_OK with DATA and GAP; what failed with TROUBLE; why it
 	   ended with END, COAPGW_ECANCELED if that was wished for. */
 	int error;
 	/* The status of HTTP, 0 where there was no answer. */
@@ -268,10 +269,16 @@ typedef struct coapgw_event {
 	const void *body;
 	size_t body_size;
 	/* The token from which to go on after this event, "since" of a later
-	   request; NULL where the answer has none. */
+	   request; of a room its mark, "s". NULL where the answer has none. */
 	const char *next;
-	/* A sentence on error; NULL with DATA. */
+	/* A sentence on error; NULL with DATA and GAP. */
 	const char *message;
+	/* Of a room, with GAP: how many events were skipped; 0 for an unknown number. */
+	uint64_t skipped;
+	/* Of a room, with DATA: 1 if the event does not fit, else 0; and how many bytes
+	   are missing of the last text in body, 0 where a field is missing as a whole. */
+	int cut;
+	uint64_t missing;
 } coapgw_event;
 
 /*
@@ -281,10 +288,19 @@ typedef struct coapgw_event {
 typedef int (*coapgw_event_fn)(void *user, const coapgw_event *event);
 
 /*
- * Observes what `what` asks for, which is a GET of /sync: first the answer to it
- * as it is, then whatever is new, each answer going on from the one before,
- * without a question on the link. `since` in the query goes on from an earlier
- * event. tag, timeout_ms and body are not for it.
+ * Observes what `what` asks for. tag, timeout_ms and body are not for it.
+ *
+ * A GET of /sync: first the answer to it as it is, then whatever is new, each
+ * answer going on from the one before, without a question on the link. `since` in
+ * the query goes on from an earlier event.
+ *
+ * A GET of /~/ROOM, of a room by its ID or alias: what happens there from now on, an
+ * event at a time, each of which is an object of the fields "sender" (without ":" a
+ * user of one's own homeserver) and "body". It costs less than /sync and needs no
+ * filter. The query may ask for more, as in "/~/%23lab:example.org?n=3&f=sender,body":
+ * t=TYPE, f=FIELD,..., m=BYTES, n=LAST, s=MARK, o=0 and l=i, as "Room stream" in
+ * docs/wire-v1.md says; without m an event is as long as a message of the link takes.
+ * `s` goes on from an earlier event.
  *
  * After success there is exactly one COAPGW_EVENT_END, and nothing after it:
  * from then on user is not touched. It may come before coapgw_observe returns.

@@ -205,6 +205,10 @@ func callBack(hears C.coapgw_event_fn, user C.uintptr_t, handle uint64, e event)
 		c.error = C.int(e.err.code)
 		c.message = (*C.char)(unsafe.Add(p, head+len(body)+1))
 	}
+	c.skipped, c.missing = C.uint64_t(e.skipped), C.uint64_t(e.missing)
+	if e.cut {
+		c.cut = 1
+	}
 	if e.next != "" {
 		c.next = (*C.char)(unsafe.Add(p, head+len(body)+1+len(message)+1))
 	}

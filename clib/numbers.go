@@ -45,6 +45,7 @@ const (
 	kindData    kind = C.COAPGW_EVENT_DATA
 	kindTrouble kind = C.COAPGW_EVENT_TROUBLE
 	kindEnd     kind = C.COAPGW_EVENT_END
+	kindGap     kind = C.COAPGW_EVENT_GAP
 )
 
 // devices are those of package client by their coapgw_device.

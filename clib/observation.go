@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	gw "github.com/coapgw/coapgw/client"
 	"github.com/coapgw/coapgw/coap/observe"
 )
 
@@ -21,10 +22,13 @@ type event struct {
 	err    *failure // nil for COAPGW_OK
 	answer *answer  // nil for none
 	next   string
+	// Of a room alone.
+	skipped, missing int
+	cut              bool
 }
 
 // observation is what a coapgw_observation stands for: a /sync that is polled again and
-// again. What package client has below pushes it, so that a poll costs nothing.
+// again, or a room. What package client has below pushes it, so that a poll costs nothing.
 type observation struct {
 	client *client
 	handle uint64
@@ -32,6 +36,8 @@ type observation struct {
 	what  request
 	path  string
 	query url.Values
+	// room is what is told of a room, nil where a /sync is observed.
+	room *gw.Stream
 	// hear is the program's callback; true ends the observation.
 	hear func(event) bool
 
@@ -58,16 +64,21 @@ func newObservation(c *client, what request) (*observation, error) {
 		return nil, err
 	}
 	target, err := url.ParseRequestURI(what.path)
+	var room *gw.Stream
 	switch {
 	case err != nil:
 		return nil, invalid("the path is not escaped as a path of a URL is")
-	case what.method != http.MethodGet || len(what.body) > 0 || !isSync(target.EscapedPath()):
-		return nil, invalid("only a GET of /sync can be observed")
+	case what.method != http.MethodGet || len(what.body) > 0 || !isSync(target.EscapedPath()) && !gw.IsStream(what.path):
+		return nil, invalid("only a GET of /sync or of a room can be observed")
 	case what.form == formatBytes:
 		return nil, invalid("events are in JSON or CBOR")
+	case gw.IsStream(what.path):
+		if room, err = roomOf(&what); err != nil {
+			return nil, err
+		}
 	}
 	what.tag, what.timeout = 0, 0
-	o := &observation{client: c, what: what, path: target.EscapedPath(), query: target.Query(), done: make(chan struct{})}
+	o := &observation{client: c, what: what, path: target.EscapedPath(), query: target.Query(), room: room, done: make(chan struct{})}
 	if !o.query.Has("timeout") {
 		o.query.Set("timeout", strconv.FormatInt(pollFor.Milliseconds(), 10))
 	}
@@ -108,6 +119,9 @@ func (o *observation) follow() (last event) {
 		}
 	}()
 	provoke("observation")
+	if o.room != nil {
+		return o.followRoom()
+	}
 	pause := firstPause
 	for {
 		select {

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -14,6 +15,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	gw "github.com/coapgw/coapgw/client"
 )
 
 // scripted is a carrier whose answers are known beforehand; after the last one it holds
@@ -60,6 +63,12 @@ func (*scripted) Suspend() error  { return nil }
 func (*scripted) Resume()         {}
 func (*scripted) NetworkChanged() {}
 func (*scripted) Close() error    { return nil }
+
+// Follow tells nothing.
+func (*scripted) Follow(ctx context.Context, _ gw.Stream, _ func(gw.Event) error) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
 
 // observing runs an observation of a carrier and returns it with what it has heard.
 func observing(t *testing.T, over *scripted) (*client, *observation, *[]event) {

@@ -100,9 +100,11 @@ type Client struct {
 	mu        sync.Mutex
 	transport *coap.Transport
 	closed    bool
-	before    Status // what transports before this one counted
-	moving    context.CancelFunc
-	work      sync.WaitGroup
+	// woken is closed when the sleep ends, or the Client.
+	woken  chan struct{}
+	before Status // what transports before this one counted
+	moving context.CancelFunc
+	work   sync.WaitGroup
 }
 
 // Open reads a pairing line and readies a Client; the first request opens a session. Errors

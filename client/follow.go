@@ -32,10 +32,10 @@ var errEnded = errors.New("client: the room stream has ended")
 // Follow after the Mark before.
 //
 // What may pass is tried again, within a second and then more and more seldom, down to every
-// five minutes, after an Event with its Err. Follow returns the error of hear or of ctx,
-// ErrSuspended or ErrClosed, or why the stream was refused or ended for good: a *coap.Error,
-// of which the Status is 403 when the user is not in the room any more, or a word on what is
-// wrong with the Stream.
+// five minutes, after an Event with its Err. While the Client sleeps Follow waits, and then goes
+// on where it was. It returns the error of hear or of ctx, ErrClosed, or why the stream was
+// refused or ended for good: a *coap.Error, of which the Status is 403 when the user is not in
+// the room any more, or a word on what is wrong with the Stream.
 func (c *Client) Follow(ctx context.Context, s Stream, hear func(Event) error) error {
 	ask, err := s.ask()
 	if err != nil {
@@ -46,6 +46,14 @@ func (c *Client) Follow(ctx context.Context, s Stream, hear func(Event) error) e
 	for {
 		began := time.Now()
 		err := f.follow(ctx)
+		if errors.Is(err, ErrSuspended) && f.over == nil {
+			select {
+			case <-c.sleeping():
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+			continue
+		}
 		if err = f.final(ctx, err); err != nil {
 			return err
 		}
@@ -84,7 +92,7 @@ func (f *follower) final(ctx context.Context, err error) error {
 		return f.over
 	case ctx.Err() != nil:
 		return ctx.Err()
-	case errors.Is(err, ErrSuspended), errors.Is(err, ErrClosed):
+	case errors.Is(err, ErrClosed):
 		return err
 	case errors.As(err, &refusal) && refusedForGood(refusal.Status):
 		return err

@@ -19,6 +19,13 @@ func (c *Client) awake() (*coap.Transport, error) {
 	return c.transport, nil
 }
 
+// sleeping returns a channel that is closed when the sleep ends, or the Client.
+func (c *Client) sleeping() <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.woken
+}
+
 // ended returns why a request failed that t carried.
 func (c *Client) ended(t *coap.Transport, err error) error {
 	c.mu.Lock()
@@ -47,6 +54,7 @@ func (c *Client) Resume() {
 	defer c.mu.Unlock()
 	if c.transport == nil && !c.closed {
 		c.transport = c.newTransport()
+		close(c.woken)
 	}
 }
 
@@ -63,7 +71,13 @@ func (c *Client) stop(forGood bool) error {
 	c.mu.Lock()
 	t, moving := c.transport, c.moving
 	c.transport, c.moving = nil, nil
-	c.closed = c.closed || forGood
+	if t != nil {
+		c.woken = make(chan struct{})
+	}
+	if forGood && !c.closed {
+		c.closed = true
+		close(c.woken)
+	}
 	c.mu.Unlock()
 	if moving != nil {
 		moving()

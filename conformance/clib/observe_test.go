@@ -1,6 +1,7 @@
 package clib
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -63,6 +64,40 @@ func TestObserve(t *testing.T) {
 	assert.Contains(t, p.out.String(), "end 3 0 the client was closed meanwhile")
 	assert.NotContains(t, p.out.String(), "trouble")
 	assert.EqualValues(t, 1, w.socket.hellos.Load())
+}
+
+// A room is observed as a stream of single events, over sleep, and from where it was left; one
+// that does not fit is cut.
+func TestObserveRoom(t *testing.T) {
+	w := newWorld(t)
+	alice := w.signUp("alice")
+	room := alice.createRoom()
+	program := library(t).compile(t, source("observe"), shared)
+	p := start(t, w.env("TOKEN="+alice.token, "TARGET=/~/"+room+"?f=body&m=64", "FIRST=&n=1", "AFTER=&s="), program)
+	alice.say(room, "one")
+	p.hears(`data 0 200  {"body":"one"}`)
+	p.say("sleep")
+	p.hears("asleep")
+	alice.say(room, "two")
+	p.say("wake")
+	p.hears(`{"body":"two"}`)
+	p.say("end")
+	p.hears("end 4 0 canceled \nended\n")
+	alice.say(room, "three")
+	p.say("again")
+	p.hears(`{"body":"three"}`)
+	alice.say(room, strings.Repeat("x", 100))
+	p.hears(` missing of data 0 200  {"body":"x`)
+	require.NoError(t, p.in.Close())
+	p.succeeds()
+	assert.Equal(t, 1, p.out.count(`"body":"one"`))
+	assert.Equal(t, 1, p.out.count(`"body":"two"`))
+	assert.NotContains(t, p.out.String(), "trouble")
+
+	p = start(t, w.env("TOKEN="+alice.token, "TARGET=/~/!none:ship.example", "FIRST="), program)
+	p.hears("end 12 0 the user is not in the room")
+	require.NoError(t, p.in.Close())
+	p.succeeds()
 }
 
 // What the homeserver refuses ends an observation.

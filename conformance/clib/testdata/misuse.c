@@ -170,6 +170,10 @@ static void observe_refuses(coapgw_client client)
 	FAILS(COAPGW_EINVAL, coapgw_observe(client, NULL, never, user, &observation, &why));
 	what.path = "/_matrix/client/versions";
 	FAILS(COAPGW_EINVAL, coapgw_observe(client, &what, never, user, &observation, &why));
+	what.path = "/~/room"; /* neither an ID nor an alias */
+	FAILS(COAPGW_EINVAL, coapgw_observe(client, &what, never, user, &observation, &why));
+	what.path = "/~/!r:h?k=0";
+	FAILS(COAPGW_EINVAL, coapgw_observe(client, &what, never, user, &observation, &why));
 	what.path = "/_matrix/client/v3/sync";
 	what.method = "POST";
 	FAILS(COAPGW_EINVAL, coapgw_observe(client, &what, never, user, &observation, &why));

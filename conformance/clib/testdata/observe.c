@@ -1,6 +1,6 @@
 /*
- * Observes /sync and prints events; the test drives it by lines: "sleep", "wake", "end",
- * and "close".
+ * Observes /sync, or what TARGET and FIRST say and goes on with AFTER, and prints events; the test
+ * drives it by lines: "sleep", "wake", "end" and "again".
  */
 #include "check.h"
 
@@ -13,11 +13,16 @@ struct state {
 
 static int heard(void *user, const coapgw_event *event)
 {
-	static const char *const kinds[] = { "", "data", "trouble", "end" };
+	static const char *const kinds[] = { "", "data", "trouble", "end", "gap" };
 	struct state *s = user;
 
 	pthread_mutex_lock(&s->mutex);
 	CHECK(!s->ended);
+	CHECK(event->size >= sizeof *event);
+	CHECK((event->kind == COAPGW_EVENT_DATA && event->cut) || event->missing == 0);
+	CHECK(event->kind == COAPGW_EVENT_GAP || event->skipped == 0);
+	if (event->cut)
+		printf("%d missing of ", (int)event->missing);
 	printf("%s %d %d %s %s\n", kinds[event->kind], event->error, event->status,
 	       event->message != NULL ? event->message : "", event->body != NULL ? (const char *)event->body : "");
 	fflush(stdout);
@@ -38,10 +43,15 @@ static coapgw_observation observe(coapgw_client client, struct state *s)
 {
 	coapgw_request what = COAPGW_REQUEST_INIT;
 	coapgw_observation observation;
-	char path[512] = "/_matrix/client/v3/sync";
+	const char *target = getenv("TARGET"), *first = getenv("FIRST"), *after = getenv("AFTER");
+	char path[512];
 
-	if (*s->next != 0)
-		snprintf(path, sizeof path, "/_matrix/client/v3/sync?since=%s", s->next);
+	if (target == NULL) {
+		target = "/_matrix/client/v3/sync";
+		first = "";
+		after = "?since=";
+	}
+	snprintf(path, sizeof path, "%s%s%s", target, *s->next != 0 ? after : first, s->next);
 	what.path = path;
 	what.token = getenv("TOKEN");
 	pthread_mutex_lock(&s->mutex); /* until END has set it */
