@@ -5,6 +5,10 @@
 #
 # VERSION, vX.Y.Z, is what the library calls itself; LIBDIR is where it lies. Needs Go,
 # gcc and binutils. The same sources, Go and gcc give the same bytes.
+#
+# For another machine, with its compiler and binutils:
+#
+#	GOARCH=arm GOARM=7 CROSS=arm-linux-gnueabihf- DESTDIR=... clib/build.sh
 set -eu
 cd "$(dirname "$0")"
 
@@ -12,10 +16,14 @@ PREFIX=${PREFIX:-/usr/local}
 LIBDIR=${LIBDIR:-$PREFIX/lib}
 VERSION=${VERSION:-v0.0.0}
 TAGS=${TAGS:-} # further build tags
+CROSS=${CROSS:-}
 root=${DESTDIR:-}
 
 stage=$(mktemp -d)
 trap 'rm -rf "$stage"' EXIT
+if [ -n "$CROSS" ]; then
+	export CC="${CROSS}gcc"
+fi
 
 # Names are looked up by Go, as in the program: glibc's way cannot be linked statically.
 # No paths, times or debugging information get in.
@@ -33,11 +41,11 @@ build c-shared "$stage/$soname" \
 # program, "main" among them.
 build c-archive "$stage/whole.a" ""
 mkdir "$stage/objects"
-(cd "$stage/objects" && ar x ../whole.a)
-ld -r -d -o "$stage/coapgw.o" "$stage"/objects/*.o
+(cd "$stage/objects" && "${CROSS}ar" x ../whole.a)
+"${CROSS}ld" -r -d -o "$stage/coapgw.o" "$stage"/objects/*.o
 sed -n 's/^\t\t\(coapgw_[a-z_]*\);$/\1/p' coapgw.map >"$stage/names"
-objcopy --keep-global-symbols="$stage/names" "$stage/coapgw.o"
-(cd "$stage" && ar rcsD libcoapgw.a coapgw.o)
+"${CROSS}objcopy" --keep-global-symbols="$stage/names" "$stage/coapgw.o"
+(cd "$stage" && "${CROSS}ar" rcsD libcoapgw.a coapgw.o)
 
 install -d "$root$PREFIX/include" "$root$LIBDIR/pkgconfig"
 install -m 0644 coapgw.h "$root$PREFIX/include/"

@@ -2,6 +2,7 @@ package footprint
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -15,7 +16,7 @@ func table() golden.Table {
 		File: "../../testdata/footprint.tsv",
 		Comment: `What our programs take. Sizes in bytes are of stripped files, as they are and with gzip -9; they are budgets.
 Memory in kB is what is resident: before the first request, at most in a conversation, and how much of that is the program's own, not pages of its file. Times in ms until it takes requests.
-Memory and times were measured when this was written (go test ./conformance/footprint -update); other than amd64 and 386 under qemu-user, whose own memory is left out and whose time is not that of a processor.
+Memory and times were measured when this was written (go test ./conformance/footprint -update); other than amd64 and 386 under qemu-user, whose own memory is left out and whose time is not that of a processor. What no program here can run has zeros.
 `,
 		Columns: "program\ttarget\tsize\tpacked\tstart\tidle\tused\town",
 	}
@@ -42,6 +43,31 @@ func readTable(t *testing.T) []row {
 		rows = append(rows, r)
 	}
 	return rows
+}
+
+// merged are the rows of what there is, in its order: measured, or as they were where only some
+// programs were looked at (-run).
+func merged(before, measured []row) (rows []row) {
+	for _, p := range programs {
+		for _, a := range targets {
+			if !p.fits(a) {
+				continue
+			}
+			is := func(r row) bool { return r.program == p.name && r.target == a.name }
+			if i := slices.IndexFunc(measured, is); i >= 0 {
+				rows = append(rows, measured[i])
+			} else if i := slices.IndexFunc(before, is); i >= 0 {
+				rows = append(rows, before[i])
+			}
+		}
+	}
+	return rows
+}
+
+func TestMerged(t *testing.T) {
+	before := []row{{program: "gone", target: "amd64"}, {program: "gateway", target: "386", size: 1}, {program: "gateway", target: "amd64", size: 2}}
+	assert.Equal(t, []row{{program: "gateway", target: "amd64", size: 3}, {program: "gateway", target: "386", size: 1}},
+		merged(before, []row{{program: "gateway", target: "amd64", size: 3}}))
 }
 
 // Tolerances, in thousandths of a budget: another release of Go moves sizes a little, and not

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -21,6 +22,10 @@ type target struct {
 	wide bool
 	// limit bounds the address space of its programs, in kB; 0 for none.
 	limit int
+	// cross is in front of the names of its compiler and binutils, where these are wanted.
+	cross string
+	// bare: it has no system, and nothing here runs its programs.
+	bare bool
 }
 
 // within is the target with a limit of the address space, in kB.
@@ -29,15 +34,20 @@ func (a target) within(limit int) target {
 	return a
 }
 
-// targets are those of releases for Linux (packaging/release), and 386, which is none of
-// them: it is how a 32-bit program takes memory without an emulator.
+// cortexM4 is the processor of a microcontroller.
+const cortexM4 = "cortex-m4"
+
+// targets are those of releases for Linux (packaging/release), and two which are none of them:
+// 386 is how a 32-bit program takes memory without an emulator, and the other one has no
+// system.
 var targets = []target{
-	{"amd64", []string{"GOARCH=amd64"}, "", true, 0},
-	{"386", []string{"GOARCH=386"}, "", false, 0},
-	{"arm64", []string{"GOARCH=arm64"}, "qemu-aarch64-static", true, 0},
-	{"armv7", []string{"GOARCH=arm", "GOARM=7"}, "qemu-arm-static", false, 0},
-	{"mipsle", []string{"GOARCH=mipsle", "GOMIPS=softfloat"}, "qemu-mipsel-static", false, 0},
-	{"riscv64", []string{"GOARCH=riscv64", "GORISCV64=rva20u64"}, "qemu-riscv64-static", true, 0},
+	{name: "amd64", env: []string{"GOARCH=amd64"}, wide: true},
+	{name: "386", env: []string{"GOARCH=386"}},
+	{name: "arm64", env: []string{"GOARCH=arm64"}, emulator: "qemu-aarch64-static", wide: true},
+	{name: "armv7", env: []string{"GOARCH=arm", "GOARM=7"}, emulator: "qemu-arm-static", cross: "arm-linux-gnueabihf-"},
+	{name: "mipsle", env: []string{"GOARCH=mipsle", "GOMIPS=softfloat"}, emulator: "qemu-mipsel-static"},
+	{name: "riscv64", env: []string{"GOARCH=riscv64", "GORISCV64=rva20u64"}, emulator: "qemu-riscv64-static", wide: true},
+	{name: cortexM4, cross: "arm-linux-gnueabihf-", bare: true},
 }
 
 func targetNamed(t *testing.T, name string) target {
@@ -66,6 +76,9 @@ func (a target) command(t *testing.T, program string, args ...string) *exec.Cmd 
 	}
 	cmd := exec.Command(argv[0], argv[1:]...)
 	cmd.Env = append(os.Environ(), goMemory)
+	if a.emulator != "" && a.cross != "" { // where it finds the libraries of C
+		cmd.Env = append(cmd.Env, "QEMU_LD_PREFIX=/usr/"+strings.TrimSuffix(a.cross, "-"))
+	}
 	return cmd
 }
 

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -21,8 +22,10 @@ import (
 type world struct {
 	t   *testing.T
 	dir string
-	// homeserver is its URL, pairing the file with the line for clients.
+	// homeserver is its URL, pairing the file with the line for clients, serve where that leads
+	// and psk its key as serve has it.
 	homeserver, pairing string
+	serve, psk          string
 	alice, bob          *user
 	// rooms have both in them; the last is where they talk.
 	rooms []string
@@ -44,7 +47,11 @@ func newWorld(t *testing.T, coapgw string) *world {
 	require.NoError(t, err)
 	serve := start(t, exec.Command(coapgw, "serve", "--homeserver", homeserver.URL, "--listen", "127.0.0.1:0",
 		"--psk-file", keys, "--state", filepath.Join(w.dir, "serve.state")))
-	w.pair(string(line), serve.Await("listening on coaps://"))
+	w.serve = serve.Await("listening on coaps://")
+	w.pair(string(line), w.serve)
+	psk, err := os.ReadFile(keys)
+	require.NoError(t, err)
+	w.psk = lastLine(string(psk))
 
 	w.alice, w.bob = w.signUp("alice"), w.signUp("bob")
 	for i := range rooms {
@@ -59,6 +66,12 @@ func newWorld(t *testing.T, coapgw string) *world {
 		}
 	}
 	return w
+}
+
+// lastLine is the last line of a text that is not empty.
+func lastLine(text string) string {
+	text = strings.TrimSpace(text)
+	return text[strings.LastIndexByte(text, '\n')+1:]
 }
 
 // pair writes a pairing line for clients that find serve at this address, which was not known
