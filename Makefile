@@ -41,6 +41,9 @@ SLOW     ?= hf-vara500,hf-s5066-75
 CHAT     ?= 1h
 BUILD    := $(CURDIR)/.build
 
+# A panic in a program under test ends it, and is not put up with as in use.
+export COAPGW_PANIC := exit
+
 # Modules with packages of their own. conformance/dendrite and tools only pin
 # programs. Nested modules keep go.mod small for those who link coapgw.
 MODULES := $(filter-out ./tools ./conformance/dendrite,$(patsubst %/go.mod,%,$(shell find . -name go.mod -not -path '*/.*/*')))

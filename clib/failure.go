@@ -13,6 +13,7 @@ import (
 	"github.com/coapgw/coapgw/cborcodec"
 	gw "github.com/coapgw/coapgw/client"
 	"github.com/coapgw/coapgw/coap"
+	"github.com/coapgw/coapgw/coap/endpoint"
 	"github.com/coapgw/coapgw/coap/session/boltstore"
 	"github.com/coapgw/coapgw/dtls"
 )
@@ -103,6 +104,10 @@ func failureOf(err error) *failure {
 	var carried *coap.Error
 	if errors.As(err, &carried) {
 		f.code, f.message = codeOf(carried), carried.Message
+	}
+	var panicked *endpoint.PanicError
+	if errors.As(err, &panicked) {
+		return &failure{code: codeInternal, message: "internal error: " + panicked.What, err: err}
 	}
 	var refused *dtls.HandshakeError
 	switch {

@@ -13,6 +13,7 @@ import (
 
 	gw "github.com/coapgw/coapgw/client"
 	"github.com/coapgw/coapgw/coap"
+	"github.com/coapgw/coapgw/coap/endpoint"
 	"github.com/coapgw/coapgw/coap/session/boltstore"
 	"github.com/coapgw/coapgw/dtls"
 )
@@ -44,6 +45,7 @@ func TestFailures(t *testing.T) {
 		{handshake(0, dtls.ErrFingerprint), codeSecurity},
 		{handshake(40, errors.New("alert")), codeSecurity},
 		{handshake(0, errors.New("reset")), codeLink},
+		{&coap.Error{Status: 502, ErrCode: "M_UNKNOWN", Err: endpoint.NewPanicError("secret")}, codeInternal},
 	} {
 		assert.Equal(t, tt.want, failureOf(tt.err).code, "%v", tt.err)
 	}

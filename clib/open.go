@@ -29,7 +29,7 @@ func open(pairing string, o options) (*client, error) {
 	if o.maxBody == 0 {
 		o.maxBody = defaultMaxBody
 	}
-	settings := gw.Options{Link: o.link, Device: device, MaxBody: o.maxBody, Log: o.log}
+	settings := gw.Options{Link: o.link, Device: device, MaxBody: o.maxBody, Recover: true, Log: o.log}
 	if o.stateFile == "" {
 		c, err := gw.Open(pairing, settings)
 		if err != nil {

@@ -76,6 +76,10 @@ type Options struct {
 	// Poll has GET /sync go over the link like any other request, rather than be answered out
 	// of what the server pushes.
 	Poll bool
+	// Recover has a panic in a goroutine of the Client, over what comes of the link, end the
+	// session, and not the program: requests then fail with an *endpoint.PanicError, and Log has
+	// the stack.
+	Recover bool
 	// Log receives what a person should know; nil discards it.
 	Log *slog.Logger
 }
@@ -125,6 +129,7 @@ func Open(line string, o Options) (*Client, error) {
 		o.MaxBody = defaultMaxBody
 	}
 	addresses, security := dialer.FromPairing(p)
+	security.Recover = o.Recover
 	security.Store, security.SessionName = dtls.Store(o.Store), dialer.SessionName(addresses, p.PSK.Identity)
 	if o.Store == nil {
 		security.Store = &session.Memory{}
@@ -151,7 +156,8 @@ func Open(line string, o Options) (*Client, error) {
 
 func (c *Client) newTransport() *coap.Transport {
 	return &coap.Transport{
-		Dial: c.dialer.Dial, Profile: c.profile, Version2: c.version2, MaxBody: c.options.MaxBody, Log: c.options.Log,
+		Dial: c.dialer.Dial, Profile: c.profile, Version2: c.version2, MaxBody: c.options.MaxBody,
+		Recover: c.options.Recover, Log: c.options.Log,
 	}
 }
 

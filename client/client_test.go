@@ -20,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/coapgw/coapgw/client"
+	"github.com/coapgw/coapgw/coap/endpoint"
 	"github.com/coapgw/coapgw/coap/link"
 	"github.com/coapgw/coapgw/coap/session"
 	"github.com/coapgw/coapgw/conformance/ashore"
@@ -316,6 +317,18 @@ func TestNoNetwork(t *testing.T) {
 		assert.EqualValues(t, 1, s.Handshakes)
 		assert.EqualValues(t, 1, s.Resumed)
 	})
+}
+
+// TestRecover: a panic on a goroutine of the Client, here in what opens sockets, fails a
+// request, and does not end the program.
+func TestRecover(t *testing.T) {
+	w := newWorld(t)
+	c, err := client.Open(w.line, client.Options{Recover: true, Socket: func() (net.PacketConn, error) { panic("boom") }})
+	require.NoError(t, err)
+	_, _, err = try(t.Context(), c, http.MethodGet, "versions", "", "")
+	var panicked *endpoint.PanicError
+	require.ErrorAs(t, err, &panicked)
+	require.NoError(t, c.Close())
 }
 
 // TestStore: what the store keeps, another process goes on with.

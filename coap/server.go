@@ -54,6 +54,8 @@ type Server struct {
 	// its place again with another access token. Where it is nil or returns nothing, the
 	// access token is used.
 	StreamKey func(identity string) []byte
+	// Recover has a panic over what comes of the link end the session, and not the program.
+	Recover bool
 	// Log receives what an operator should know; nil discards it.
 	Log *slog.Logger
 	// Recorder receives the events of all sessions; nil discards them.

@@ -108,6 +108,7 @@ func (s *serving) start(conn net.Conn, ended *sync.WaitGroup) {
 		MaxBody:       s.bodies.or(s.MaxBody),
 		MaxRequests:   s.MaxRequests,
 		Paths:         pathsOf(conn),
+		Recover:       s.Recover,
 		Log:           s.log,
 		Recorder:      s.Recorder,
 		Session:       handler.number,

@@ -151,7 +151,7 @@ func (s *slotted) retire() bool {
 func (t *Transport) dial(s *slotted) {
 	defer t.wg.Done()
 	defer close(s.ready)
-	conn, err := t.Dial(t.life)
+	conn, err := t.dialled()
 	if err != nil {
 		t.book.failed()
 		t.Log.Warn("no session with the peer", "err", err)
@@ -191,6 +191,7 @@ func (t *Transport) dial(s *slotted) {
 		MaxBody:       t.bodies.or(t.MaxBody),
 		Lives:         carrier.Incarnation(),
 		KnownCritical: criticalInResponse,
+		Recover:       t.Recover,
 		Log:           t.Log,
 		Recorder:      t.Recorder,
 		Session:       number,

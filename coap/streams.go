@@ -105,7 +105,7 @@ func (s *serverSession) stream(ctx context.Context, r *endpoint.Request, room st
 		}
 	}
 	position := st.Position()
-	if problem := s.runStream(tok, &roomStream{ask: ask, user: a.token, Stream: st, observer: o, done: make(chan struct{})}, answer); problem != nil {
+	if problem := s.runStream(r.Conn, tok, &roomStream{ask: ask, user: a.token, Stream: st, observer: o, done: make(chan struct{})}, answer); problem != nil {
 		return s.failure(problem, a.audience)
 	}
 	resp := answer(position)
@@ -160,7 +160,7 @@ func (s *serverSession) dropStream(tok string) {
 }
 
 // runStream tells the peer of a room until it is over.
-func (s *serverSession) runStream(tok string, st *roomStream, answer func(payload []byte) *endpoint.Response) *Error {
+func (s *serverSession) runStream(c *endpoint.Conn, tok string, st *roomStream, answer func(payload []byte) *endpoint.Response) *Error {
 	if !s.begin() {
 		return errBusy()
 	}
@@ -173,7 +173,8 @@ func (s *serverSession) runStream(tok string, st *roomStream, answer func(payloa
 	go func() {
 		defer s.running.Done()
 		defer close(st.done)
-		err := s.tellStream(st, answer)
+		var err error
+		c.Guard(func() { err = s.tellStream(st, answer) })
 		s.log.Debug("a room stream ends", "peer", s.peer.Identity, "err", err)
 		s.dropObserver(st.observer)
 		var rejected *endpoint.ResetError

@@ -53,15 +53,17 @@ func (s *serverSession) push(r *endpoint.Request, req *http.Request, a admission
 	held := observe.Update{NextBatch: req.URL.Query().Get("since"), Counts: s.countsOf(a.slot)}
 	go func() {
 		defer s.running.Done()
-		r.Conn.ProvePath(req.Context())
-		s.keepWay()
-		told := &observe.Told{}
-		patience := observe.Patience{Retry: s.maxTransmitWait(), Own: ownWait(s.link.Load().profile)}
-		err := observe.Push(req.Context(), o, held, patience, func(ctx context.Context, since string) (observe.Update, error) {
-			return s.poll(continued(ctx, req, since), r.Conn.Whole(), &a, told)
+		defer s.dropObserver(o)
+		r.Conn.Guard(func() {
+			r.Conn.ProvePath(req.Context())
+			s.keepWay()
+			told := &observe.Told{}
+			patience := observe.Patience{Retry: s.maxTransmitWait(), Own: ownWait(s.link.Load().profile)}
+			err := observe.Push(req.Context(), o, held, patience, func(ctx context.Context, since string) (observe.Update, error) {
+				return s.poll(continued(ctx, req, since), r.Conn.Whole(), &a, told)
+			})
+			s.log.Debug("a pushed sync ends", "peer", s.peer.Identity, "err", err)
 		})
-		s.log.Debug("a pushed sync ends", "peer", s.peer.Identity, "err", err)
-		s.dropObserver(o)
 	}()
 	return registered
 }
@@ -292,7 +294,9 @@ func (s *serverSession) takeUp(c *endpoint.Conn) {
 		s.addObserver(o)
 		go func() {
 			defer s.running.Done()
-			_ = observe.Deliver(s.life, o, func() *endpoint.Response { return callUp(controlRegister) }, s.maxTransmitWait())
+			c.Guard(func() {
+				_ = observe.Deliver(s.life, o, func() *endpoint.Response { return callUp(controlRegister) }, s.maxTransmitWait())
+			})
 			s.dropObserver(o)
 		}()
 	}

@@ -44,6 +44,9 @@ type Transport struct {
 	FoldV3 bool
 	// MaxBody bounds a response body, in bytes; 0 means 64 MiB.
 	MaxBody int64
+	// Recover has a panic over what comes of the link end the session, of which requests then
+	// fail with an *endpoint.PanicError, and not the program.
+	Recover bool
 	// Log receives what a person should know; nil discards it.
 	Log *slog.Logger
 	// Recorder receives the events of all sessions; nil discards them.
@@ -237,7 +240,7 @@ func (t *Transport) send(r *http.Request, s *session, kind PeerKind, out *outgoi
 		_ = closeBody(resp.Body)
 		return nil, verdict, nil
 	}
-	answered, err := t.decode(s, resp, r, x)
+	answered, err := t.decoded(s, resp, r, x)
 	if errors.Is(err, wire2.ErrUnknown) {
 		t.Log.Debug("the peer has lost the tables of the session")
 		return nil, again, nil

@@ -107,8 +107,10 @@ func (l *clientLink) read(pc net.PacketConn) {
 			}
 		case l.fromPeer(from):
 			failures = 0
-			l.look(buf[:n])
-			l.put(buf[:n], from, noCID)
+			l.cfg.guard(func() {
+				l.look(buf[:n])
+				l.put(buf[:n], from, noCID)
+			})
 		}
 	}
 }

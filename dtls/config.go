@@ -70,6 +70,9 @@ type Config struct {
 	// any. It is called concurrently and must not block.
 	Current func() (certificates []tls.Certificate, clientCAs *x509.CertPool)
 
+	// Recover has a panic over a datagram drop that, and not end the program.
+	Recover bool
+
 	// RequireForwardSecrecy leaves out suites without it: those that RFC 7252
 	// peers use with keys, and the short handshake below 300 bit/s.
 	RequireForwardSecrecy bool

@@ -204,7 +204,7 @@ func (l *Listener) read() {
 			}
 		default:
 			failures = 0
-			l.deliver(buf[:n], from)
+			l.cfg.guard(func() { l.deliver(buf[:n], from) })
 		}
 	}
 }

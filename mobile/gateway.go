@@ -71,7 +71,7 @@ func Open(line string, config *Config) (*Gateway, error) {
 	if g.state, err = openState(&c); err != nil {
 		return nil, err
 	}
-	o := client.Options{Link: c.Link, Socket: c.socket, MaxBody: c.MaxBody, Log: log}
+	o := client.Options{Link: c.Link, Socket: c.socket, MaxBody: c.MaxBody, Recover: true, Log: log}
 	if g.state != nil {
 		o.Store = g.state
 	}

@@ -104,6 +104,9 @@ func (c *connectCmd) Run(ctx context.Context, std streams, again reparse, ignore
 	}
 	defer func() { err = errors.Join(err, state.Close()) }()
 	keep(security, addresses, state)
+	if security != nil {
+		security.Recover = recovers()
+	}
 	if station != nil {
 		station.Store = state.Sessions()
 		station.SessionName = dialer.SessionName(addresses, station.Station.Call)
@@ -113,7 +116,7 @@ func (c *connectCmd) Run(ctx context.Context, std streams, again reparse, ignore
 		return err
 	}
 	dial := &gateway.Dialer{Routes: gateway.UDPRoutes(addresses...), Security: security, Station: station, Profile: profile, Log: log.Logger}
-	transport := &coap.Transport{Dial: dial.Dial, Profile: profile, NoTokens: station != nil, Version2: version2, FoldV3: c.FoldV3, MaxBody: c.MaxBody, Log: log.Logger}
+	transport := &coap.Transport{Dial: dial.Dial, Profile: profile, NoTokens: station != nil, Version2: version2, FoldV3: c.FoldV3, MaxBody: c.MaxBody, Recover: recovers(), Log: log.Logger}
 	var box *outbox.Transport
 	if c.Outbox.Enabled {
 		box = &outbox.Transport{}

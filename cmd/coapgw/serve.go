@@ -124,6 +124,7 @@ func (c *serveCmd) Run(ctx context.Context, std streams, again reparse, ignored 
 		MaxBody:     c.MaxBody,
 		MaxSessions: c.MaxSessions,
 		Grace:       c.StopTimeout,
+		Recover:     recovers(),
 		Log:         log.Logger,
 	}
 	view := newView(status.Serve, c.Page, access, profile, station.Status, nil, state.Store(), log)

@@ -24,7 +24,7 @@ func (x *exchange) check(ctx context.Context, answer chan reply, waited time.Dur
 	}
 	if ask {
 		ctx, x.stopProbe = context.WithCancel(ctx)
-		c.wg.Go(func() { x.probe(ctx, answer) })
+		c.start(func() { x.probe(ctx, answer) })
 	}
 	c.mu.Unlock()
 }

@@ -14,7 +14,7 @@ func (in *incoming) startAckTimer() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if in.m.Type == Confirmable && in.timer == nil && !in.acknowledged && !in.answered {
-		in.timer = time.AfterFunc(c.terms().ackDelay, in.acknowledge)
+		in.timer = c.after(c.terms().ackDelay, in.acknowledge)
 	}
 }
 
@@ -98,7 +98,7 @@ func (in *incoming) piggyback(m *Message) bool {
 // another goroutine does.
 func (in *incoming) answer(m *Message) {
 	if in.needsConfirmation() {
-		in.c.wg.Go(func() { in.deliver(in.c.ctx, m) })
+		in.c.start(func() { in.deliver(in.c.ctx, m) })
 		return
 	}
 	in.deliver(in.c.ctx, m)

@@ -182,6 +182,9 @@ type Config struct {
 	// Paths tells where the peer is, nil where its address does not change: then it is
 	// always taken to receive there.
 	Paths Paths
+	// Recover has a panic in a goroutine of the session, that of a handler too, end the session
+	// with a *PanicError, and not the program.
+	Recover bool
 	// Log receives what an operator should know; nil discards it.
 	Log *slog.Logger
 	// Recorder receives every event of the session; nil discards them. It must not call

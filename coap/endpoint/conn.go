@@ -107,7 +107,10 @@ func New(c net.Conn, cfg Config) *Conn {
 		conn.log = slog.New(slog.DiscardHandler)
 	}
 	conn.ctx, conn.cancel = context.WithCancel(context.Background())
-	conn.wg.Go(conn.read)
+	conn.start(func() {
+		conn.read()
+		_ = conn.Close() // after a panic it ends with that
+	})
 	return conn
 }
 
@@ -134,7 +137,10 @@ func (c *Conn) Lifetime() time.Duration { return c.terms().lifetime }
 // Close ends the session: every call in progress fails with ErrClosed, and the
 // contexts of handlers end. It does not wait for them: see Wait. It returns the
 // error of the underlying connection, and nil when called again.
-func (c *Conn) Close() error {
+func (c *Conn) Close() error { return c.end(ErrClosed) }
+
+// end is Close, with what calls in progress fail with.
+func (c *Conn) end(why error) error {
 	c.mu.Lock()
 	if c.over {
 		c.mu.Unlock()
@@ -159,10 +165,10 @@ func (c *Conn) Close() error {
 		close(c.hearing)
 	}
 	for _, t := range c.outstanding {
-		c.settle(t, ErrClosed)
+		c.settle(t, why)
 	}
 	for _, x := range c.exchanges {
-		x.finish(reply{err: ErrClosed})
+		x.finish(reply{err: why})
 	}
 	for len(c.downloads) > 0 {
 		c.dropDownload(c.downloads[0])
@@ -183,7 +189,6 @@ func (c *Conn) closed() bool { return c.over }
 
 // read is the goroutine of the session.
 func (c *Conn) read() {
-	defer c.Close()
 	var buf []byte
 	failures := 0
 	for {
@@ -251,7 +256,7 @@ func (c *Conn) sweepBefore(t time.Time) {
 	}
 	c.sweepAt = t
 	if c.sweeper == nil {
-		c.sweeper = time.AfterFunc(time.Until(t), c.sweep)
+		c.sweeper = c.after(time.Until(t), c.sweep)
 		return
 	}
 	c.sweeper.Reset(time.Until(t))

@@ -52,7 +52,7 @@ func (o *Observation) receive(m *Message, h uint64) (answer []byte) {
 func (o *Observation) startDelivering() {
 	if !o.delivering && len(o.queue) > 0 && !o.c.closed() {
 		o.delivering = true
-		o.c.wg.Go(o.drain)
+		o.c.start(o.drain)
 	}
 }
 

@@ -167,7 +167,7 @@ func (c *Conn) next() *packet {
 // flushIn has flush called after that time. c.mu is held.
 func (c *Conn) flushIn(wait time.Duration) {
 	if c.out.timer == nil {
-		c.out.timer = time.AfterFunc(wait, c.flush)
+		c.out.timer = c.after(wait, c.flush)
 		return
 	}
 	c.out.timer.Reset(wait)

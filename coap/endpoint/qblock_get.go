@@ -220,7 +220,7 @@ func (g *bulkGet) later() {
 	}
 	wait := max(2*g.path.interval, g.path.interval+g.path.jitter, leastGap)
 	if g.gap == nil {
-		g.gap = time.AfterFunc(wait, g.paused)
+		g.gap = g.c.after(wait, g.paused)
 		return
 	}
 	g.gap.Reset(wait)

@@ -97,7 +97,7 @@ func (c *Conn) bulkResponse(ctx context.Context, x *exchange, code Code, key uin
 	d.begun = true
 	c.mu.Unlock()
 	d.take(&m)
-	c.wg.Go(d.run)
+	c.start(d.run)
 	r.Body = d
 	return r, nil
 }

@@ -87,7 +87,7 @@ func (c *Conn) dropBulk(tok token) {
 // does not ask any more. release is called when nothing of body is needed any more.
 func (s *bulkSend) run(body io.Reader, src *source, release func()) {
 	blocks := make(chan chunk)
-	s.c.wg.Go(func() {
+	s.c.start(func() {
 		feed(s.ctx, src, block{szx: s.szx}.size(), blocks)
 		closeBody(body)
 		release()
@@ -304,7 +304,7 @@ func (c *Conn) respondInBulk(in *incoming, label string, resp *Response, opts Op
 	run := func() { s.run(resp.Body, &b.src, release) }
 	if in.needsConfirmation() && s.path.burst > 0 {
 		// The first block ends the turn, so that its timer starts when the peer may speak.
-		c.wg.Go(run)
+		c.start(run)
 		select {
 		case <-s.turned:
 		case <-s.ctx.Done():
@@ -313,10 +313,10 @@ func (c *Conn) respondInBulk(in *incoming, label string, resp *Response, opts Op
 		return
 	}
 	if in.needsConfirmation() {
-		c.wg.Go(run)
+		c.start(run)
 		_ = in.deliver(c.ctx, m)
 		return
 	}
 	_ = in.deliver(c.ctx, m)
-	c.wg.Go(run)
+	c.start(run)
 }

@@ -123,7 +123,7 @@ func (c *Conn) checkPath() <-chan struct{} {
 		return over
 	}
 	c.pathCheck = over
-	c.wg.Go(func() {
+	c.start(func() {
 		result := make(chan error, 1)
 		// What it would wait for may be kept back until it is answered.
 		t := &transmission{class: class{priority: priorityControl}, unbidden: true, ended: func(err error) { result <- err }}

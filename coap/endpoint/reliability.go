@@ -90,7 +90,7 @@ func (t *transmission) departs(c *Conn, now, begins time.Time) {
 		if t.steady {
 			t.giveUp = begins.Add(c.terms().profile.MaxTransmitWait())
 		}
-		t.timer = time.AfterFunc(begins.Sub(now)+t.timeout, func() { c.retransmit(t) })
+		t.timer = c.after(begins.Sub(now)+t.timeout, func() { c.retransmit(t) })
 		return
 	case t.resumed:
 		t.resumed, t.resent = false, true

@@ -146,7 +146,7 @@ func (c *Conn) resume(ctx context.Context, key uint64) (*Response, error) {
 		d.finish()
 		return nil, err
 	}
-	c.wg.Go(d.run)
+	c.start(d.run)
 	return &Response{Code: d.responseCode, Options: d.options.clone(), Size: d.size, Body: d}, nil
 }
 

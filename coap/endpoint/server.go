@@ -86,7 +86,7 @@ func (c *Conn) serve(in *incoming) {
 	} else {
 		in.startAckTimer()
 	}
-	c.wg.Go(func() {
+	c.start(func() {
 		defer c.doneServing()
 		defer c.attend(tokenOf(in.m.Token))()
 		resp := run(ctx)

@@ -86,7 +86,7 @@ func (c *Conn) addDownload(d *download) {
 func (c *Conn) dropDownload(d *download) {
 	if i := slices.Index(c.downloads, d); i >= 0 {
 		c.downloads = slices.Delete(c.downloads, i, i+1)
-		c.wg.Go(d.close)
+		c.start(d.close)
 	}
 }
 
@@ -178,7 +178,7 @@ func (c *Conn) serveBlock(in *incoming) {
 	d.expires = time.Now().Add(c.terms().profile.MaxTransmitWait())
 	c.mu.Unlock()
 	in.startAckTimer()
-	c.wg.Go(func() {
+	c.start(func() {
 		m, last := d.make(in.block2)
 		in.class = d.class
 		// Answers that the peer does not acknowledge count as being served.

@@ -101,7 +101,7 @@ func (c *Conn) watch() {
 	v.on = true
 	wait := v.mapping.interval(first) - c.silence(time.Now())
 	if v.timer == nil {
-		v.timer = time.AfterFunc(wait, c.breakSilence)
+		v.timer = c.after(wait, c.breakSilence)
 		return
 	}
 	v.timer.Reset(wait)
@@ -131,7 +131,7 @@ func (c *Conn) breakSilence() {
 		return
 	}
 	v.on = true
-	c.wg.Go(func() { c.inquire(x.token, silence) })
+	c.start(func() { c.inquire(x.token, silence) })
 }
 
 // Moved says that the way to the peer is another one. What was learnt of the former is

@@ -27,7 +27,7 @@ type Station struct {
 	// Guard says what passes to the Handler.
 	Guard GuardOptions
 	// Security says who may connect; nil serves coap:// without encryption.
-	// Station sets its Profile, Slowest, MaxSessions, CheckPaths and Log.
+	// Station sets its Profile, Slowest, MaxSessions, CheckPaths, Recover and Log.
 	Security *dtls.Config
 	// Stations, when set, takes the place of Security: a link without encryption on
 	// which stations prove themselves. The Handler is a *ClearServe then.
@@ -46,6 +46,8 @@ type Station struct {
 	// Grace is how long requests under way may take to finish when Run is to
 	// stop; 0 means not at all.
 	Grace time.Duration
+	// Recover has a panic over what comes of the link end the session, and not the program.
+	Recover bool
 	// Log receives what an operator should know; nil discards it.
 	Log *slog.Logger
 	// Recorder receives the events of all sessions; nil discards them.
@@ -111,6 +113,7 @@ func (s *Station) Run(ctx context.Context, pc net.PacketConn) error {
 		MaxSessions: math.MaxInt,
 		StreamKey:   s.streamKey,
 		Grace:       s.Grace,
+		Recover:     s.Recover,
 		Log:         s.Log,
 		Recorder:    s.Recorder,
 	}
@@ -167,6 +170,7 @@ func (s *Station) listen(pc net.PacketConn) (net.Listener, error) {
 		cfg.Slowest.FlightInterval = max(cfg.Slowest.FlightInterval, slowestCertificate(s.Slowest))
 	}
 	cfg.CheckPaths = true // coap.Server checks them
+	cfg.Recover = s.Recover
 	l, err := dtls.Listen(pc, cfg)
 	if err != nil {
 		return nil, err // not l, which would be a nil *dtls.Listener in an interface

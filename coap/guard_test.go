@@ -1,0 +1,63 @@
+package coap
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"testing/synctest"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/coapgw/coapgw/coap/endpoint"
+	"github.com/coapgw/coapgw/coap/link"
+)
+
+// silentConn is a connection on which nothing comes.
+type silentConn struct {
+	net.Conn
+	ended chan struct{}
+}
+
+// Read implements net.Conn.
+func (c silentConn) Read([]byte) (int, error) { <-c.ended; return 0, net.ErrClosed }
+
+// Close implements net.Conn.
+func (c silentConn) Close() error { close(c.ended); return nil }
+
+// What cannot be decoded without a panic ends the session that it came on, with a typed error.
+func TestPanicOfDecoding(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		decode := func(recovers bool) (*session, func() error) {
+			t := &Transport{Recover: recovers}
+			s := &session{conn: endpoint.New(silentConn{ended: make(chan struct{})}, endpoint.Config{Profile: link.Default(), Recover: recovers})}
+			return s, func() error {
+				_, err := t.decoded(s, nil, httptest.NewRequest(http.MethodGet, "/", nil), nil)
+				return err
+			}
+		}
+		s, run := decode(true)
+		var panicked *endpoint.PanicError
+		require.ErrorAs(t, run(), &panicked)
+		s.conn.Wait()
+
+		s, run = decode(false)
+		assert.Panics(t, func() { _ = run() })
+		require.NoError(t, s.conn.Close())
+		s.conn.Wait()
+	})
+}
+
+// A handshake that panics fails like others.
+func TestPanicOfDial(t *testing.T) {
+	transport := &Transport{Recover: true, Dial: func(context.Context) (net.Conn, error) { panic("boom") }}
+	_, err := transport.RoundTrip(httptest.NewRequest(http.MethodGet, "/_matrix/client/versions", nil))
+	var panicked *endpoint.PanicError
+	require.ErrorAs(t, err, &panicked)
+	var refusal *Error
+	require.ErrorAs(t, err, &refusal)
+	assert.Equal(t, http.StatusBadGateway, refusal.Status)
+	require.NoError(t, transport.Close())
+}
