@@ -121,6 +121,10 @@ func failureOf(err error) *failure {
 	case errors.Is(err, context.DeadlineExceeded):
 		f.code, f.message = codeTimedOut, "no answer in time"
 	}
+	if refused != nil && refused.Alert == 0 && refused.Answered && f.code != codeSecurity {
+		// Nobody says that a key is wrong: what does not decrypt is dropped (RFC 6347 §4.1.2.7).
+		f.message = "the handshake with the gateway did not complete: the keys may differ, or the link lost too much"
+	}
 	if f.code == codeSecurity {
 		f.message = "the handshake with the gateway was refused: pair again"
 	}

@@ -49,6 +49,9 @@ func TestFailures(t *testing.T) {
 	} {
 		assert.Equal(t, tt.want, failureOf(tt.err).code, "%v", tt.err)
 	}
+	silent := failureOf(&coap.Error{Status: 504, ErrCode: "M_UNKNOWN", Message: "no session", Err: &dtls.HandshakeError{Answered: true, Err: context.DeadlineExceeded}})
+	assert.Equal(t, codeTimedOut, silent.code)
+	assert.Contains(t, silent.message, "the keys may differ")
 	assert.Equal(t, codeState, openFailure(fmt.Errorf("x: %w", boltstore.ErrInUse)).code)
 	assert.Equal(t, codeInvalid, openFailure(errors.New("x")).code)
 }

@@ -31,6 +31,9 @@ var (
 	ErrClosed = errors.New("client: closed")
 )
 
+// errNoURL is about a request that http.Client would not make either.
+var errNoURL = errors.New("client: the request has no URL")
+
 // Store keeps sessions and what was pushed beyond the life of the process. Values hold keys
 // and tokens, and a copy of it must never be put back: see session.Store.
 type Store = session.Store
@@ -169,6 +172,12 @@ func (c *Client) RoundTrip(r *http.Request) (*http.Response, error) { return c.D
 // http.Transport, which a linker keeps wherever an http.RoundTripper is called
 // (docs/embedding.md).
 func (c *Client) Do(r *http.Request) (*http.Response, error) {
+	if r.URL == nil {
+		if r.Body != nil {
+			r.Body.Close()
+		}
+		return nil, errNoURL
+	}
 	if r.Header == nil {
 		r.Header = make(http.Header)
 	}
@@ -200,10 +209,31 @@ func (c carrier) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	resp, err := t.RoundTrip(r)
-	if err != nil && r.Context().Err() == nil {
-		err = c.c.ended(t, err)
+	if err != nil {
+		if r.Context().Err() == nil {
+			err = c.c.ended(t, err)
+		}
+		return nil, err
 	}
-	return resp, err
+	resp.Body = &body{resp.Body, c.c, t, r.Context()}
+	return resp, nil
+}
+
+// body is that of an answer, which may end because the Client does.
+type body struct {
+	io.ReadCloser
+	c   *Client
+	t   *coap.Transport
+	ctx context.Context
+}
+
+// Read implements io.Reader.
+func (b *body) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err != nil && err != io.EOF && b.ctx.Err() == nil {
+		err = b.c.ended(b.t, err)
+	}
+	return n, err
 }
 
 // Observe implements observe.Source.

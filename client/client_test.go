@@ -319,6 +319,42 @@ func TestNoNetwork(t *testing.T) {
 	})
 }
 
+// TestBodyEnds: who reads a body when the Client goes to sleep or is closed is told that.
+func TestBodyEnds(t *testing.T) {
+	file := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "image/png")
+		_, _ = w.Write(make([]byte, 1<<20))
+	})
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorldOf(t, linkemu.Config{}, file)
+		c := w.open(client.Options{})
+		for _, end := range []struct {
+			how  func() error
+			want error
+		}{{c.Suspend, client.ErrSuspended}, {c.Close, client.ErrClosed}} {
+			c.Resume()
+			resp, err := (&http.Client{Transport: c}).Get("https://ship.example/_matrix/media/v3/download/a/b")
+			require.NoError(t, err)
+			_, err = resp.Body.Read(make([]byte, 100))
+			require.NoError(t, err)
+			require.NoError(t, end.how())
+			_, err = io.ReadAll(resp.Body)
+			require.ErrorIs(t, err, end.want)
+			require.NoError(t, resp.Body.Close())
+		}
+	})
+}
+
+// TestNoURL: Do takes no request that http.Client would not make.
+func TestNoURL(t *testing.T) {
+	w := newWorld(t)
+	c, err := client.Open(w.line, client.Options{})
+	require.NoError(t, err)
+	_, err = c.Do(&http.Request{Method: http.MethodGet})
+	require.Error(t, err)
+	require.NoError(t, c.Close())
+}
+
 // TestRecover: a panic on a goroutine of the Client, here in what opens sockets, fails a
 // request, and does not end the program.
 func TestRecover(t *testing.T) {
