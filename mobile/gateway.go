@@ -32,6 +32,8 @@ type Gateway struct {
 	calls map[*call]struct{}
 	// changed is told of both.
 	changed *sync.Cond
+	// following are the rooms that are followed.
+	following sync.WaitGroup
 }
 
 // phase is what a Gateway is at.

@@ -136,6 +136,7 @@ func (g *Gateway) Close() error {
 	}
 	g.local.stop()
 	err := explained(g.client.Close())
+	g.following.Wait()
 	g.watch.end()
 	return errors.Join(err, g.state.close())
 }
