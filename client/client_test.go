@@ -38,7 +38,7 @@ type world struct {
 	line string
 	// ports is how many sockets were opened, each with an address of its own.
 	ports atomic.Uint32
-	// restart ends serve's side of the link and begins it anew, without what it knew.
+	// restart ends serve's side of the link and begins it anew, with the sessions it has stored.
 	restart func()
 }
 

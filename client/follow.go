@@ -96,7 +96,7 @@ func (f *follower) final(ctx context.Context, err error) error {
 		return err
 	case errors.As(err, &refusal) && refusedForGood(refusal.Status):
 		return err
-	case errors.Is(err, errBehind): // no fault of anybody's
+	case errors.Is(err, errBehind), errors.Is(err, coap.ErrNewStream): // no fault of anybody's
 		return nil
 	}
 	if f.over = f.hear(Event{Mark: f.ask.After, Err: err}); f.over != nil {

@@ -37,8 +37,9 @@ type RoomStream struct {
 // errNoStreams: the other end did not take a GET with Observe for a registration.
 var errNoStreams = &Error{Status: http.StatusNotFound, ErrCode: "M_UNRECOGNIZED", Message: "the gateway at the other end has no room streams"}
 
-// errNewStream has the stream be registered anew.
-var errNewStream = &Error{Status: http.StatusServiceUnavailable, ErrCode: "M_UNKNOWN", Message: "the gateway at the other end wants the room stream to be asked for anew"}
+// ErrNewStream ended a room stream: the server has forgotten it, and wants it to be asked for
+// anew from what is held.
+var ErrNewStream = &Error{Status: http.StatusServiceUnavailable, ErrCode: "M_UNKNOWN", Message: "the gateway at the other end wants the room stream to be asked for anew"}
 
 // ObserveRoom registers for a room stream, as the user of an access token. deliver is given
 // each payload, one after the other; when it returns nil the server takes it for kept and may
@@ -58,7 +59,7 @@ func (t *Transport) ObserveRoom(ctx context.Context, token string, ask stream.As
 			return o, nil
 		}
 	}
-	return nil, errNewStream
+	return nil, ErrNewStream
 }
 
 func (t *Transport) observeRoom(ctx context.Context, token string, ask stream.Ask, deliver func(stream.Told) error) (_ *RoomStream, anew bool, err error) {
@@ -87,7 +88,7 @@ func (t *Transport) observeRoom(ctx context.Context, token string, ask stream.As
 	})
 	last := o.Err()
 	switch {
-	case errors.Is(last, errNewStream):
+	case errors.Is(last, ErrNewStream):
 		return nil, true, nil
 	case last != nil:
 		return nil, false, last
@@ -139,7 +140,7 @@ func (o *RoomStream) read(resp *endpoint.Response) (*stream.Told, error) {
 		v := o.session.learn(resp, o.sig)
 		_ = o.session.memory.keep() // a session that is not stored ends with the process
 		if v != deliver || resp.Options.Has(OptionControl) {
-			o.last = errNewStream
+			o.last = ErrNewStream
 			return nil, nil
 		}
 	}

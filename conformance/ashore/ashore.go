@@ -95,11 +95,12 @@ func Open(o Options) (a *Ashore, err error) {
 		return nil, errors.Join(err, o.Socket.Close())
 	}
 	a.serve = gateway.NewServe(gateway.ServeOptions{Homeserver: base, Transport: o.Via})
+	store := &session.Memory{}
 	a.station = func() *gateway.Station {
 		return &gateway.Station{
 			Handler: a.serve, Guard: o.Guard, Profile: link.Default(),
 			Version2: &coap.Version2{Format: o.Format, Home: func() string { return o.Name }},
-			Security: &dtls.Config{Keys: keys.PSKs{psk.Identity: psk.Key}.Lookup, Store: &session.Memory{}},
+			Security: &dtls.Config{Keys: keys.PSKs{psk.Identity: psk.Key}.Lookup, Store: store},
 		}
 	}
 	a.run(o.Socket)
@@ -113,8 +114,8 @@ func (a *Ashore) run(socket net.PacketConn) {
 	go func() { a.ended <- station.Run(ctx, socket) }()
 }
 
-// Restart ends the gateway and starts it over another socket, without anything that it knew
-// of its clients.
+// Restart ends the gateway and starts it over another socket, with the sessions that it has
+// stored.
 func (a *Ashore) Restart(socket func() net.PacketConn) error {
 	a.stop()
 	err := <-a.ended
