@@ -73,7 +73,7 @@ func TestObserveRoom(t *testing.T) {
 	alice := w.signUp("alice")
 	room := alice.createRoom()
 	program := library(t).compile(t, source("observe"), shared)
-	p := start(t, w.env("TOKEN="+alice.token, "TARGET=/~/"+room+"?f=body&m=64", "FIRST=&n=1", "AFTER=&s="), program)
+	p := start(t, w.env("TOKEN="+alice.Token, "TARGET=/~/"+room+"?f=body&m=64", "FIRST=&n=1", "AFTER=&s="), program)
 	alice.say(room, "one")
 	p.hears(`data 0 200  {"body":"one"}`)
 	p.say("sleep")
@@ -94,7 +94,7 @@ func TestObserveRoom(t *testing.T) {
 	assert.Equal(t, 1, p.out.count(`"body":"two"`))
 	assert.NotContains(t, p.out.String(), "trouble")
 
-	p = start(t, w.env("TOKEN="+alice.token, "TARGET=/~/!none:ship.example", "FIRST="), program)
+	p = start(t, w.env("TOKEN="+alice.Token, "TARGET=/~/!none:ship.example", "FIRST="), program)
 	p.hears("end 12 0 the user is not in the room")
 	require.NoError(t, p.in.Close())
 	p.succeeds()
