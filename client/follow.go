@@ -73,9 +73,8 @@ type follower struct {
 	token  string
 	ask    stream.Ask
 	hear   func(Event) error
-	// failed is why it has to be tried again, and heard when something came last.
-	failed error
-	heard  time.Time
+	// heard is when something came last.
+	heard time.Time
 	// over is what hear has returned.
 	over error
 }
