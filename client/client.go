@@ -16,7 +16,6 @@ import (
 	"github.com/coapgw/coapgw/coap/link"
 	"github.com/coapgw/coapgw/coap/observe"
 	"github.com/coapgw/coapgw/coap/session"
-	"github.com/coapgw/coapgw/coap/tokens"
 	"github.com/coapgw/coapgw/dtls"
 	"github.com/coapgw/coapgw/dtls/dialer"
 	"github.com/coapgw/coapgw/pairing"
@@ -151,8 +150,7 @@ func Open(line string, o Options) (*Client, error) {
 	}
 	c.front = carrier{c}.RoundTrip
 	if !o.Poll {
-		lineage := &tokens.Lineage{Carry: carrier{c}.RoundTrip, Store: o.Store, Log: o.Log}
-		c.syncer = &observe.Syncer{Carry: lineage.RoundTrip, User: lineage.User, Source: carrier{c}, Profile: profile, Store: o.Store, Log: o.Log}
+		c.syncer = &observe.Syncer{Carry: carrier{c}.RoundTrip, Source: carrier{c}, Profile: profile, Store: o.Store, Log: o.Log}
 		c.front = c.syncer.RoundTrip
 	}
 	c.transport = c.newTransport()
