@@ -30,7 +30,7 @@ type Ashore struct {
 	// Homeserver is the URL of the homeserver without a gateway before it.
 	Homeserver string
 
-	hs    *httptest.Server
+	hs      *httptest.Server
 	serve   *gateway.Serve
 	station func() *gateway.Station
 	stop    context.CancelFunc
