@@ -34,7 +34,8 @@ func (w *world) connect(t *testing.T, a target, file, state string) *gateway {
 	t.Helper()
 	p := start(t, a.command(t, file, "connect", "--pairing", "@"+w.pairing, "--listen", "127.0.0.1:0",
 		"--status-listen", "127.0.0.1:0", "--state", state))
-	return &gateway{running: p, client: &user{&people.Person{Base: "http://" + p.Await("listening on http://")}, t}}
+	page := p.Await("status page\" url=") // which it says first
+	return &gateway{running: p, page: page, client: &user{&people.Person{Base: "http://" + p.Await("listening on http://")}, t}}
 }
 
 // handshakes are those of its life, and the sessions that it took up without one.
@@ -57,7 +58,6 @@ func (w *world) converse(t *testing.T, a target, file string) (took taken) {
 	state := filepath.Join(t.TempDir(), "state")
 	g := w.connect(t, a, file, state)
 	took.started = time.Since(g.Began)
-	g.page = g.Await("status page\" url=")
 	var err error
 	took.idle, err = g.memory(a)
 	require.NoError(t, err)
@@ -84,7 +84,6 @@ func (w *world) converse(t *testing.T, a target, file string) (took taken) {
 	g.stop()
 
 	again := w.connect(t, a, file, state)
-	again.page = again.Await("status page\" url=")
 	most = again.watch(a)
 	again.client.Token = c.Token
 	w.pushed(t, again.client, next, room, "Again "+run)
