@@ -43,10 +43,20 @@ func checkLog(cfg config.Log) error {
 	return err
 }
 
-// life logs what serves from now on, and when it is told to end before it has ended.
-func (l *operatorLog) life(ctx context.Context, command string, grace time.Duration) (ended func() bool) {
+// life logs what serves from now on, and when it is told to end before it has ended. ended
+// returns when there is nothing more to log.
+func (l *operatorLog) life(ctx context.Context, command string, grace time.Duration) (ended func()) {
 	l.Info(command+" begins", "version", cmp.Or(readBuild().Version, "unknown"), "pid", os.Getpid())
-	return context.AfterFunc(ctx, func() { l.Info(command+" ends", "requests under way have", grace) })
+	told := make(chan struct{})
+	untell := context.AfterFunc(ctx, func() {
+		defer close(told)
+		l.Info(command+" ends", "requests under way have", grace)
+	})
+	return func() {
+		if !untell() {
+			<-told
+		}
+	}
 }
 
 // reload takes over the level.

@@ -16,7 +16,7 @@ type strays []string
 
 // straysOf compares the environment with the options of all commands.
 func straysOf(model *kong.Application) strays {
-	var known []string
+	known := []string{panicEnv}
 	_ = kong.Visit(model, func(node kong.Visitable, next kong.Next) error { // which fails only where this does
 		if flag, ok := node.(*kong.Flag); ok {
 			known = append(known, flag.Envs...)
