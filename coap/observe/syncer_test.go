@@ -214,8 +214,8 @@ func TestRenewedToken(t *testing.T) {
 		w.settled(c)
 		w.hs.add(true)
 		time.Sleep(time.Minute)
-		require.Equal(t, 1, w.hs.forgotten)
 		w.hs.mu.Lock()
+		require.Equal(t, 1, w.hs.forgotten)
 		w.hs.revoked = true
 		w.hs.mu.Unlock()
 		time.Sleep(time.Minute)
@@ -227,7 +227,9 @@ func TestRenewedToken(t *testing.T) {
 			require.Equal(t, http.StatusOK, c.poll(w.t.Context(), w.sync, 30*time.Second, "", false))
 		}
 		assert.Equal(t, []string{"e1"}, c.seen)
+		w.far.mu.Lock()
 		assert.Equal(t, "Bearer tok2", w.far.token)
+		w.far.mu.Unlock()
 		w.hs.add(true)
 		require.Equal(t, http.StatusOK, c.poll(w.t.Context(), w.sync, 30*time.Second, "", false))
 		assert.Equal(t, []string{"e1", "e2"}, c.seen)
