@@ -85,15 +85,17 @@ $(BUILD)/staticcheck: tools/go.mod tools/go.sum
 
 # The suites under conformance/ run hours of virtual time; the race detector
 # would make them several times slower, and the packages they drive have run
-# under it by then. The tests of LONG are short under the race detector, so they run
-# once more without. What makes tables and the model starts no goroutine: MAKERS run without.
-LONG   := TestFlood|TestNoNonceIsUsedTwice|TestStalledHandshakes|TestHistories
-MAKERS := /internal/(corpus|ctables|dialectgen|importgraph|manual|traffic|trainv2)$$
+# under it by then. PLAIN only compute and run without it, but for what tests with many
+# goroutines. The tests of LONG are short under
+# the race detector (conformance/race), so they run once more without.
+PLAIN := /(cborcodec|cborcodec/(coder|coder/internal/mixing|dialect|idtable)|internal/(corpus|ctables|dialectgen|importgraph|manual|traffic|trainv2))$$
+LONG  := TestFlood|TestNoNonceIsUsedTwice|TestStalledHandshakes|TestHistories
 unit:
-	$(GO) test -race -timeout 10m $$($(GO) list ./... | grep -v /conformance/ | grep -vE '$(MAKERS)')
-	$(GO) test $$($(GO) list ./... | grep -E '$(MAKERS)')
+	$(GO) test -race -timeout 10m $$($(GO) list ./... | grep -v /conformance/ | grep -vE '$(PLAIN)')
+	$(GO) test -timeout 10m $$($(GO) list ./... | grep -E '$(PLAIN)')
+	$(GO) test -race -run TestConcurrent ./cborcodec/coder ./cborcodec/idtable
 	$(GO) test $(SMALL)
-	$(GO) test -timeout 10m -run '$(LONG)' ./dtls ./coap/outbox ./mobile
+	$(GO) test -timeout 10m -run '$(LONG)' ./dtls ./coap/observe ./coap/outbox ./coap/stream ./mobile
 	$(GO) test -timeout 10m -tags coapgw_psk -skip '$(LONG)' ./dtls/... ./client ./examples/go/...
 
 # Both ends must code alike, whatever they run on: one is 32-bit and aligns, the

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/coapgw/coapgw/coap/link"
+	"github.com/coapgw/coapgw/conformance/race"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -158,7 +159,7 @@ func TestForgedNeighbours(t *testing.T) {
 // give way begins again at once.
 func TestFlood(t *testing.T) {
 	rounds := 1000
-	if raceDetector { // its runtime may fail a check in long runs in virtual time (golang/go#78156)
+	if race.Detector { // its runtime may fail a check in long runs in virtual time (golang/go#78156)
 		rounds /= 40
 	}
 	in(t, 20*time.Millisecond, serverConfig(), func(t *testing.T, w *world) {

@@ -9,6 +9,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/coapgw/coapgw/conformance/race"
 )
 
 // A client's address changes in the middle of a session, also to another address
@@ -195,7 +197,7 @@ func TestStalledHandshakes(t *testing.T) {
 	cfg := serverConfig()
 	cfg.MaxHalfOpen = 50
 	n := 500
-	if raceDetector { // see TestFlood
+	if race.Detector { // see TestFlood
 		n = 100
 	}
 	in(t, 50*time.Millisecond, cfg, func(t *testing.T, w *world) {

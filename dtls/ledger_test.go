@@ -7,6 +7,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/coapgw/coapgw/conformance/race"
 )
 
 // crashing is a store of one value, whose process dies at a commit: before the
@@ -142,7 +144,7 @@ func life(r *rand.Rand, l *ledger, store *crashing, sent *uint64, safe *numbers)
 // A million random histories, killed anywhere.
 func TestNoNonceIsUsedTwice(t *testing.T) {
 	n := 1_000_000
-	if raceDetector {
+	if race.Detector {
 		n /= 200
 	}
 	workers := 2

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/coapgw/coapgw/conformance/race"
 	"github.com/coapgw/coapgw/internal/linkemu"
 )
 
@@ -97,7 +98,7 @@ func (w *world) roam() {
 // order, to-device messages too, and everything that it sends is said once.
 func TestHistories(t *testing.T) {
 	seeds := uint64(16)
-	if underRace {
+	if race.Detector {
 		seeds = 3 // the rest run without
 	}
 	for seed := range seeds {

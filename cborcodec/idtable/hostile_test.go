@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"testing"
 	"time"
+
+	"github.com/coapgw/coapgw/conformance/race"
 )
 
 // wild is a number as a peer would send it that means harm, or has a fault: often one
@@ -96,7 +98,7 @@ func sane(err error) bool {
 }
 
 func hostileRuns() (seeds uint64, steps int) {
-	if raceDetector {
+	if race.Detector {
 		return 10, 2000
 	}
 	return 60, 5000

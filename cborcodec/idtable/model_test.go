@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"testing"
+
+	"github.com/coapgw/coapgw/conformance/race"
 )
 
 var (
@@ -171,7 +173,7 @@ func (w *simulation) notified() {
 
 func TestModel(t *testing.T) {
 	seeds, steps := 300, 12500
-	if raceDetector {
+	if race.Detector {
 		seeds, steps = 40, 5000
 	}
 	if *modelSeeds > 0 {

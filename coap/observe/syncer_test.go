@@ -17,6 +17,7 @@ import (
 	"github.com/coapgw/coapgw/coap/observe"
 	"github.com/coapgw/coapgw/coap/session"
 	"github.com/coapgw/coapgw/coap/txn"
+	"github.com/coapgw/coapgw/conformance/race"
 )
 
 // world is a homeserver, a link, and the gateway at the client's side.
@@ -116,13 +117,23 @@ func (w *world) happen(r *rand.Rand) {
 	}
 }
 
-var histories = flag.Int("histories", 100, "histories of each kind that TestHistories plays")
+var histories = flag.Uint64("histories", 0, "histories of each kind that TestHistories plays; 0 means 100, 15 under the race detector")
+
+func historiesToPlay() uint64 {
+	switch {
+	case *histories > 0:
+		return *histories
+	case race.Detector:
+		return 15
+	}
+	return 100
+}
 
 // TestHistories: whatever happens to the link, both gateways and the client, the client is
 // told of every event once.
 func TestHistories(t *testing.T) {
 	for _, stored := range []bool{false, true} {
-		for seed := range uint64(*histories) {
+		for seed := range historiesToPlay() {
 			require.Empty(t, history(t, seed, stored, false), "stored %v, seed %d", stored, seed)
 		}
 	}

@@ -13,6 +13,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/coapgw/coapgw/conformance/race"
 )
 
 var histories = flag.Uint64("histories", 0, "how many random histories to run; 0 means 2000, 150 under the race detector")
@@ -21,7 +23,7 @@ func historiesToRun() uint64 {
 	switch {
 	case *histories > 0:
 		return *histories
-	case underRace:
+	case race.Detector:
 		return 150
 	}
 	return 2000

@@ -1,5 +1,0 @@
-//go:build race
-
-package idtable
-
-const raceDetector = true
