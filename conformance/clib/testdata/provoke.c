@@ -25,7 +25,8 @@ static int heard(void *user, const coapgw_event *event)
 {
 	int *ends = user;
 
-	CHECK(event->kind == COAPGW_EVENT_END);
+	if (event->kind != COAPGW_EVENT_END) /* where another function panics */
+		return 0;
 	CHECK(event->error == COAPGW_EINTERNAL);
 	say(event->message);
 	(*ends)++;
