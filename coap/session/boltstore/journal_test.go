@@ -7,10 +7,12 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	bolterrors "go.etcd.io/bbolt/errors"
 )
 
 // disk is what a power cut leaves of a store: the file of bbolt, and that of the journal.
@@ -148,6 +150,10 @@ func TestDamagedJournal(t *testing.T) {
 	require.NoError(t, os.Remove(journalPath(path)))
 	_, err = Open(path, testKey)
 	require.ErrorIs(t, err, ErrDamaged, "the file without its journal")
+	require.NoError(t, os.Mkdir(journalPath(path), 0o700))
+	_, err = Open(path, testKey)
+	require.Error(t, err, "it cannot be opened")
+	require.NotErrorIs(t, err, ErrDamaged, "nobody need remove the file for that")
 }
 
 // A closed store is one file again, as it was before there were journals.
@@ -193,6 +199,45 @@ func TestJournalFails(t *testing.T) {
 	require.NoError(t, s.Commit(map[string][]byte{"a": {2}}))
 	require.NoError(t, s.Close())
 	assert.Equal(t, map[string]string{"a": "\x02"}, contents(t, open(t, other)))
+}
+
+// A transaction of bbolt that failed may have taken the journal's place all the same: nothing
+// is promised by the journal of before it any more.
+func TestBboltFails(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "sessions")
+	s := open(t, path)
+	for i := range byte(3) {
+		require.NoError(t, s.Commit(map[string][]byte{"a": {i}}))
+	}
+	require.NoError(t, s.db.Close())
+	require.ErrorIs(t, s.Commit(map[string][]byte{"b": make([]byte, maxEntry)}), bolterrors.ErrDatabaseNotOpen)
+	require.ErrorIs(t, s.Commit(map[string][]byte{"a": {3}}), bolterrors.ErrDatabaseNotOpen)
+	require.NoError(t, s.release())
+	assert.Equal(t, map[string]string{"a": "\x02"}, contents(t, open(t, path)))
+}
+
+// Who reads does not wait for the disk, even while bbolt takes what the journal has.
+func TestReadsWhileItSettles(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "sessions"))
+	for i := range byte(2) {
+		require.NoError(t, s.Commit(map[string][]byte{"a": {i}}))
+	}
+	slow, err := s.db.Begin(true) // which others wait for, as for a disk
+	require.NoError(t, err)
+	defer func() { _ = slow.Rollback() }()
+	settled := make(chan error, 1)
+	go func() { settled <- s.Commit(map[string][]byte{"b": make([]byte, maxEntry)}) }()
+	for s.writing.TryLock() {
+		s.writing.Unlock()
+	}
+	for range 1000 {
+		require.True(t, s.reading.TryRLock())
+		s.reading.RUnlock()
+		runtime.Gosched()
+	}
+	assert.Equal(t, map[string]string{"a": "\x01"}, contents(t, s))
+	require.NoError(t, slow.Rollback())
+	require.NoError(t, <-settled)
 }
 
 // A small commit takes one block of the journal; what is large goes to bbolt.

@@ -31,15 +31,17 @@ type Store struct {
 	// writing is held while something is written. Who gets it finds that his changes were
 	// written with somebody else's, or writes all that were collected meanwhile.
 	writing sync.Mutex
-	// journal takes what is written; nil until there is something, and once it has failed.
+	// journal takes what is written; nil until there is something, and once it or bbolt has failed.
 	journal *journal
 	file    *os.File // of the journal, nil while it is not open
-	// logged: bbolt names a generation of the journal, without which it must not be used.
+	// logged: bbolt may name a generation of the journal, without which it must not be used.
 	logged bool
 	// unlogged: everything goes to bbolt.
 	unlogged bool
 
-	// reading guards pending, and what bbolt has together with it.
+	// reading guards pending; who writes holds writing too. It is held over a look at both, so
+	// that nothing is missed on its way from pending to bbolt, and never while the disk is
+	// waited for.
 	reading sync.RWMutex
 	// pending is what the journal has and bbolt has not; nil deletes.
 	pending map[string][]byte
@@ -142,8 +144,11 @@ func (s *Store) unlock() error {
 		return ErrWrongKey
 	}
 	s.file, err = openJournal(s.path, false)
-	if err != nil {
+	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%w: what was written last is not there: %w", ErrDamaged, err)
+	}
+	if err != nil {
+		return fmt.Errorf("boltstore: %w", err)
 	}
 	s.logged = true
 	s.journal = &journal{file: s.file, sync: s.sync, sealer: s.sealer, generation: generation(value)}
@@ -298,14 +303,17 @@ func (s *Store) settle(changes map[string][]byte) error {
 	if !s.unlogged {
 		next = s.newJournal()
 	}
-	s.reading.Lock() // what is pending and bbolt change together
-	defer s.reading.Unlock()
 	all := map[string][]byte{}
 	maps.Copy(all, s.pending)
 	maps.Copy(all, changes)
+	// Where bbolt says that it failed, the transaction may be there all the same. So nothing
+	// goes to the generation of before any more, which bbolt may name no longer.
+	s.journal, s.logged = nil, s.logged || next != nil
 	if err := s.update(all, next); err != nil {
 		return err
 	}
+	s.reading.Lock()
+	defer s.reading.Unlock()
 	s.journal, s.logged, s.pending = next, next != nil, map[string][]byte{}
 	return nil
 }
