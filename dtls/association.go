@@ -88,7 +88,7 @@ func (a *association) watch(p []byte, from net.Addr) {
 			continue
 		}
 		if a.finals++; a.finals == fruitless {
-			if c := a.claimed.Load(); c != nil {
+			if c := a.claimed.Load(); c != nil && a.l.warns() {
 				a.l.cfg.log().Warn("dtls: a handshake does not complete, the keys may differ", "peer", from, "identity", c.identity)
 			}
 		}

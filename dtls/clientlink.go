@@ -10,8 +10,9 @@ import (
 // clientLink is the socket of a client.
 type clientLink struct {
 	inlet
-	cfg  Config
-	work sync.WaitGroup
+	cfg   Config
+	work  sync.WaitGroup
+	guard *guard
 
 	peerMu sync.Mutex
 	pc     net.PacketConn
@@ -25,7 +26,7 @@ type clientLink struct {
 }
 
 func newClientLink(pc net.PacketConn, peer net.Addr, cfg Config) *clientLink {
-	l := &clientLink{pc: pc, cfg: cfg}
+	l := &clientLink{pc: pc, cfg: cfg, guard: newGuard()}
 	l.early = newInbox()
 	l.setPeer(peer)
 	return l
@@ -107,7 +108,7 @@ func (l *clientLink) read(pc net.PacketConn) {
 			}
 		case l.fromPeer(from):
 			failures = 0
-			l.cfg.guard(func() {
+			l.guard.run(&l.cfg, func() {
 				l.look(buf[:n])
 				l.put(buf[:n], from, noCID)
 			})

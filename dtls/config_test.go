@@ -163,4 +163,5 @@ func TestFailuresFillNoLog(t *testing.T) {
 	})
 	assert.Contains(t, log.String(), "identity="+identity)
 	assert.LessOrEqual(t, bytes.Count(log.Bytes(), []byte("handshake failed")), 3)
+	assert.LessOrEqual(t, bytes.Count(log.Bytes(), []byte("does not complete")), 3)
 }

@@ -20,6 +20,7 @@ type Listener struct {
 	cancel context.CancelCauseFunc
 	accept chan *Conn
 	work   sync.WaitGroup
+	guard  *guard
 	// populated tells the reaper that there are sessions.
 	populated chan struct{}
 
@@ -93,6 +94,7 @@ func Listen(pc net.PacketConn, cfg Config) (*Listener, error) {
 		resets:    newResetter(resetKey),
 		admission: newAdmission(),
 		failures:  bucket{perSecond: failuresPerSecond},
+		guard:     newGuard(),
 
 		allowances: allowances{most: cfg.MaxHalfOpen * ownAllowance},
 		stored:     map[cid]resting{},
@@ -204,7 +206,7 @@ func (l *Listener) read() {
 			}
 		default:
 			failures = 0
-			l.cfg.guard(func() { l.deliver(buf[:n], from) })
+			l.guard.run(&l.cfg, func() { l.deliver(buf[:n], from) })
 		}
 	}
 }
