@@ -38,7 +38,7 @@ func NewClearServe(o ServeOptions, stations []keys.Station) *ClearServe {
 		o.Transport = s.transport
 	}
 	o.wrap()
-	o.Transport = &clearedTransport{base: o.Transport, log: s.log}
+	o.Transport = &clearedTransport{base: o.Transport, log: s.log, paced: rate.Sometimes{Interval: paceOfLog}}
 	s.serve = NewServe(o)
 	return s
 }
@@ -75,8 +75,9 @@ type targetKey struct{}
 
 // clearedTransport takes what must not go on air out of the answers of another one.
 type clearedTransport struct {
-	base http.RoundTripper
-	log  *slog.Logger
+	base  http.RoundTripper
+	log   *slog.Logger
+	paced rate.Sometimes
 }
 
 // maxClearAnswer bounds a JSON answer, which is held in memory to be looked at, in
@@ -94,7 +95,9 @@ func (t *clearedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if problem == nil {
 		return res, nil
 	}
-	t.log.Warn("an answer does not go on air", "status", res.StatusCode, "reason", problem.Message)
+	t.paced.Do(func() {
+		t.log.Warn("an answer does not go on air", "status", res.StatusCode, "reason", problem.Message)
+	})
 	_ = res.Body.Close()
 	return nil, problem
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -22,16 +23,21 @@ func TestRefusalsFillNoLog(t *testing.T) {
 		logger := slog.New(slog.NewTextHandler(&log, nil))
 		told := 0
 		guard := NewGuard(http.NotFoundHandler(), GuardOptions{Log: logger, Refused: func(Refusal) { told++ }})
-		clear := NewClearServe(ServeOptions{Log: logger, Transport: http.DefaultTransport}, []keys.Station{{}})
+		homeserver := roundTripper(func(r *http.Request) (*http.Response, error) {
+			return &http.Response{StatusCode: http.StatusFound, Header: http.Header{}, Body: http.NoBody, Request: r}, nil
+		})
+		clear := NewClearServe(ServeOptions{Homeserver: &url.URL{Scheme: "http", Host: "hs"}, Log: logger, Transport: homeserver}, []keys.Station{{}})
 		for range 10 {
 			for range 100 {
 				do(guard, request(t, http.MethodGet, "/_synapse/admin", nil))
 				do(clear, request(t, http.MethodGet, "/_synapse/admin", nil))
+				do(clear, request(t, http.MethodGet, "/_matrix/client/v3/sync", nil))
 			}
 			time.Sleep(time.Second)
 		}
 		assert.Equal(t, 1000, told, "all are counted")
 		assert.Equal(t, 10, strings.Count(log.String(), "does not pass"))
 		assert.Equal(t, 10, strings.Count(log.String(), "must not go on air"))
+		assert.Equal(t, 10, strings.Count(log.String(), "does not go on air"))
 	})
 }

@@ -373,8 +373,6 @@ func TestLargeDownload(t *testing.T) {
 	}
 }
 
-// TestFromOffset: a homeserver that knows no ranges is one that does, for those behind
-// slow links.
 // TestOwnQuestionsReachNoOtherHost: what is asked for a peer goes to the homeserver too where
 // its operator lets every path pass.
 func TestOwnQuestionsReachNoOtherHost(t *testing.T) {
@@ -405,6 +403,8 @@ type roundTripper func(*http.Request) (*http.Response, error)
 // RoundTrip implements http.RoundTripper.
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
+// TestFromOffset: a homeserver that knows no ranges is one that does, for those behind
+// slow links.
 func TestFromOffset(t *testing.T) {
 	const body = "0123456789"
 	for _, tt := range []struct {
