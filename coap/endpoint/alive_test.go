@@ -11,21 +11,18 @@ import (
 // MAX_TRANSMIT_WAIT of testProfile is 62 seconds.
 
 func TestLongPollIsWatched(t *testing.T) {
-	climb(t, Config{Profile: testProfile()}, func(l *ladder) {
-		result := l.do(l.t.Context(), get("sync"))
-		l.run(`
-			< CON GET #a t=$t /sync
-			> ACK EMPTY #a
-			< CON EMPTY #ping1 @62s..62s
-			> RST EMPTY #ping1
-			< CON EMPTY #ping2 @62s..62s
-			> RST EMPTY #ping2
-			> CON 2.05 #ad7b t=$t "news"
-			< ACK EMPTY #ad7b
-			~ 10m
-		`)
-		require.Equal(t, outcome{Content, "news", nil}, <-result)
-	})
+	got := ask(t, Config{Profile: testProfile()}, get("sync"), `
+		< CON GET #a t=$t /sync
+		> ACK EMPTY #a
+		< CON EMPTY #ping1 @62s..62s
+		> RST EMPTY #ping1
+		< CON EMPTY #ping2 @62s..62s
+		> RST EMPTY #ping2
+		> CON 2.05 #ad7b t=$t "news"
+		< ACK EMPTY #ad7b
+		~ 10m
+	`)
+	require.Equal(t, outcome{Content, "news", nil}, got)
 }
 
 // While the peer lives, the caller decides how long to wait.

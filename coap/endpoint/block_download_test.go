@@ -9,14 +9,12 @@ import (
 )
 
 func TestDownloadWithChangingTokens(t *testing.T) {
-	climb(t, blocks(64, serveBody(100)), func(l *ladder) {
-		l.run(`
-			> CON GET #0001 t=01 /x
-			< ACK 2.05 #0001 t=01 Block2=0/1/64 [0:64]
-			> CON GET #0002 t=02 /x Block2=1/0/64
-			< ACK 2.05 #0002 t=02 Block2=1/0/64 [64:100]
-		`)
-	})
+	play(t, blocks(64, serveBody(100)), `
+		> CON GET #0001 t=01 /x
+		< ACK 2.05 #0001 t=01 Block2=0/1/64 [0:64]
+		> CON GET #0002 t=02 /x Block2=1/0/64
+		< ACK 2.05 #0002 t=02 Block2=1/0/64 [64:100]
+	`)
 }
 
 // TestEarlierBlocks: a body that can be read anywhere serves any block, another
@@ -65,17 +63,14 @@ func TestSpoiledDownloads(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			climb(t, blocks(1024, nil), func(l *ladder) {
-				result := l.do(l.t.Context(), get("x"))
-				l.run(`
-					< CON GET #a t=$t /x
-					> ACK 2.05 #a t=$t ETag=01 Block2=0/1/64 [0:64]
-					< CON GET #b t=$t /x Block2=1/0/64
-				` + tt.second)
-				var broken *BlockError
-				require.ErrorAs(t, (<-result).err, &broken)
-				require.EqualValues(t, 64, broken.Offset)
-			})
+			got := ask(t, blocks(1024, nil), get("x"), `
+				< CON GET #a t=$t /x
+				> ACK 2.05 #a t=$t ETag=01 Block2=0/1/64 [0:64]
+				< CON GET #b t=$t /x Block2=1/0/64
+			`+tt.second)
+			var broken *BlockError
+			require.ErrorAs(t, got.err, &broken)
+			require.EqualValues(t, 64, broken.Offset)
 		})
 	}
 }

@@ -48,22 +48,19 @@ func put(path string, n int) *Request {
 // TestEveryBlockIsRetransmitted: go-coap sends blocks after the first only once,
 // and one lost packet hangs the transfer.
 func TestEveryBlockIsRetransmitted(t *testing.T) {
-	climb(t, blocks(64, nil), func(l *ladder) {
-		result := l.do(l.t.Context(), put("x", 100))
-		l.run(`
-			< CON PUT #a t=$t /x Block1=0/1/64 [0:64]
-			< CON PUT #a t=$t /x Block1=0/1/64 [0:64]                      @2s..2s
-			> ACK 2.31 #a t=$t Block1=0/1/64
-			< CON PUT #b t=$t /x Block2=0/0/64 Block1=1/0/64 [64:100]
-			< CON PUT #b t=$t /x Block2=0/0/64 Block1=1/0/64 [64:100]      @2s..2s
-			< CON PUT #b t=$t /x Block2=0/0/64 Block1=1/0/64 [64:100]      @4s..4s
-			> ACK 2.04 #b t=$t Block1=1/0/64 Block2=0/1/64 [0:64]
-			< CON PUT #c t=$t /x Block2=1/0/64
-			< CON PUT #c t=$t /x Block2=1/0/64                             @2s..2s
-			> ACK 2.04 #c t=$t Block2=1/0/64 [64:80]
-		`)
-		require.Equal(t, outcome{Changed, string(testBody(80)), nil}, <-result)
-	})
+	got := ask(t, blocks(64, nil), put("x", 100), `
+		< CON PUT #a t=$t /x Block1=0/1/64 [0:64]
+		< CON PUT #a t=$t /x Block1=0/1/64 [0:64]                      @2s..2s
+		> ACK 2.31 #a t=$t Block1=0/1/64
+		< CON PUT #b t=$t /x Block2=0/0/64 Block1=1/0/64 [64:100]
+		< CON PUT #b t=$t /x Block2=0/0/64 Block1=1/0/64 [64:100]      @2s..2s
+		< CON PUT #b t=$t /x Block2=0/0/64 Block1=1/0/64 [64:100]      @4s..4s
+		> ACK 2.04 #b t=$t Block1=1/0/64 Block2=0/1/64 [0:64]
+		< CON PUT #c t=$t /x Block2=1/0/64
+		< CON PUT #c t=$t /x Block2=1/0/64                             @2s..2s
+		> ACK 2.04 #c t=$t Block2=1/0/64 [64:80]
+	`)
+	require.Equal(t, outcome{Changed, string(testBody(80)), nil}, got)
 }
 
 // TestPeerKnownGoesByToken: between endpoints of this package two transfers with
@@ -104,12 +101,10 @@ func TestTooLargeBodies(t *testing.T) {
 	cfg := blocks(64, h)
 	cfg.MaxBody = 100
 	t.Run("announced", func(t *testing.T) {
-		climb(t, cfg, func(l *ladder) {
-			l.run(`
-				> CON PUT #0001 t=01 /x Block1=0/1/64 Size1=101 [0:64]
-				< ACK 4.13 #0001 t=01 Block1=0/0/64 Size1=100
-			`)
-		})
+		play(t, cfg, `
+			> CON PUT #0001 t=01 /x Block1=0/1/64 Size1=101 [0:64]
+			< ACK 4.13 #0001 t=01 Block1=0/0/64 Size1=100
+		`)
 	})
 	t.Run("found out", func(t *testing.T) {
 		climb(t, cfg, func(l *ladder) {
@@ -269,14 +264,12 @@ func testBodyThatFails(t *testing.T, failure error) {
 		h := HandlerFunc(func(context.Context, *Request) *Response {
 			return &Response{Code: Content, Body: failing(), Size: -1}
 		})
-		climb(t, blocks(64, h), func(l *ladder) {
-			l.run(`
-				> CON GET #0001 t=01 /x
-				< ACK 2.05 #0001 t=01 Block2=0/1/64 [0:64]
-				> CON GET #0002 t=01 /x Block2=1/0/64
-				< ACK 5.00 #0002 t=01
-			`)
-		})
+		play(t, blocks(64, h), `
+			> CON GET #0001 t=01 /x
+			< ACK 2.05 #0001 t=01 Block2=0/1/64 [0:64]
+			> CON GET #0002 t=01 /x Block2=1/0/64
+			< ACK 5.00 #0002 t=01
+		`)
 	})
 	t.Run("server, at once", func(t *testing.T) {
 		climb(t, blocks(128, HandlerFunc(func(context.Context, *Request) *Response {

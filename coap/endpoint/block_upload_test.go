@@ -12,39 +12,35 @@ import (
 // TestRepeatedBlocksOfUpload: a block whose acknowledgement was lost is
 // acknowledged again and taken once, whatever its message ID.
 func TestRepeatedBlocksOfUpload(t *testing.T) {
-	climb(t, blocks(64, HandlerFunc(takeBody)), func(l *ladder) {
-		l.run(`
-			> CON PUT #0001 t=01 /x Block1=0/1/64 [0:64]
-			< ACK 2.31 #0001 t=01 Block1=0/1/64
-			> CON PUT #0001 t=01 /x Block1=0/1/64 [0:64]
-			< ACK 2.31 #0001 t=01 Block1=0/1/64
-			> CON PUT #0002 t=01 /x Block1=1/1/64 [64:128]
-			< ACK 2.31 #0002 t=01 Block1=1/1/64
-			> CON PUT #0002 t=01 /x Block1=1/1/64 [64:128]
-			< ACK 2.31 #0002 t=01 Block1=1/1/64
-			> CON PUT #0003 t=01 /x Block1=1/1/64 [64:128]
-			< ACK 2.31 #0003 t=01 Block1=1/1/64
-			> CON PUT #0004 t=01 /x Block1=2/0/64 [128:130]
-			< ACK 2.04 #0004 t=01 Block1=2/0/64 "taken"
-			> CON PUT #0004 t=01 /x Block1=2/0/64 [128:130]
-			< ACK 2.04 #0004 t=01 Block1=2/0/64 "taken"
-		`)
-	})
+	play(t, blocks(64, HandlerFunc(takeBody)), `
+		> CON PUT #0001 t=01 /x Block1=0/1/64 [0:64]
+		< ACK 2.31 #0001 t=01 Block1=0/1/64
+		> CON PUT #0001 t=01 /x Block1=0/1/64 [0:64]
+		< ACK 2.31 #0001 t=01 Block1=0/1/64
+		> CON PUT #0002 t=01 /x Block1=1/1/64 [64:128]
+		< ACK 2.31 #0002 t=01 Block1=1/1/64
+		> CON PUT #0002 t=01 /x Block1=1/1/64 [64:128]
+		< ACK 2.31 #0002 t=01 Block1=1/1/64
+		> CON PUT #0003 t=01 /x Block1=1/1/64 [64:128]
+		< ACK 2.31 #0003 t=01 Block1=1/1/64
+		> CON PUT #0004 t=01 /x Block1=2/0/64 [128:130]
+		< ACK 2.04 #0004 t=01 Block1=2/0/64 "taken"
+		> CON PUT #0004 t=01 /x Block1=2/0/64 [128:130]
+		< ACK 2.04 #0004 t=01 Block1=2/0/64 "taken"
+	`)
 }
 
 // TestUploadWithChangingTokens: libcoap uses another token for each block; with
 // go-coap such uploads arrive truncated and are answered 2.04.
 func TestUploadWithChangingTokens(t *testing.T) {
-	climb(t, blocks(64, HandlerFunc(takeBody)), func(l *ladder) {
-		l.run(`
-			> CON PUT #0001 t=01 /x Block1=0/1/64 Size1=130 [0:64]
-			< ACK 2.31 #0001 t=01 Block1=0/1/64
-			> CON PUT #0002 t=02 /x Block1=1/1/64 Size1=130 [64:128]
-			< ACK 2.31 #0002 t=02 Block1=1/1/64
-			> CON PUT #0003 t=03 /x Block1=2/0/64 Size1=130 [128:130]
-			< ACK 2.04 #0003 t=03 Block1=2/0/64 "taken"
-		`)
-	})
+	play(t, blocks(64, HandlerFunc(takeBody)), `
+		> CON PUT #0001 t=01 /x Block1=0/1/64 Size1=130 [0:64]
+		< ACK 2.31 #0001 t=01 Block1=0/1/64
+		> CON PUT #0002 t=02 /x Block1=1/1/64 Size1=130 [64:128]
+		< ACK 2.31 #0002 t=02 Block1=1/1/64
+		> CON PUT #0003 t=03 /x Block1=2/0/64 Size1=130 [128:130]
+		< ACK 2.04 #0003 t=03 Block1=2/0/64 "taken"
+	`)
 }
 
 func TestUploadOutOfOrder(t *testing.T) {
@@ -85,7 +81,7 @@ func TestUploadOutOfOrder(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			climb(t, blocks(64, HandlerFunc(takeBody)), func(l *ladder) { l.run(tt.ladder) })
+			play(t, blocks(64, HandlerFunc(takeBody)), tt.ladder)
 		})
 	}
 }
@@ -117,18 +113,16 @@ func TestSecondUploadReplaces(t *testing.T) {
 
 // TestUploadsApartByRequestTag: RFC 9175 §3.
 func TestUploadsApartByRequestTag(t *testing.T) {
-	climb(t, blocks(16, HandlerFunc(takeBody)), func(l *ladder) {
-		l.run(`
-			> CON PUT #0001 t=01 /x Block1=0/1/16 RequestTag=01 [0:16]
-			< ACK 2.31 #0001 t=01 Block1=0/1/16
-			> CON PUT #0002 t=02 /x Block1=0/1/16 [0:16]
-			< ACK 2.31 #0002 t=02 Block1=0/1/16
-			> CON PUT #0003 t=03 /x Block1=1/0/16 RequestTag=01 [16:18]
-			< ACK 2.04 #0003 t=03 Block1=1/0/16 "taken"
-			> CON PUT #0004 t=04 /x Block1=1/0/16 [16:20]
-			< ACK 2.04 #0004 t=04 Block1=1/0/16 "taken"
-		`)
-	})
+	play(t, blocks(16, HandlerFunc(takeBody)), `
+		> CON PUT #0001 t=01 /x Block1=0/1/16 RequestTag=01 [0:16]
+		< ACK 2.31 #0001 t=01 Block1=0/1/16
+		> CON PUT #0002 t=02 /x Block1=0/1/16 [0:16]
+		< ACK 2.31 #0002 t=02 Block1=0/1/16
+		> CON PUT #0003 t=03 /x Block1=1/0/16 RequestTag=01 [16:18]
+		< ACK 2.04 #0003 t=03 Block1=1/0/16 "taken"
+		> CON PUT #0004 t=04 /x Block1=1/0/16 [16:20]
+		< ACK 2.04 #0004 t=04 Block1=1/0/16 "taken"
+	`)
 }
 
 // TestConcurrentUploadsAreTagged: our client marks the second upload with the
@@ -154,44 +148,36 @@ func TestConcurrentUploadsAreTagged(t *testing.T) {
 
 // TestSmallerFirstBlockAfter413: RFC 7959 §2.9.3, with the block size hint.
 func TestSmallerFirstBlockAfter413(t *testing.T) {
-	climb(t, blocks(1024, nil), func(l *ladder) {
-		result := l.do(l.t.Context(), put("x", 1030))
-		l.run(`
-			< CON PUT #a t=$t /x Block1=0/1/1024 [0:1024]
-			> ACK 4.13 #a t=$t Block1=0/1/512
-			< CON PUT #b t=$t /x Block1=0/1/512 [0:512]
-			> ACK 2.31 #b t=$t Block1=0/1/512
-			< CON PUT #c t=$t /x Block1=1/1/512 [512:1024]
-			> ACK 2.31 #c t=$t Block1=1/1/512
-			< CON PUT #d t=$t /x Block1=2/0/512 [1024:1030]
-			> ACK 2.04 #d t=$t Block1=2/0/512
-		`)
-		require.Equal(t, outcome{Changed, "", nil}, <-result)
-	})
+	got := ask(t, blocks(1024, nil), put("x", 1030), `
+		< CON PUT #a t=$t /x Block1=0/1/1024 [0:1024]
+		> ACK 4.13 #a t=$t Block1=0/1/512
+		< CON PUT #b t=$t /x Block1=0/1/512 [0:512]
+		> ACK 2.31 #b t=$t Block1=0/1/512
+		< CON PUT #c t=$t /x Block1=1/1/512 [512:1024]
+		> ACK 2.31 #c t=$t Block1=1/1/512
+		< CON PUT #d t=$t /x Block1=2/0/512 [1024:1030]
+		> ACK 2.04 #d t=$t Block1=2/0/512
+	`)
+	require.Equal(t, outcome{Changed, "", nil}, got)
 }
 
 // TestEarlyAnswerToUpload: a handler that refuses without reading the body.
 func TestEarlyAnswerToUpload(t *testing.T) {
-	climb(t, blocks(64, answer(Unauthorized, "no")), func(l *ladder) {
-		l.run(`
-			> CON PUT #0001 t=01 /x Block1=0/1/64 [0:64]
-			< ACK 2.31 #0001 t=01 Block1=0/1/64
-			> CON PUT #0002 t=01 /x Block1=1/1/64 [64:128]
-			< ACK 4.01 #0002 t=01 Block1=1/0/64 "no"
-			> CON PUT #0002 t=01 /x Block1=1/1/64 [64:128]
-			< ACK 4.01 #0002 t=01 Block1=1/0/64 "no"
-		`)
-	})
+	play(t, blocks(64, answer(Unauthorized, "no")), `
+		> CON PUT #0001 t=01 /x Block1=0/1/64 [0:64]
+		< ACK 2.31 #0001 t=01 Block1=0/1/64
+		> CON PUT #0002 t=01 /x Block1=1/1/64 [64:128]
+		< ACK 4.01 #0002 t=01 Block1=1/0/64 "no"
+		> CON PUT #0002 t=01 /x Block1=1/1/64 [64:128]
+		< ACK 4.01 #0002 t=01 Block1=1/0/64 "no"
+	`)
 	t.Run("client stops", func(t *testing.T) {
-		climb(t, blocks(64, nil), func(l *ladder) {
-			result := l.do(l.t.Context(), put("x", 1000))
-			l.run(`
-				< CON PUT #a t=$t /x Block1=0/1/64 [0:64]
-				> ACK 4.01 #a t=$t Block1=0/0/64 "no"
-				~ 100s
-			`)
-			require.Equal(t, outcome{Unauthorized, "no", nil}, <-result)
-		})
+		got := ask(t, blocks(64, nil), put("x", 1000), `
+			< CON PUT #a t=$t /x Block1=0/1/64 [0:64]
+			> ACK 4.01 #a t=$t Block1=0/0/64 "no"
+			~ 100s
+		`)
+		require.Equal(t, outcome{Unauthorized, "no", nil}, got)
 	})
 }
 
@@ -199,40 +185,36 @@ func TestEarlyAnswerToUpload(t *testing.T) {
 // on their own after the delay of an empty acknowledgement.
 func TestSlowReaderHoldsUpload(t *testing.T) {
 	h := slowly(32*time.Second, takeBody)
-	climb(t, blocks(1024, h), func(l *ladder) {
-		l.run(`
-			> CON PUT #0001 t=01 /x Block1=0/1/1024 [0:1024]
-			< ACK 2.31 #0001 t=01 Block1=0/1/1024
-			> CON PUT #0002 t=01 /x Block1=1/1/1024 [1024:2048]
-			< ACK 2.31 #0002 t=01 Block1=1/1/1024
-			> CON PUT #0003 t=01 /x Block1=2/1/1024 [2048:3072]
-			< ACK 2.31 #0003 t=01 Block1=2/1/1024
-			> CON PUT #0004 t=01 /x Block1=3/1/1024 [3072:4096]
-			< ACK 2.31 #0004 t=01 Block1=3/1/1024
-			> CON PUT #0005 t=01 /x Block1=4/1/1024 [4096:5120]
-			< ACK EMPTY #0005                                    @1s..1s
-			> CON PUT #0005 t=01 /x Block1=4/1/1024 [4096:5120]
-			< ACK EMPTY #0005
-			~ 30s
-			< CON 2.31 #a t=01 Block1=4/1/1024                   @1s..1s
-			> ACK EMPTY #a
-			> CON PUT #0006 t=01 /x Block1=5/0/1024 [5120:5121]
-			< ACK 2.04 #0006 t=01 Block1=5/0/1024 "taken"
-		`)
-	})
+	play(t, blocks(1024, h), `
+		> CON PUT #0001 t=01 /x Block1=0/1/1024 [0:1024]
+		< ACK 2.31 #0001 t=01 Block1=0/1/1024
+		> CON PUT #0002 t=01 /x Block1=1/1/1024 [1024:2048]
+		< ACK 2.31 #0002 t=01 Block1=1/1/1024
+		> CON PUT #0003 t=01 /x Block1=2/1/1024 [2048:3072]
+		< ACK 2.31 #0003 t=01 Block1=2/1/1024
+		> CON PUT #0004 t=01 /x Block1=3/1/1024 [3072:4096]
+		< ACK 2.31 #0004 t=01 Block1=3/1/1024
+		> CON PUT #0005 t=01 /x Block1=4/1/1024 [4096:5120]
+		< ACK EMPTY #0005                                    @1s..1s
+		> CON PUT #0005 t=01 /x Block1=4/1/1024 [4096:5120]
+		< ACK EMPTY #0005
+		~ 30s
+		< CON 2.31 #a t=01 Block1=4/1/1024                   @1s..1s
+		> ACK EMPTY #a
+		> CON PUT #0006 t=01 /x Block1=5/0/1024 [5120:5121]
+		< ACK 2.04 #0006 t=01 Block1=5/0/1024 "taken"
+	`)
 }
 
 // TestSlowHandlerOfUpload: when the body is there it is not the peer that is idle.
 func TestSlowHandlerOfUpload(t *testing.T) {
-	climb(t, blocks(64, slowly(200*time.Second, takeBody)), func(l *ladder) {
-		l.run(`
-			> CON PUT #0001 t=01 /x Block1=0/1/64 [0:64]
-			< ACK 2.31 #0001 t=01 Block1=0/1/64
-			> CON PUT #0002 t=01 /x Block1=1/0/64 [64:100]
-			< ACK EMPTY #0002                               @1s..1s
-			< CON 2.04 #a t=01 Block1=1/0/64 "taken"        @199s..199s
-			> ACK EMPTY #a
-			~ 100s
-		`)
-	})
+	play(t, blocks(64, slowly(200*time.Second, takeBody)), `
+		> CON PUT #0001 t=01 /x Block1=0/1/64 [0:64]
+		< ACK 2.31 #0001 t=01 Block1=0/1/64
+		> CON PUT #0002 t=01 /x Block1=1/0/64 [64:100]
+		< ACK EMPTY #0002                               @1s..1s
+		< CON 2.04 #a t=01 Block1=1/0/64 "taken"        @199s..199s
+		> ACK EMPTY #a
+		~ 100s
+	`)
 }

@@ -13,28 +13,24 @@ import (
 
 // A block that cannot fit its own size is refused: no buffer has room for it.
 func TestBlockLargerThanItsSize(t *testing.T) {
-	climb(t, blocks(64, HandlerFunc(takeBody)), func(l *ladder) {
-		l.run(`
-			> CON PUT #0001 t=aa /x Block1=0/1/64 [0:64]
-			< ACK 2.31 #0001 t=aa Block1=0/1/64
-			> CON PUT #0002 t=aa /x Block1=1/0/64 [64:1400]
-			< ACK 4.00 #0002 t=aa Block1=1/0/64
-		`)
-	})
+	play(t, blocks(64, HandlerFunc(takeBody)), `
+		> CON PUT #0001 t=aa /x Block1=0/1/64 [0:64]
+		< ACK 2.31 #0001 t=aa Block1=0/1/64
+		> CON PUT #0002 t=aa /x Block1=1/0/64 [64:1400]
+		< ACK 4.00 #0002 t=aa Block1=1/0/64
+	`)
 }
 
 // A body in one message counts as one in blocks does.
 func TestBodyInOneMessageIsBounded(t *testing.T) {
 	cfg := blocks(1024, HandlerFunc(takeBody))
 	cfg.MaxBody = 64
-	climb(t, cfg, func(l *ladder) {
-		l.run(`
-			> CON PUT #0001 t=aa /x [0:65]
-			< ACK 4.13 #0001 t=aa Size1=64
-			> CON PUT #0002 t=aa /x [0:64]
-			< ACK 2.04 #0002 t=aa "taken"
-		`)
-	})
+	play(t, cfg, `
+		> CON PUT #0001 t=aa /x [0:65]
+		< ACK 4.13 #0001 t=aa Size1=64
+		> CON PUT #0002 t=aa /x [0:64]
+		< ACK 2.04 #0002 t=aa "taken"
+	`)
 }
 
 // Block answers that the peer does not acknowledge count among what it has served

@@ -76,16 +76,14 @@ func (l *ladder) busy(later time.Duration, messages int) {
 func TestMessagesLeaveWithTheirGap(t *testing.T) {
 	cfg := tenBytes()
 	cfg.Profile.RateUp, cfg.Profile.RateDown, cfg.Profile.MinGap = 0, 0, 40*time.Second
-	climb(t, cfg, func(l *ladder) {
-		l.run(`
-			> CON EMPTY #0001 t=
-			< RST EMPTY #0001 t=
-			> CON EMPTY #0002 t=
-			> CON EMPTY #0003 t=
-			< RST EMPTY #0002 t= @39990ms..39990ms
-			< RST EMPTY #0003 t= @40s..40s
-		`)
-	})
+	play(t, cfg, `
+		> CON EMPTY #0001 t=
+		< RST EMPTY #0001 t=
+		> CON EMPTY #0002 t=
+		> CON EMPTY #0003 t=
+		< RST EMPTY #0002 t= @39990ms..39990ms
+		< RST EMPTY #0003 t= @40s..40s
+	`)
 	e := newEstimator(newTerms(&cfg))
 	p := cfg.Profile
 	gaps := 3*p.MinGap + 2*p.OneWayDelay

@@ -21,20 +21,18 @@ func counting() HandlerFunc {
 
 // TestDuplicateNeverRunsAPostAgain: go-coap runs it again, with an empty body.
 func TestDuplicateNeverRunsAPostAgain(t *testing.T) {
-	climb(t, Config{Profile: testProfile(), Handler: counting()}, func(l *ladder) {
-		l.run(`
-			> CON POST #0001 t=01 /x "body"
-			< ACK 2.04 #0001 t=01 "1"
-			> CON POST #0001 t=01 /x "body"
-			< ACK 2.04 #0001 t=01 "1"
-			~ 231s
-			> CON POST #0001 t=01 /x "body"
-			< ACK 2.04 #0001 t=01 "1"
-			~ 2s
-			> CON POST #0001 t=01 /x "body"
-			< ACK 2.04 #0001 t=01 "2"
-		`)
-	})
+	play(t, Config{Profile: testProfile(), Handler: counting()}, `
+		> CON POST #0001 t=01 /x "body"
+		< ACK 2.04 #0001 t=01 "1"
+		> CON POST #0001 t=01 /x "body"
+		< ACK 2.04 #0001 t=01 "1"
+		~ 231s
+		> CON POST #0001 t=01 /x "body"
+		< ACK 2.04 #0001 t=01 "1"
+		~ 2s
+		> CON POST #0001 t=01 /x "body"
+		< ACK 2.04 #0001 t=01 "2"
+	`)
 }
 
 // TestExchangeLifetimeFollowsProfile: go-coap has 247 s whatever the link.
@@ -75,33 +73,29 @@ func TestExchangeLifetimeIsTheLongerOne(t *testing.T) {
 
 // TestSameMessageIDOtherBytes: is no duplicate.
 func TestSameMessageIDOtherBytes(t *testing.T) {
-	climb(t, Config{Profile: testProfile(), Handler: counting()}, func(l *ladder) {
-		l.run(`
-			> CON POST #0001 t=01 /x "a"
-			< ACK 2.04 #0001 t=01 "1"
-			> CON POST #0001 t=02 /x "a"
-			< ACK 2.04 #0001 t=02 "2"
-			> CON POST #0001 t=01 /x "a"
-			< ACK 2.04 #0001 t=01 "1"
-		`)
-	})
+	play(t, Config{Profile: testProfile(), Handler: counting()}, `
+		> CON POST #0001 t=01 /x "a"
+		< ACK 2.04 #0001 t=01 "1"
+		> CON POST #0001 t=02 /x "a"
+		< ACK 2.04 #0001 t=02 "2"
+		> CON POST #0001 t=01 /x "a"
+		< ACK 2.04 #0001 t=01 "1"
+	`)
 }
 
 // TestLateDuplicateIsIgnored: when the peer has used the token for another
 // request it does not wait for the first any more.
 func TestLateDuplicateIsIgnored(t *testing.T) {
-	climb(t, Config{Profile: testProfile(), Handler: counting()}, func(l *ladder) {
-		l.run(`
-			> CON POST #0001 t=01 /x
-			< ACK 2.04 #0001 t=01 "1"
-			> CON POST #0002 t=01 /x
-			< ACK 2.04 #0002 t=01 "2"
-			> CON POST #0001 t=01 /x
-			~ 10s
-			> CON POST #0002 t=01 /x
-			< ACK 2.04 #0002 t=01 "2"
-		`)
-	})
+	play(t, Config{Profile: testProfile(), Handler: counting()}, `
+		> CON POST #0001 t=01 /x
+		< ACK 2.04 #0001 t=01 "1"
+		> CON POST #0002 t=01 /x
+		< ACK 2.04 #0002 t=01 "2"
+		> CON POST #0001 t=01 /x
+		~ 10s
+		> CON POST #0002 t=01 /x
+		< ACK 2.04 #0002 t=01 "2"
+	`)
 }
 
 // TestDeduplicationIsBounded: when it is full new requests are answered 5.03, and
@@ -152,17 +146,15 @@ func TestReplyMemoryIsBounded(t *testing.T) {
 
 // TestNonLifetimeIsShorter: than that of a confirmable message before it.
 func TestNonLifetimeIsShorter(t *testing.T) {
-	climb(t, Config{Profile: testProfile(), Handler: counting()}, func(l *ladder) {
-		l.run(`
-			> CON POST #0001 t=01 /x
-			< ACK 2.04 #0001 t=01 "1"
-			> NON POST #0002 t=02 /x
-			< NON 2.04 #a t=02 "2"
-			~ 140s
-			> NON POST #0002 t=02 /x
-			< NON 2.04 #b t=02 "3"
-			> CON POST #0001 t=01 /x
-			< ACK 2.04 #0001 t=01 "1"
-		`)
-	})
+	play(t, Config{Profile: testProfile(), Handler: counting()}, `
+		> CON POST #0001 t=01 /x
+		< ACK 2.04 #0001 t=01 "1"
+		> NON POST #0002 t=02 /x
+		< NON 2.04 #a t=02 "2"
+		~ 140s
+		> NON POST #0002 t=02 /x
+		< NON 2.04 #b t=02 "3"
+		> CON POST #0001 t=01 /x
+		< ACK 2.04 #0001 t=01 "1"
+	`)
 }

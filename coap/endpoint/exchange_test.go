@@ -45,55 +45,43 @@ func TestRFC7252AppendixA(t *testing.T) {
 	cfg := Config{Profile: testProfile()}
 
 	t.Run("figure 16 client: piggybacked", func(t *testing.T) {
-		climb(t, cfg, func(l *ladder) {
-			result := l.do(l.t.Context(), get("temperature"))
-			l.run(`
-				< CON GET #a t=$t /temperature
-				> ACK 2.05 #a t=$t "22.3 C"
-				~ 100s
-			`)
-			require.Equal(t, outcome{Content, "22.3 C", nil}, <-result)
-		})
+		got := ask(t, cfg, get("temperature"), `
+			< CON GET #a t=$t /temperature
+			> ACK 2.05 #a t=$t "22.3 C"
+			~ 100s
+		`)
+		require.Equal(t, outcome{Content, "22.3 C", nil}, got)
 	})
 	t.Run("figure 18 client: retransmitted", func(t *testing.T) {
-		climb(t, cfg, func(l *ladder) {
-			result := l.do(l.t.Context(), get("temperature"))
-			l.run(`
-				< CON GET #a t=$t /temperature
-				< CON GET #a t=$t /temperature @2s..2s
-				> ACK 2.05 #a t=$t "22.3 C"
-				~ 100s
-			`)
-			require.Equal(t, outcome{Content, "22.3 C", nil}, <-result)
-		})
+		got := ask(t, cfg, get("temperature"), `
+			< CON GET #a t=$t /temperature
+			< CON GET #a t=$t /temperature @2s..2s
+			> ACK 2.05 #a t=$t "22.3 C"
+			~ 100s
+		`)
+		require.Equal(t, outcome{Content, "22.3 C", nil}, got)
 	})
 	t.Run("figure 20 client: separate", func(t *testing.T) {
-		climb(t, cfg, func(l *ladder) {
-			result := l.do(l.t.Context(), get("temperature"))
-			l.run(`
-				< CON GET #a t=$t /temperature
-				> ACK EMPTY #a
-				~ 61s
-				> CON 2.05 #ad7b t=$t "22.3 C"
-				< ACK EMPTY #ad7b
-				> CON 2.05 #ad7b t=$t "22.3 C"
-				< ACK EMPTY #ad7b
-			`)
-			require.Equal(t, outcome{Content, "22.3 C", nil}, <-result)
-		})
+		got := ask(t, cfg, get("temperature"), `
+			< CON GET #a t=$t /temperature
+			> ACK EMPTY #a
+			~ 61s
+			> CON 2.05 #ad7b t=$t "22.3 C"
+			< ACK EMPTY #ad7b
+			> CON 2.05 #ad7b t=$t "22.3 C"
+			< ACK EMPTY #ad7b
+		`)
+		require.Equal(t, outcome{Content, "22.3 C", nil}, got)
 	})
 	t.Run("figure 21 client: separate, acknowledgement lost", func(t *testing.T) {
-		climb(t, cfg, func(l *ladder) {
-			result := l.do(l.t.Context(), get("temperature"))
-			l.run(`
-				< CON GET #a t=$t /temperature
-				> CON 2.05 #ad7b t=$t "22.3 C"
-				< ACK EMPTY #ad7b
-				> ACK EMPTY #a
-				~ 100s
-			`)
-			require.Equal(t, outcome{Content, "22.3 C", nil}, <-result)
-		})
+		got := ask(t, cfg, get("temperature"), `
+			< CON GET #a t=$t /temperature
+			> CON 2.05 #ad7b t=$t "22.3 C"
+			< ACK EMPTY #ad7b
+			> ACK EMPTY #a
+			~ 100s
+		`)
+		require.Equal(t, outcome{Content, "22.3 C", nil}, got)
 	})
 }
 
@@ -132,26 +120,22 @@ func slowly(d time.Duration, h HandlerFunc) HandlerFunc {
 }
 
 func TestServerPiggybacks(t *testing.T) {
-	climb(t, Config{Profile: testProfile(), Handler: answer(Content, "22.3 C")}, func(l *ladder) {
-		l.run(`
-			> CON GET #7d34 t=53 /temperature
-			< ACK 2.05 #7d34 t=53 "22.3 C"
-		`)
-	})
+	play(t, Config{Profile: testProfile(), Handler: answer(Content, "22.3 C")}, `
+		> CON GET #7d34 t=53 /temperature
+		< ACK 2.05 #7d34 t=53 "22.3 C"
+	`)
 }
 
 func TestSlowHandlerGetsEmptyAck(t *testing.T) {
 	h := slowly(30*time.Second, answer(Content, "22.3 C"))
-	climb(t, Config{Profile: testProfile(), Handler: h}, func(l *ladder) {
-		l.run(`
-			> CON GET #7d34 t=53 /temperature
-			< ACK EMPTY #7d34                    @1s..1s
-			> CON GET #7d34 t=53 /temperature
-			< ACK EMPTY #7d34
-			< CON 2.05 #a t=53 "22.3 C"          @29s..29s
-			< CON 2.05 #a t=53 "22.3 C"          @2s..2s
-			> ACK EMPTY #a
-			~ 100s
-		`)
-	})
+	play(t, Config{Profile: testProfile(), Handler: h}, `
+		> CON GET #7d34 t=53 /temperature
+		< ACK EMPTY #7d34                    @1s..1s
+		> CON GET #7d34 t=53 /temperature
+		< ACK EMPTY #7d34
+		< CON 2.05 #a t=53 "22.3 C"          @29s..29s
+		< CON 2.05 #a t=53 "22.3 C"          @2s..2s
+		> ACK EMPTY #a
+		~ 100s
+	`)
 }

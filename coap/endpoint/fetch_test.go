@@ -157,7 +157,7 @@ func TestFetchesOfForeignClients(t *testing.T) {
 		`,
 	} {
 		t.Run(name, func(t *testing.T) {
-			climb(t, blocks(16, repeats(20)), func(l *ladder) { l.run(steps) })
+			play(t, blocks(16, repeats(20)), steps)
 		})
 	}
 }

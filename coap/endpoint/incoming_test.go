@@ -30,14 +30,12 @@ func TestAcknowledgedSeparateResponse(t *testing.T) {
 
 // TestNonIsAnsweredWithNon: go-coap answers CON.
 func TestNonIsAnsweredWithNon(t *testing.T) {
-	climb(t, Config{Profile: testProfile(), Handler: slowly(3*time.Second, counting())}, func(l *ladder) {
-		l.run(`
-			> NON POST #0001 t=01 /x
-			< NON 2.04 #a t=01 "1"     @3s..3s
-			> NON POST #0001 t=01 /x
-			~ 100s
-		`)
-	})
+	play(t, Config{Profile: testProfile(), Handler: slowly(3*time.Second, counting())}, `
+		> NON POST #0001 t=01 /x
+		< NON 2.04 #a t=01 "1"     @3s..3s
+		> NON POST #0001 t=01 /x
+		~ 100s
+	`)
 }
 
 // TestUnknownCriticalOption: go-coap accepts it. RFC 7252 §5.4.1.
@@ -89,7 +87,7 @@ func TestUnknownCriticalOption(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			cfg.Handler = counting()
-			climb(t, cfg, func(l *ladder) { l.run(tt.ladder) })
+			play(t, cfg, tt.ladder)
 		})
 	}
 }
@@ -187,29 +185,25 @@ func TestSlowHandlerBlocksNobody(t *testing.T) {
 		}
 		return answer(Content, "quick")(ctx, r)
 	})
-	climb(t, Config{Profile: testProfile(), Handler: h}, func(l *ladder) {
-		l.run(`
-			> CON GET #0001 t=01 /slow
-			> CON GET #0002 t=02 /quick
-			< ACK 2.05 #0002 t=02 "quick"
-			< ACK EMPTY #0001              @1s..1s
-		`)
-	})
+	play(t, Config{Profile: testProfile(), Handler: h}, `
+		> CON GET #0001 t=01 /slow
+		> CON GET #0002 t=02 /quick
+		< ACK 2.05 #0002 t=02 "quick"
+		< ACK EMPTY #0001              @1s..1s
+	`)
 }
 
 // TestMaxRequests: more are answered 5.03 with Max-Age.
 func TestMaxRequests(t *testing.T) {
 	cfg := Config{Profile: testProfile(), Handler: slowly(10*time.Second, answer(Content, "done")), MaxRequests: 2}
-	climb(t, cfg, func(l *ladder) {
-		l.run(`
-			> CON GET #0001 t=01
-			> CON GET #0002 t=02
-			> CON GET #0003 t=03
-			< ACK 5.03 #0003 t=03 MaxAge=5
-			> CON GET #0003 t=03
-			< ACK 5.03 #0003 t=03 MaxAge=5
-		`)
-	})
+	play(t, cfg, `
+		> CON GET #0001 t=01
+		> CON GET #0002 t=02
+		> CON GET #0003 t=03
+		< ACK 5.03 #0003 t=03 MaxAge=5
+		> CON GET #0003 t=03
+		< ACK 5.03 #0003 t=03 MaxAge=5
+	`)
 }
 
 // TestAckDelayTowardsKnownPeer: the profile's, not one second.
@@ -247,18 +241,14 @@ func TestHandlerRefuses(t *testing.T) {
 		require.Empty(t, l.conn.uploads)
 	})
 	h := HandlerFunc(func(context.Context, *Request) *Response { return nil })
-	climb(t, Config{Profile: testProfile(), Handler: h}, func(l *ladder) {
-		l.run(`
-			> CON GET #0001 t=01
-			< ACK 5.00 #0001 t=01
-		`)
-	})
-	climb(t, Config{Profile: testProfile()}, func(l *ladder) {
-		l.run(`
-			> CON GET #0001 t=01
-			< ACK 5.01 #0001 t=01
-		`)
-	})
+	play(t, Config{Profile: testProfile(), Handler: h}, `
+		> CON GET #0001 t=01
+		< ACK 5.00 #0001 t=01
+	`)
+	play(t, Config{Profile: testProfile()}, `
+		> CON GET #0001 t=01
+		< ACK 5.01 #0001 t=01
+	`)
 }
 
 type refuser struct{}
@@ -299,10 +289,8 @@ func TestResponseThatCannotBeEncoded(t *testing.T) {
 	h := HandlerFunc(func(context.Context, *Request) *Response {
 		return &Response{Code: Content, Options: Options{{MaxAge, nil}, {ETag, []byte{1}}}}
 	})
-	climb(t, Config{Profile: testProfile(), Handler: h}, func(l *ladder) {
-		l.run(`
-			> CON GET #0001 t=01
-			< ACK 5.00 #0001 t=01
-		`)
-	})
+	play(t, Config{Profile: testProfile(), Handler: h}, `
+		> CON GET #0001 t=01
+		< ACK 5.00 #0001 t=01
+	`)
 }

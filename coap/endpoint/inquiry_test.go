@@ -102,14 +102,12 @@ func TestUndeliveredIsForgotten(t *testing.T) {
 		return &Response{Code: Content, Body: strings.NewReader("news"), Size: 4}
 	})}
 	cfg.Profile.MaxRetransmit = 0
-	climb(t, cfg, func(l *ladder) {
-		l.run(`
-			> CON GET #0002 t=07 /sync
-			< ACK EMPTY #0002  @1s..1s
-			< CON 2.05 #n t=07 "news" @1s..1s
-			~ 60s
-			> CON GET #0003 t=07 O265=
-			< ACK 4.04 #0003 t=07
-		`)
-	})
+	play(t, cfg, `
+		> CON GET #0002 t=07 /sync
+		< ACK EMPTY #0002  @1s..1s
+		< CON 2.05 #n t=07 "news" @1s..1s
+		~ 60s
+		> CON GET #0003 t=07 O265=
+		< ACK 4.04 #0003 t=07
+	`)
 }

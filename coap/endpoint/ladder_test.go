@@ -51,6 +51,27 @@ func climb(t *testing.T, cfg Config, f func(l *ladder)) {
 	})
 }
 
+// play is climb for a test that is nothing but steps.
+func play(t *testing.T, cfg Config, steps string) {
+	t.Helper()
+	climb(t, cfg, func(l *ladder) {
+		l.t.Helper()
+		l.run(steps)
+	})
+}
+
+// ask has a Conn send a request, plays the server, and returns what came of it.
+func ask(t *testing.T, cfg Config, r *Request, steps string) (got outcome) {
+	t.Helper()
+	climb(t, cfg, func(l *ladder) {
+		l.t.Helper()
+		result := l.do(l.t.Context(), r)
+		l.run(steps)
+		got = <-result
+	})
+	return got
+}
+
 func (l *ladder) run(steps string) {
 	l.t.Helper()
 	for _, line := range strings.Split(steps, "\n") {

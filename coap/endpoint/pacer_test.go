@@ -60,17 +60,15 @@ func TestNeedlessRetransmission(t *testing.T) {
 
 // TestDuplicateIsAnsweredOnce while its answer waits.
 func TestDuplicateIsAnsweredOnce(t *testing.T) {
-	climb(t, tenBytes(), func(l *ladder) {
-		l.run(`
-			> CON EMPTY #0001 t=
-			> CON EMPTY #0002 t=
-			> CON EMPTY #0002 t=
-			> CON EMPTY #0002 t=
-			< RST EMPTY #0001 t=
-			< RST EMPTY #0002 t= @390ms..390ms
-			~ 10m
-		`)
-	})
+	play(t, tenBytes(), `
+		> CON EMPTY #0001 t=
+		> CON EMPTY #0002 t=
+		> CON EMPTY #0002 t=
+		> CON EMPTY #0002 t=
+		< RST EMPTY #0001 t=
+		< RST EMPTY #0002 t= @390ms..390ms
+		~ 10m
+	`)
 }
 
 // TestSendBulk: who sends one message after the other fills the link and not its

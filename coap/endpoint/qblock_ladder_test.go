@@ -147,16 +147,14 @@ func reportOn(l *ladder, name string, p progress) []byte {
 // TestBulkNeedsACoapgw: towards anyone else the options of RFC 9177 are unknown, and
 // bodies travel by RFC 7959.
 func TestBulkNeedsACoapgw(t *testing.T) {
-	climb(t, blocks(16, serveBody(40)), func(l *ladder) {
-		l.run(`
-			> CON GET #0001 t=01 /x
-			< ACK 2.05 #0001 t=01 Block2=0/1/16 [0:16]
-			> NON GET #0002 t=01 QBlock2=1/1/16
-			~ 1s
-			> CON PUT #0003 t=02 /x QBlock1=0/1/16 [0:16]
-			< ACK 4.02 #0003 t=02 "RFC 9177"
-		`)
-	})
+	play(t, blocks(16, serveBody(40)), `
+		> CON GET #0001 t=01 /x
+		< ACK 2.05 #0001 t=01 Block2=0/1/16 [0:16]
+		> NON GET #0002 t=01 QBlock2=1/1/16
+		~ 1s
+		> CON PUT #0003 t=02 /x QBlock1=0/1/16 [0:16]
+		< ACK 4.02 #0003 t=02 "RFC 9177"
+	`)
 }
 
 // TestBulkPeerVanishes: who waits for a peer that is gone is told, and what was kept

@@ -94,23 +94,20 @@ func TestReset(t *testing.T) {
 
 // TestMismatchedResponses: RFC 7252 §5.3.2 and §4.2.
 func TestMismatchedResponses(t *testing.T) {
-	climb(t, Config{Profile: testProfile()}, func(l *ladder) {
-		result := l.do(l.t.Context(), get("x"))
-		l.run(`
-			< CON GET #a t=$t /x
-			> ACK 2.05 #a t=eeee "other token"
-			> ACK 2.05 #0001 t=$t "other message"
-			> ACK EMPTY #0002
-			> RST EMPTY #0003
-			> CON 2.05 #0004 t=eeee "unknown"
-			< RST EMPTY #0004
-			> NON 2.05 #0005 t=eeee "unknown"
-			< RST EMPTY #0005
-			> NON 2.05 #0006 t=$t "right"
-			~ 100s
-		`)
-		require.Equal(t, outcome{Content, "right", nil}, <-result)
-	})
+	got := ask(t, Config{Profile: testProfile()}, get("x"), `
+		< CON GET #a t=$t /x
+		> ACK 2.05 #a t=eeee "other token"
+		> ACK 2.05 #0001 t=$t "other message"
+		> ACK EMPTY #0002
+		> RST EMPTY #0003
+		> CON 2.05 #0004 t=eeee "unknown"
+		< RST EMPTY #0004
+		> NON 2.05 #0005 t=eeee "unknown"
+		< RST EMPTY #0005
+		> NON 2.05 #0006 t=$t "right"
+		~ 100s
+	`)
+	require.Equal(t, outcome{Content, "right", nil}, got)
 }
 
 // TestResponseToAnotherRequest: the message ID of one and the token of another
