@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/coapgw/coapgw/coap/endpoint"
@@ -284,6 +285,16 @@ func accessToken(h http.Header) (token, loose string) {
 		return "", token
 	}
 	return token, ""
+}
+
+// hasCredentials reports whether any Authorization header says something.
+func hasCredentials(h http.Header) bool {
+	return slices.ContainsFunc(h["Authorization"], func(v string) bool { return v != "" })
+}
+
+// errNoTokens refuses a request with credentials, whatever their form, where NoTokens is set.
+func errNoTokens() *Error {
+	return &Error{Status: http.StatusForbidden, ErrCode: "M_FORBIDDEN", Message: "no access token may go over this link"}
 }
 
 // loosen has the Authorization header go as it is, if it does not already.

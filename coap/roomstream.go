@@ -48,7 +48,7 @@ var ErrNewStream = &Error{Status: http.StatusServiceUnavailable, ErrCode: "M_UNK
 func (t *Transport) ObserveRoom(ctx context.Context, token string, ask stream.Ask, deliver func(stream.Told) error) (*RoomStream, error) {
 	t.init()
 	if t.NoTokens && token != "" {
-		return nil, &Error{Status: http.StatusForbidden, ErrCode: "M_FORBIDDEN", Message: "no access token may go over this link"}
+		return nil, errNoTokens()
 	}
 	for range maxRegistrations {
 		o, again, err := t.observeRoom(ctx, token, ask, deliver)

@@ -100,8 +100,8 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if r.Body != nil {
 		defer r.Body.Close()
 	}
-	if t.NoTokens && r.Header.Get("Authorization") != "" {
-		return nil, &Error{Status: http.StatusForbidden, ErrCode: "M_FORBIDDEN", Message: "no access token may go over this link"}
+	if t.NoTokens && hasCredentials(r.Header) {
+		return nil, errNoTokens()
 	}
 	out, err := t.mapping.prepareRequest(r)
 	if err != nil {
