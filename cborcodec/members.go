@@ -9,17 +9,10 @@ import (
 // object, and strings. A program that links no more than a client does not link encoding/json
 // for that.
 
-// Member is a member of a JSON object.
-type Member struct {
-	// Name is unescaped.
-	Name string
-	// Value is as it stands, a part of the text that was read.
-	Value []byte
-}
-
-// JSONMembers returns the members of an object in their order; null has none. Errors are
-// *SyntaxError or *LimitError, for values that are wrong inside too.
-func JSONMembers(text []byte) ([]Member, error) {
+// JSONMembers returns the members of an object by their unescaped names, the last of those of
+// one name; null has none. Values are as they stand, parts of the text. Errors are *SyntaxError
+// or *LimitError, for values that are wrong inside too.
+func JSONMembers(text []byte) (map[string][]byte, error) {
 	s := scanner{src: text}
 	if s.peek() == 'n' {
 		if err := s.literal("null"); err != nil {
@@ -27,25 +20,14 @@ func JSONMembers(text []byte) ([]Member, error) {
 		}
 		return nil, s.end()
 	}
-	var members []Member
+	members := make(map[string][]byte)
 	err := s.object(0, func(name stringToken, value []byte) {
-		members = append(members, Member{string(appendUnescaped(nil, name.raw)), value})
+		members[string(appendUnescaped(nil, name.raw))] = value
 	})
 	if err != nil {
 		return nil, err
 	}
 	return members, s.end()
-}
-
-// JSONElements returns the elements of an array. Errors are as of JSONMembers.
-func JSONElements(text []byte) ([][]byte, error) {
-	s := scanner{src: text}
-	var elements [][]byte
-	err := s.array(0, func(value []byte) { elements = append(elements, value) })
-	if err != nil {
-		return nil, err
-	}
-	return elements, s.end()
 }
 
 // JSONString returns the string that a text is. A lone surrogate becomes U+FFFD.
@@ -77,7 +59,7 @@ func (s *scanner) value(depth int) error {
 	case '{':
 		return s.object(depth, func(stringToken, []byte) {})
 	case '[':
-		return s.array(depth, func([]byte) {})
+		return s.array(depth)
 	case '"':
 		_, err := s.string()
 		return err
@@ -137,7 +119,7 @@ func (s *scanner) object(depth int, each func(name stringToken, value []byte)) e
 	return nil
 }
 
-func (s *scanner) array(depth int, each func(value []byte)) error {
+func (s *scanner) array(depth int) error {
 	if err := s.enter('[', depth); err != nil {
 		return err
 	}
@@ -147,11 +129,9 @@ func (s *scanner) array(depth int, each func(value []byte)) error {
 				return err
 			}
 		}
-		value, err := s.cut(depth + 1)
-		if err != nil {
+		if err := s.value(depth + 1); err != nil {
 			return err
 		}
-		each(value)
 	}
 	s.pos++
 	return nil

@@ -66,8 +66,9 @@ func contentType(format uint32) string {
 	return "application/octet-stream"
 }
 
-// offers reports whether an answer to a request of that code may have the Content-Format: what
-// is asked for any of the table, everything else in Matrix is answered with JSON.
+// offers reports whether an answer to a request of that code may have the Content-Format that
+// Accept names (RFC 7252 §5.10.4): one to GET and FETCH any of the table, all others in Matrix
+// are JSON.
 func offers(code endpoint.Code, format uint32) bool {
 	switch {
 	case format == formatJSON, format == formatCBOR:

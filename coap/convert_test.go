@@ -1,7 +1,6 @@
 package coap_test
 
 import (
-	"context"
 	"io"
 	"net/http"
 	"strconv"
@@ -15,7 +14,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/coapgw/coapgw/coap"
-	"github.com/coapgw/coapgw/conformance/pipe"
 )
 
 // TestShortRequestsThatAreLong: what a coded request stands for is bounded for a session,
@@ -46,16 +44,11 @@ func TestShortRequestsThatAreLong(t *testing.T) {
 					w.WriteHeader(http.StatusNotFound)
 				})
 				var up atomic.Int64
-				l := pipe.Listen(func(_ string, datagram []byte) { up.Add(int64(len(datagram))) })
-				ctx, stop := context.WithCancel(t.Context())
-				served := make(chan error)
-				go func() {
-					served <- (&coap.Server{Handler: h, Version2: tt.version2, MaxBody: maxBody}).Serve(ctx, l)
-				}()
+				l := serve(t, &coap.Server{Handler: h, Version2: tt.version2, MaxBody: maxBody}, func(_ string, datagram []byte) { up.Add(int64(len(datagram))) })
 				status := make(chan int, 100)
 				ask := func(c *coap.Transport, path, body string) {
-					r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://link/_matrix/client/v3/"+path, strings.NewReader(body))
-					require.NoError(t, err)
+					r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://link/_matrix/client/v3/"+path, strings.NewReader(body))
+					assert.NoError(t, err)
 					r.Header.Set("Content-Type", "application/json")
 					resp, err := c.RoundTrip(r)
 					if assert.NoError(t, err) {
@@ -89,8 +82,6 @@ func TestShortRequestsThatAreLong(t *testing.T) {
 				ask(c, "createRoom", tt.body)
 				assert.Equal(t, http.StatusNotFound, <-status, "there is room again")
 				require.NoError(t, c.Close())
-				stop()
-				require.NoError(t, <-served)
 			})
 		})
 	}

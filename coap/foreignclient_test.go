@@ -17,24 +17,17 @@ import (
 	"github.com/coapgw/coapgw/coap"
 	"github.com/coapgw/coapgw/coap/endpoint"
 	"github.com/coapgw/coapgw/coap/link"
-	"github.com/coapgw/coapgw/conformance/pipe"
 )
 
 // newServer returns a session to a Server with that handler, as a foreign client
 // would open it.
 func newServer(t testing.TB, s *coap.Server) *endpoint.Conn {
-	l := pipe.Listen(nil)
-	ctx, cancel := context.WithCancel(context.Background())
-	served := make(chan error)
-	go func() { served <- s.Serve(ctx, l) }()
-	nc, err := l.Dial(ctx)
+	nc, err := serve(t, s, nil).Dial(context.Background())
 	require.NoError(t, err)
 	c := endpoint.New(nc, endpoint.Config{Profile: link.Default()})
 	t.Cleanup(func() {
 		assert.NoError(t, c.Close())
 		c.Wait()
-		cancel()
-		assert.NoError(t, <-served)
 	})
 	return c
 }

@@ -2,7 +2,6 @@ package coap_test
 
 import (
 	"bytes"
-	"context"
 	"io"
 	"net/http"
 	"testing"
@@ -14,24 +13,16 @@ import (
 
 	"github.com/coapgw/coapgw/coap"
 	"github.com/coapgw/coapgw/coap/endpoint"
-	"github.com/coapgw/coapgw/coap/link"
-	"github.com/coapgw/coapgw/conformance/pipe"
 )
 
 // TestHalfOpenUploadsAreBounded: bodies that must be whole before they are
 // converted share one bound.
 func TestHalfOpenUploadsAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := pipe.Listen(nil)
-		ctx, stop := context.WithCancel(t.Context())
-		served := make(chan error)
 		h := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotFound) })
-		go func() { served <- (&coap.Server{Handler: h, MaxBody: 20 << 10}).Serve(ctx, l) }()
-		nc, err := l.Dial(ctx)
-		require.NoError(t, err)
-		c := endpoint.New(nc, endpoint.Config{Profile: link.Default()})
+		c := newServer(t, &coap.Server{Handler: h, MaxBody: 20 << 10})
 		upload := func(path string, body io.Reader) endpoint.Code {
-			resp, err := c.Do(ctx, &endpoint.Request{Code: endpoint.POST, Size: -1, Body: body, Options: endpoint.Options(nil).
+			resp, err := c.Do(t.Context(), &endpoint.Request{Code: endpoint.POST, Size: -1, Body: body, Options: endpoint.Options(nil).
 				AddString(endpoint.URIPath, "_matrix").AddString(endpoint.URIPath, path).AddUint(endpoint.ContentFormat, 60).AddUint(coap.OptionVersion, 1)})
 			if !assert.NoError(t, err) {
 				return endpoint.Empty
@@ -45,13 +36,10 @@ func TestHalfOpenUploadsAreBounded(t *testing.T) {
 		go func() { first <- upload("a", io.MultiReader(bytes.NewReader(whole[:13<<10]), half)) }()
 		time.Sleep(time.Second) // virtual
 		assert.Equal(t, endpoint.ServiceUnavailable, upload("b", bytes.NewReader(whole)))
-		_, err = more.Write(whole[13<<10:])
+		_, err := more.Write(whole[13<<10:])
 		require.NoError(t, err)
 		require.NoError(t, more.Close())
 		assert.Equal(t, endpoint.NotFound, <-first)
 		assert.Equal(t, endpoint.NotFound, upload("b", bytes.NewReader(whole)), "there is room again")
-		require.NoError(t, c.Close())
-		stop()
-		require.NoError(t, <-served)
 	})
 }

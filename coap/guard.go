@@ -1,7 +1,6 @@
 package coap
 
 import (
-	"fmt"
 	"net"
 	"net/http"
 	"runtime/debug"
@@ -27,8 +26,9 @@ func (t *Transport) dialled() (conn net.Conn, err error) {
 	if t.Recover {
 		defer func() {
 			if value := recover(); value != nil {
-				t.Log.Error("a panic ends a handshake: please report it", "panic", fmt.Sprintf("%T", value), "stack", string(debug.Stack()))
-				conn, err = nil, endpoint.NewPanicError(value)
+				problem := endpoint.NewPanicError(value)
+				t.Log.Error("a panic ends a handshake: please report it", "panic", problem.What, "stack", string(debug.Stack()))
+				conn, err = nil, problem
 			}
 		}()
 	}

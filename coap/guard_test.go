@@ -13,26 +13,16 @@ import (
 
 	"github.com/coapgw/coapgw/coap/endpoint"
 	"github.com/coapgw/coapgw/coap/link"
+	"github.com/coapgw/coapgw/conformance/pipe"
 )
-
-// silentConn is a connection on which nothing comes.
-type silentConn struct {
-	net.Conn
-	ended chan struct{}
-}
-
-// Read implements net.Conn.
-func (c silentConn) Read([]byte) (int, error) { <-c.ended; return 0, net.ErrClosed }
-
-// Close implements net.Conn.
-func (c silentConn) Close() error { close(c.ended); return nil }
 
 // What cannot be decoded without a panic ends the session that it came on, with a typed error.
 func TestPanicOfDecoding(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		decode := func(recovers bool) (*session, func() error) {
 			t := &Transport{Recover: recovers}
-			s := &session{conn: endpoint.New(silentConn{ended: make(chan struct{})}, endpoint.Config{Profile: link.Default(), Recover: recovers})}
+			conn, _ := pipe.New(nil)
+			s := &session{conn: endpoint.New(conn, endpoint.Config{Profile: link.Default(), Recover: recovers})}
 			return s, func() error {
 				_, err := t.decoded(s, nil, httptest.NewRequest(http.MethodGet, "/", nil), nil)
 				return err

@@ -20,7 +20,6 @@ import (
 	"github.com/coapgw/coapgw/coap"
 	"github.com/coapgw/coapgw/coap/endpoint"
 	"github.com/coapgw/coapgw/coap/link"
-	"github.com/coapgw/coapgw/conformance/pipe"
 )
 
 func profile(t testing.TB, text string) link.Profile {
@@ -149,14 +148,10 @@ func TestLinkToldByManyAtOnce(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var executed atomic.Int32
 				told := profile(t, "base=hf-vara500,rate-up=0,rate-down=0,nstart=4,min-gap=0s")
-				l := pipe.Listen(nil)
-				server := &coap.Server{
+				l := serve(t, &coap.Server{
 					Bounds:  link.BoundsOf(profile(t, slowest)),
 					Handler: http.HandlerFunc(func(http.ResponseWriter, *http.Request) { executed.Add(1) }),
-				}
-				ctx, stop := context.WithCancel(t.Context())
-				served := make(chan error)
-				go func() { served <- server.Serve(ctx, l) }()
+				}, nil)
 				rt := &coap.Transport{Profile: told, Dial: func(ctx context.Context) (net.Conn, error) {
 					c, err := l.Dial(ctx)
 					return doubled{c}, err
@@ -167,8 +162,6 @@ func TestLinkToldByManyAtOnce(t *testing.T) {
 				}
 				all.Wait()
 				require.NoError(t, rt.Close())
-				stop()
-				require.NoError(t, <-served)
 				assert.EqualValues(t, 4, executed.Load())
 			})
 		})

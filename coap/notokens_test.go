@@ -45,8 +45,25 @@ func TestNoTokens(t *testing.T) {
 	}
 	assert.EqualValues(t, 3, handled.Load())
 
-	careless := newPairOf(t, &coap.Server{Handler: handler, NoTokens: true}, &coap.Transport{})
-	res, _ := careless.do(t, http.MethodGet, "/x", "secret", "", "")
-	assert.NotEqual(t, http.StatusOK, res.StatusCode)
+	r.Header["Authorization"] = []string{"", "Bearer secret"}
+	_, err = p.RoundTrip(r)
+	assert.Error(t, err, "whichever line of the header it is in")
+	for _, m := range p.sent() {
+		assert.NotContains(t, string(m.data), "secret")
+	}
+
+	v := newVersion2(t, shippedModel)
+	for _, careless := range []*pair{
+		newPairOf(t, &coap.Server{Handler: handler, NoTokens: true}, &coap.Transport{}),
+		newPairOf(t, &coap.Server{Handler: handler, NoTokens: true, Version2: v}, &coap.Transport{Version2: v}),
+	} {
+		for _, secret := range []string{"Bearer secret", "bearer secret", "Basic secret"} {
+			r.Header.Set("Authorization", secret)
+			res, err := careless.RoundTrip(r)
+			require.NoError(t, err)
+			require.NoError(t, res.Body.Close())
+			assert.NotEqual(t, http.StatusOK, res.StatusCode, secret)
+		}
+	}
 	assert.EqualValues(t, 3, handled.Load(), "a request with a token is not executed")
 }

@@ -1,7 +1,6 @@
 package coap_test
 
 import (
-	"context"
 	"io"
 	"net/http"
 	"testing"
@@ -11,26 +10,16 @@ import (
 
 	"github.com/coapgw/coapgw/coap"
 	"github.com/coapgw/coapgw/coap/endpoint"
-	"github.com/coapgw/coapgw/coap/link"
-	"github.com/coapgw/coapgw/conformance/pipe"
 )
 
 // TestMalformedOptionsAreRefused: a critical option of illegal length, or a second
 // one, is answered 4.02 and the request is not executed (RFC 7252 §5.4.3, §5.4.5).
 func TestMalformedOptionsAreRefused(t *testing.T) {
 	executed := 0
-	l := pipe.Listen(nil)
-	ctx, stop := context.WithCancel(context.Background())
-	served := make(chan error)
-	go func() {
-		served <- (&coap.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			executed++
-			_, _ = io.WriteString(w, r.Method+" "+r.Header.Get("Authorization"))
-		})}).Serve(ctx, l)
-	}()
-	nc, err := l.Dial(ctx)
-	require.NoError(t, err)
-	c := endpoint.New(nc, endpoint.Config{Profile: link.Default()})
+	c := newServer(t, &coap.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		executed++
+		_, _ = io.WriteString(w, r.Method+" "+r.Header.Get("Authorization"))
+	})})
 	ask := func(opts endpoint.Options) (endpoint.Code, string) {
 		resp, err := c.Do(t.Context(), &endpoint.Request{Code: endpoint.POST, Options: opts.AddString(endpoint.URIPath, "x")})
 		require.NoError(t, err)
@@ -58,9 +47,6 @@ func TestMalformedOptionsAreRefused(t *testing.T) {
 	assert.Equal(t, "POST Bearer sticky", body)
 	_, body = ask(endpoint.Options{}.Add(coap.OptionAccessToken, nil))
 	assert.Equal(t, "POST Bearer sticky", body)
-	require.NoError(t, c.Close())
-	stop()
-	require.NoError(t, <-served)
 }
 
 // TestMessageLayerSpeaksMatrix: what the peer's message layer refuses reaches the

@@ -40,21 +40,26 @@ func newPair(t testing.TB, h http.Handler) *pair {
 // newPairOf connects the two.
 func newPairOf(t testing.TB, server *coap.Server, transport *coap.Transport) *pair {
 	p := &pair{Transport: transport}
-	l := pipe.Listen(func(from string, d []byte) {
+	p.Dial = serve(t, server, func(from string, d []byte) {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		p.messages = append(p.messages, message{from, d})
-	})
-	ctx, cancel := context.WithCancel(context.Background())
+	}).Dial
+	t.Cleanup(func() { assert.NoError(t, p.Close()) })
+	return p
+}
+
+// serve has a Server accept sessions until the test ends. tap may be nil.
+func serve(t testing.TB, server *coap.Server, tap pipe.Tap) *pipe.Listener {
+	l := pipe.Listen(tap)
+	ctx, stop := context.WithCancel(context.Background())
 	served := make(chan error)
 	go func() { served <- server.Serve(ctx, l) }()
-	p.Dial = l.Dial
 	t.Cleanup(func() {
-		require.NoError(t, p.Close())
-		cancel()
-		require.NoError(t, <-served)
+		stop()
+		assert.NoError(t, <-served)
 	})
-	return p
+	return l
 }
 
 // do sends one request and returns status, header and body of the answer.

@@ -1,7 +1,6 @@
 package coap_test
 
 import (
-	"context"
 	"net/http"
 	"testing"
 	"testing/synctest"
@@ -13,7 +12,6 @@ import (
 	"github.com/coapgw/coapgw/coap/endpoint"
 	"github.com/coapgw/coapgw/coap/link"
 	"github.com/coapgw/coapgw/coap/trace"
-	"github.com/coapgw/coapgw/conformance/pipe"
 )
 
 // afraid panics over the first session.
@@ -29,13 +27,9 @@ func (afraid) Record(e trace.Event) {
 // A panic over what a peer has sent ends its session; those of others go on.
 func TestPanicEndsOneSession(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := pipe.Listen(nil)
-		ctx, stop := context.WithCancel(context.Background())
-		served := make(chan error)
-		server := &coap.Server{Recover: true, Recorder: afraid{}, Handler: http.NotFoundHandler()}
-		go func() { served <- server.Serve(ctx, l) }()
+		l := serve(t, &coap.Server{Recover: true, Recorder: afraid{}, Handler: http.NotFoundHandler()}, nil)
 		ask := func() error {
-			nc, err := l.Dial(ctx)
+			nc, err := l.Dial(t.Context())
 			require.NoError(t, err)
 			c := endpoint.New(nc, endpoint.Config{Profile: link.Default()})
 			defer c.Wait()
@@ -48,7 +42,5 @@ func TestPanicEndsOneSession(t *testing.T) {
 		}
 		require.Error(t, ask())
 		require.NoError(t, ask())
-		stop()
-		require.NoError(t, <-served)
 	})
 }

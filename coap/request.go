@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/coapgw/coapgw/coap/endpoint"
@@ -23,10 +24,10 @@ type outgoing struct {
 	path    string // escaped, for people
 	fields  []field
 	payload payload
-	// loose is the access token of an Authorization header that goes as it is, among fields:
-	// it says the token in another way than the link restores, or is longer than an option
-	// may be here.
-	loose string
+	// token is the access token, and loose that of an Authorization header that goes as it is,
+	// among fields: it says the token in another way than the link restores, or is longer
+	// than an option may be here. One of them is empty.
+	token, loose string
 	// tag asks the peer whether an answer of that entity-tag still holds; nil for none.
 	tag []byte
 }
@@ -51,13 +52,12 @@ func (m *Mapping) prepareRequest(r *http.Request) (*outgoing, error) {
 		return nil, err
 	}
 	out.payload = p
-	token, loose := accessToken(r.Header)
-	out.loose = loose
+	out.token, out.loose = accessToken(r.Header)
 	for _, f := range fields(r.Header, inRequest) {
 		switch {
 		case f.name == "Content-Type":
 			continue // restored from the format, or added below
-		case f.name == "Authorization" && token != "":
+		case f.name == "Authorization" && out.token != "":
 			continue // travels as OptionAccessToken or OptionSlot
 		}
 		out.fields = append(out.fields, f)
@@ -286,16 +286,24 @@ func accessToken(h http.Header) (token, loose string) {
 	return token, ""
 }
 
-// loosen has the Authorization header go as it is, if it does not already.
-func (o *outgoing) loosen(h http.Header) bool {
-	if o.loose != "" {
+// hasCredentials reports whether any Authorization header says something.
+func hasCredentials(h http.Header) bool {
+	return slices.ContainsFunc(h["Authorization"], func(v string) bool { return v != "" })
+}
+
+// errNoTokens refuses a request with credentials, whatever their form, where NoTokens is set.
+func errNoTokens() *Error {
+	return &Error{Status: http.StatusForbidden, ErrCode: "M_FORBIDDEN", Message: "no access token may go over this link"}
+}
+
+// loosen has the Authorization header go as it is from now on; it fails if it does already.
+func (o *outgoing) loosen() bool {
+	if o.token == "" {
 		return false
 	}
-	o.loose, _ = accessToken(h)
-	for _, v := range h["Authorization"] {
-		o.fields = append(o.fields, field{"Authorization", v})
-	}
-	return o.loose != ""
+	o.fields = append(o.fields, field{"Authorization", "Bearer " + o.token})
+	o.token, o.loose = "", o.token
+	return true
 }
 
 // bearer returns the access token of an Authorization header (RFC 6750 §2.1; the scheme is

@@ -48,14 +48,14 @@ var ErrNewStream = &Error{Status: http.StatusServiceUnavailable, ErrCode: "M_UNK
 func (t *Transport) ObserveRoom(ctx context.Context, token string, ask stream.Ask, deliver func(stream.Told) error) (*RoomStream, error) {
 	t.init()
 	if t.NoTokens && token != "" {
-		return nil, &Error{Status: http.StatusForbidden, ErrCode: "M_FORBIDDEN", Message: "no access token may go over this link"}
+		return nil, errNoTokens()
 	}
 	for range maxRegistrations {
-		o, again, err := t.observeRoom(ctx, token, ask, deliver)
-		if err != nil {
+		o, anew, err := t.observeRoom(ctx, token, ask, deliver)
+		switch {
+		case err != nil:
 			return nil, exchangeError(err)
-		}
-		if !again {
+		case !anew:
 			return o, nil
 		}
 	}
@@ -77,11 +77,10 @@ func (t *Transport) observeRoom(ctx context.Context, token string, ask stream.As
 	if err != nil {
 		return nil, false, err
 	}
-	answered := false
+	first := true
 	o.o, err = s.conn.Observe(ctx, req, func(resp *endpoint.Response) error {
-		again := !answered
-		answered = true
-		if again {
+		if first {
+			first = false
 			s.takeReset(resp)
 		}
 		return o.take(resp)
@@ -135,7 +134,7 @@ func (o *RoomStream) take(resp *endpoint.Response) error {
 func (o *RoomStream) read(resp *endpoint.Response) (*stream.Told, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	maxAge, registered := resp.Options.GetUint(endpoint.MaxAge)
+	registered := resp.Options.Has(endpoint.MaxAge)
 	if registered || resp.Code.Class() != 2 {
 		v := o.session.learn(resp, o.sig)
 		_ = o.session.memory.keep() // a session that is not stored ends with the process
@@ -160,7 +159,7 @@ func (o *RoomStream) read(resp *endpoint.Response) (*stream.Told, error) {
 	if err != nil || !registered {
 		return &told, err
 	}
-	o.maxAge = time.Duration(max(maxAge, 60)) * time.Second
+	o.maxAge = renewal(resp)
 	if !o.begun {
 		o.start, o.begun = told.Mark, true
 	}

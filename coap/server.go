@@ -24,7 +24,8 @@ type Server struct {
 	// link.Default.
 	Profile link.Profile
 	// NoTokens is for peers that must not send access tokens, because everyone can
-	// read the link: no request bears one, and those with option 256 are answered 4.02.
+	// read the link: no request bears one, those with option 256 are answered 4.02, and those
+	// with an Authorization header 4.03.
 	NoTokens bool
 	// Version2 is what this end has of wire version 2; nil means version 1 alone.
 	Version2 *Version2

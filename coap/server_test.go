@@ -163,16 +163,12 @@ func TestNoContentWritten(t *testing.T) {
 // TestTooLargeBody: more than Server takes is 413.
 func TestTooLargeBody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := pipe.Listen(nil)
-		ctx, stop := context.WithCancel(t.Context())
-		served := make(chan error)
 		server := &coap.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if _, err := io.Copy(io.Discard, r.Body); err != nil {
 				panic(http.ErrAbortHandler)
 			}
 		}), MaxBody: 10_000}
-		go func() { served <- server.Serve(ctx, l) }()
-		rt := &coap.Transport{Dial: l.Dial}
+		rt := newPairOf(t, server, &coap.Transport{})
 		for _, limit := range []int{10_000, 20_000, 5_000} {
 			if limit != 10_000 { // on the session that is open
 				server.SetMaxBody(int64(limit))
@@ -180,9 +176,6 @@ func TestTooLargeBody(t *testing.T) {
 			assert.Equal(t, 200, status(t, rt, "POST", "/x", "", strings.Repeat("\xff", limit)))
 			assert.Equal(t, 413, status(t, rt, "POST", "/x", "", strings.Repeat("\xff", limit+1)))
 		}
-		require.NoError(t, rt.Close())
-		stop()
-		require.NoError(t, <-served)
 	})
 }
 

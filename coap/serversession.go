@@ -116,6 +116,9 @@ func (s *serverSession) serve(ctx context.Context, r *endpoint.Request, a admiss
 		return a.sign(s.notRead(err, a))
 	}
 	a.read()
+	if s.NoTokens && hasCredentials(req.Header) {
+		return a.sign(s.failure(errNoTokens(), a.audience))
+	}
 	r.SetLabel(label(req.Method, req.URL.EscapedPath()))
 	defer s.book.begin(RequestStatus{Session: s.number, RequestName: RequestName{Method: req.Method, Path: req.URL.EscapedPath()}})()
 	s.book.carried(content(plainSize(req), coded), Content{})

@@ -1,7 +1,6 @@
 package coap_test
 
 import (
-	"context"
 	"encoding/hex"
 	"os"
 	"regexp"
@@ -14,7 +13,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/coapgw/coapgw/coap"
-	"github.com/coapgw/coapgw/conformance/pipe"
 )
 
 // exampleBytes are the messages of the example in docs/wire-v1.md.
@@ -42,12 +40,8 @@ func TestStreamExample(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		example := exampleBytes(t)
 		require.Len(t, example, 4)
-		l := pipe.Listen(nil)
-		ctx, stop := context.WithCancel(context.Background())
-		served := make(chan error)
 		h := &exampleHomeserver{say: make(chan struct{})}
-		go func() { served <- (&coap.Server{Handler: h}).Serve(ctx, l) }()
-		nc, err := l.Dial(ctx)
+		nc, err := serve(t, &coap.Server{Handler: h}, nil).Dial(t.Context())
 		require.NoError(t, err)
 		read := func() []byte {
 			b := make([]byte, 1500)
@@ -69,7 +63,5 @@ func TestStreamExample(t *testing.T) {
 		time.Sleep(time.Hour) // nothing more: it was acknowledged
 		synctest.Wait()
 		require.NoError(t, nc.Close())
-		stop()
-		require.NoError(t, <-served)
 	})
 }

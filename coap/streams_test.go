@@ -24,8 +24,6 @@ import (
 	"github.com/coapgw/coapgw/cborcodec"
 	"github.com/coapgw/coapgw/coap"
 	"github.com/coapgw/coapgw/coap/endpoint"
-	"github.com/coapgw/coapgw/coap/link"
-	"github.com/coapgw/coapgw/conformance/pipe"
 	"github.com/coapgw/coapgw/internal/fakehs"
 )
 
@@ -89,18 +87,8 @@ func inStream(t *testing.T, f func(t *testing.T, w *streamWorld)) {
 		}
 		w.room = w.do("alice", http.MethodPost, "createRoom", `{"preset":"public_chat","room_alias_name":"lab"}`)["room_id"].(string)
 		w.do("bob", http.MethodPost, "join/"+url.PathEscape(w.room), `{}`)
-		l := pipe.Listen(nil)
-		ctx, stop := context.WithCancel(context.Background())
-		served := make(chan error)
-		server := &coap.Server{Handler: w, Log: slog.New(slog.NewTextHandler(&w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))}
-		go func() { served <- server.Serve(ctx, l) }()
-		nc, err := l.Dial(ctx)
-		require.NoError(t, err)
-		w.conn = endpoint.New(nc, endpoint.Config{Profile: link.Default()})
+		w.conn = newServer(t, &coap.Server{Handler: w, Log: slog.New(slog.NewTextHandler(&w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
 		f(t, w)
-		require.NoError(t, w.conn.Close())
-		stop()
-		require.NoError(t, <-served)
 	})
 }
 
@@ -394,12 +382,8 @@ func TestStreamRegisteredAgain(t *testing.T) {
 func TestStreamRests(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		example := exampleBytes(t)
-		l := pipe.Listen(nil)
-		ctx, stop := context.WithCancel(context.Background())
-		served := make(chan error)
 		h := &exampleHomeserver{say: make(chan struct{})}
-		go func() { served <- (&coap.Server{Handler: h}).Serve(ctx, l) }()
-		nc, err := l.Dial(ctx)
+		nc, err := serve(t, &coap.Server{Handler: h}, nil).Dial(t.Context())
 		require.NoError(t, err)
 		datagrams := make(chan []byte, 100)
 		go func() {
@@ -435,7 +419,5 @@ func TestStreamRests(t *testing.T) {
 		assert.Equal(t, payload(told), payload(copied))
 		assert.NotEqual(t, told[2:4], copied[2:4], "another message")
 		require.NoError(t, nc.Close())
-		stop()
-		require.NoError(t, <-served)
 	})
 }

@@ -1,10 +1,8 @@
 package coap_test
 
 import (
-	"context"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"sync"
 	"testing"
@@ -17,7 +15,6 @@ import (
 	"github.com/coapgw/coapgw/coap"
 	"github.com/coapgw/coapgw/coap/link"
 	"github.com/coapgw/coapgw/coap/observe"
-	"github.com/coapgw/coapgw/conformance/pipe"
 )
 
 // pushed is what an observer of the pushed form was given.
@@ -67,18 +64,12 @@ func inPush(t *testing.T, h http.Handler, f func(t *testing.T, tr *coap.Transpor
 func inPushOver(t *testing.T, p link.Profile, h http.Handler, f func(t *testing.T, tr *coap.Transport)) {
 	synctest.Test(t, func(t *testing.T) {
 		v := newVersion2(t, shippedModel)
-		l := pipe.Listen(nil)
-		ctx, stop := context.WithCancel(context.Background())
-		served := make(chan error)
-		go func() { served <- (&coap.Server{Handler: h, Version2: v}).Serve(ctx, l) }()
-		tr := &coap.Transport{Dial: func(ctx context.Context) (net.Conn, error) { return l.Dial(ctx) }, Version2: v, Profile: p}
+		tr := &coap.Transport{Dial: serve(t, &coap.Server{Handler: h, Version2: v}, nil).Dial, Version2: v, Profile: p}
 		resp, err := tr.RoundTrip(syncFrom(t, "s0"))
 		require.NoError(t, err)
 		_ = resp.Body.Close()
 		f(t, tr)
 		require.NoError(t, tr.Close())
-		stop()
-		require.NoError(t, <-served)
 	})
 }
 

@@ -1,7 +1,6 @@
 package coap_test
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -18,7 +17,6 @@ import (
 	"github.com/coapgw/coapgw/coap"
 	"github.com/coapgw/coapgw/coap/endpoint"
 	"github.com/coapgw/coapgw/coap/link"
-	"github.com/coapgw/coapgw/conformance/pipe"
 )
 
 // syncScript is a homeserver that answers /sync by the since it is asked with.
@@ -109,17 +107,7 @@ func registration(since string) *endpoint.Request {
 // inObservation runs f with a client's session to a Server in front of the script.
 func inObservation(t *testing.T, script http.Handler, f func(t *testing.T, c *endpoint.Conn)) {
 	synctest.Test(t, func(t *testing.T) {
-		l := pipe.Listen(nil)
-		ctx, stop := context.WithCancel(context.Background())
-		served := make(chan error)
-		go func() { served <- (&coap.Server{Handler: script}).Serve(ctx, l) }()
-		nc, err := l.Dial(ctx)
-		require.NoError(t, err)
-		c := endpoint.New(nc, endpoint.Config{Profile: link.Default()})
-		f(t, c)
-		require.NoError(t, c.Close())
-		stop()
-		require.NoError(t, <-served)
+		f(t, newServer(t, &coap.Server{Handler: script}))
 	})
 }
 
@@ -236,7 +224,7 @@ func TestObservedSyncInSmallBlocks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var mu sync.Mutex
 		var tags []string
-		l := pipe.Listen(func(from string, datagram []byte) {
+		l := serve(t, &coap.Server{Handler: script}, func(from string, datagram []byte) {
 			m, err := endpoint.ParseMessage(datagram)
 			assert.NoError(t, err)
 			if b, ok := m.Options.GetUint(endpoint.Block2); from == "server" && ok && b>>4 == 0 {
@@ -246,10 +234,7 @@ func TestObservedSyncInSmallBlocks(t *testing.T) {
 				mu.Unlock()
 			}
 		})
-		ctx, stop := context.WithCancel(context.Background())
-		served := make(chan error)
-		go func() { served <- (&coap.Server{Handler: script}).Serve(ctx, l) }()
-		nc, err := l.Dial(ctx)
+		nc, err := l.Dial(t.Context())
 		require.NoError(t, err)
 		profile := link.Default()
 		profile.BlockSize = 64
@@ -260,8 +245,7 @@ func TestObservedSyncInSmallBlocks(t *testing.T) {
 		time.Sleep(time.Minute) // virtual
 		require.NoError(t, o.Cancel(t.Context()))
 		require.NoError(t, c.Close())
-		stop()
-		require.NoError(t, <-served)
+		c.Wait()
 		assert.Len(t, got.got(), 3)
 		mu.Lock()
 		assert.Equal(t, []string{" false", "01 true", "02 true"}, tags, "the first answer is whole")

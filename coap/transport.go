@@ -100,18 +100,17 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if r.Body != nil {
 		defer r.Body.Close()
 	}
-	if t.NoTokens && r.Header.Get("Authorization") != "" {
-		return nil, &Error{Status: http.StatusForbidden, ErrCode: "M_FORBIDDEN", Message: "no access token may go over this link"}
+	if t.NoTokens && hasCredentials(r.Header) {
+		return nil, errNoTokens()
 	}
 	out, err := t.mapping.prepareRequest(r)
 	if err != nil {
 		return nil, exchangeError(err)
 	}
-	token, _ := accessToken(r.Header)
 	ended := t.book.begin(RequestStatus{RequestName: RequestName{Method: out.method, Path: out.path}})
-	resp, err := t.exchange(r, out, token)
+	resp, err := t.exchange(r, out)
 	for again := 0; again < maxAgain && worthAgain(err, again) && (idempotent(r.Method) || errors.Is(err, endpoint.ErrChallenged)) && r.Context().Err() == nil && out.payload.replayable(); again++ {
-		resp, err = t.exchange(r, out, token)
+		resp, err = t.exchange(r, out)
 	}
 	if err != nil {
 		ended()
@@ -151,8 +150,8 @@ func idempotent(method string) bool {
 }
 
 // exchange sends a request on the session that its token may use.
-func (t *Transport) exchange(r *http.Request, out *outgoing, token string) (*http.Response, error) {
-	ctx := r.Context()
+func (t *Transport) exchange(r *http.Request, out *outgoing) (*http.Response, error) {
+	ctx, token := r.Context(), out.token
 	// Version refused, slot forgotten, what the peer turned out to be, and tables and
 	// formats of version 2 that it no longer knows.
 	const tries = 6
@@ -172,7 +171,7 @@ func (t *Transport) exchange(r *http.Request, out *outgoing, token string) (*htt
 			err = s.identify(ctx)
 			verdict, sent = again, false
 		}
-		if errors.Is(err, endpoint.ErrTooLarge) && token != "" && out.loosen(r.Header) {
+		if errors.Is(err, endpoint.ErrTooLarge) && out.loosen() {
 			token, err = "", nil
 			verdict, sent = again, false
 		}

@@ -152,6 +152,30 @@ func TestTokenTooLong(t *testing.T) {
 	})
 }
 
+// TestTokenTooLongAgain: what goes on a second session, because the first was lost with it, has
+// such a token too.
+func TestTokenTooLongAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		token := strings.Repeat("t", 1300)
+		var conn net.Conn
+		lost := false
+		p := newPair(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			assert.Equal(t, "Bearer "+token, r.Header.Get("Authorization"))
+			if !lost {
+				lost = true
+				assert.NoError(t, conn.Close())
+			}
+		}))
+		dial := p.Dial
+		p.Dial = func(ctx context.Context) (_ net.Conn, err error) {
+			conn, err = dial(ctx)
+			return conn, err
+		}
+		assert.Equal(t, 200, status(t, p, "PUT", "/x", token, ""))
+		assert.True(t, lost)
+	})
+}
+
 // TestLostTransfer: a server that has lost the blocks of an upload has executed
 // nothing. A client that were told 400 would never try again.
 func TestLostTransfer(t *testing.T) {

@@ -19,8 +19,8 @@ const (
 )
 
 // Book keeps answers in a store, within bounds: the oldest ones of the user that has the most
-// go first, so that one who sends much does not push out what others have. Its fields must
-// not change after Open, and nothing else may be called before.
+// of them, or the most bytes, go first, so that one who sends much does not push out what
+// others have. Its fields must not change after Open, and nothing else may be called before.
 type Book struct {
 	// Store keeps the answers, under keys that begin with Prefix.
 	Store  session.Store
@@ -34,7 +34,7 @@ type Book struct {
 	mu    sync.Mutex
 	known map[name]*list.Element
 	order list.List // of place, oldest first
-	owned map[owner]int
+	owned map[owner]share
 	bytes int
 }
 
@@ -49,6 +49,9 @@ type place struct {
 	at    time.Time
 	size  int // bytes in the store
 }
+
+// share is what an owner has.
+type share struct{ count, bytes int }
 
 func nameOf(key txn.Digest) (n name) {
 	copy(n[:], key[:])
@@ -68,7 +71,7 @@ func (b *Book) Open() error {
 	if b.MaxAge == 0 {
 		b.MaxAge = defaultMaxAge
 	}
-	b.known, b.owned = make(map[name]*list.Element), make(map[owner]int)
+	b.known, b.owned = make(map[name]*list.Element), make(map[owner]share)
 	keys, err := b.Store.Keys(b.Prefix)
 	if err != nil {
 		return fmt.Errorf("answers: %w", err)

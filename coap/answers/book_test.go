@@ -63,6 +63,24 @@ func TestBookIsShared(t *testing.T) {
 	assert.True(t, b.Has(digest(1999)))
 }
 
+// TestBytesAreShared: neither does one whose answers are few and long.
+func TestBytesAreShared(t *testing.T) {
+	b := &Book{Store: &session.Memory{}, Prefix: "a/", MaxBytes: 100_000}
+	require.NoError(t, b.Open())
+	for n := range 100 {
+		require.NoError(t, b.Keep(digest(n), digest(1+n%2), Answer{Status: 200}, nil))
+	}
+	for n := range 100 {
+		require.NoError(t, b.Keep(digest(1000+n), digest(0), Answer{Status: 200, Body: make([]byte, 9000)}, nil))
+	}
+	for n := range 100 {
+		assert.True(t, b.Has(digest(n)))
+	}
+	_, bytes := b.Len()
+	assert.LessOrEqual(t, bytes, 100_000)
+	assert.True(t, b.Has(digest(1099)))
+}
+
 // TestBook holds a Book against a list, over restarts: what is within bounds is found, and
 // nothing else is, for its key alone.
 func TestBook(t *testing.T) {

@@ -20,8 +20,17 @@ func (b *Book) take(found []place) {
 func (b *Book) insert(p place) {
 	b.remove(p.name)
 	b.known[p.name] = b.order.PushBack(p)
-	b.owned[p.owner]++
+	b.own(p.owner, 1, p.size)
 	b.bytes += p.size
+}
+
+// own counts so many more answers with so many bytes of an owner.
+func (b *Book) own(o owner, count, bytes int) {
+	s := b.owned[o]
+	s.count, s.bytes = s.count+count, s.bytes+bytes
+	if b.owned[o] = s; s.count == 0 {
+		delete(b.owned, o)
+	}
 }
 
 // remove takes an answer out, if it is there.
@@ -29,23 +38,24 @@ func (b *Book) remove(n name) {
 	if at, ok := b.known[n]; ok {
 		p := at.Value.(place)
 		b.bytes -= p.size
-		if b.owned[p.owner]--; b.owned[p.owner] == 0 {
-			delete(b.owned, p.owner)
-		}
+		b.own(p.owner, -1, -p.size)
 		b.order.Remove(at)
 		delete(b.known, n)
 	}
 }
 
 // evict takes out what is too old, and as long as so many more answers with so many bytes
-// are not within bounds the oldest of who has the most. It adds to changes what the store
-// has to forget.
+// are not within bounds the oldest of who has the most of what there is too much of. It adds
+// to changes what the store has to forget.
 func (b *Book) evict(now time.Time, count, bytes int, changes map[string][]byte) {
 	for at := b.order.Front(); at != nil && now.Sub(at.Value.(place).at) >= b.MaxAge; at = b.order.Front() {
 		b.give(at, changes)
 	}
-	for b.order.Len() > 0 && (b.order.Len()+count > b.MaxCount || b.bytes+bytes > b.MaxBytes) {
-		b.give(b.oldestOfMost(), changes)
+	for b.order.Len() > 0 && b.order.Len()+count > b.MaxCount {
+		b.give(b.oldestOfMost(func(s share) int { return s.count }), changes)
+	}
+	for b.order.Len() > 0 && b.bytes+bytes > b.MaxBytes {
+		b.give(b.oldestOfMost(func(s share) int { return s.bytes }), changes)
 	}
 }
 
@@ -55,14 +65,14 @@ func (b *Book) give(at *list.Element, changes map[string][]byte) {
 	changes[b.storeKey(n)] = nil
 }
 
-// oldestOfMost returns the oldest answer of those who have the most of them. There is one.
-func (b *Book) oldestOfMost() *list.Element {
+// oldestOfMost returns the oldest answer of those who have the most. There is one.
+func (b *Book) oldestOfMost(of func(share) int) *list.Element {
 	most := 0
-	for _, n := range b.owned {
-		most = max(most, n)
+	for _, s := range b.owned {
+		most = max(most, of(s))
 	}
 	at := b.order.Front()
-	for b.owned[at.Value.(place).owner] < most {
+	for of(b.owned[at.Value.(place).owner]) < most {
 		at = at.Next()
 	}
 	return at

@@ -280,21 +280,24 @@ func TestBrokenConnection(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			inPieces(t, size, 1000, true, nil, func(t *testing.T, tr *Transport, b *base) {
-				ctx, cancel := context.WithCancel(t.Context())
-				defer cancel()
-				leave(t, open(t, tr, ctx), cancel)
-				got, err := readAll(open(t, tr, t.Context()))
-				require.NoError(t, err)
-				assert.Equal(t, content(size), got)
-				assert.Equal(t, 1, b.count())
-			})
+			for _, told := range []bool{false, true} {
+				inPieces(t, size, 1000, told, nil, func(t *testing.T, tr *Transport, b *base) {
+					ctx, cancel := context.WithCancel(t.Context())
+					defer cancel()
+					leave(t, open(t, tr, ctx), cancel)
+					got, err := readAll(open(t, tr, t.Context()))
+					require.NoError(t, err)
+					assert.Equal(t, content(size), got)
+					assert.Equal(t, 1, b.count())
+				})
+			}
 		})
 	}
 }
 
 // TestGoneWithTheLastByte: a client that knows the length of an answer, has it and goes before
-// this end knows that no more follows has got it: it asks anew.
+// this end knows that no more follows has got it: it asks anew. So does one that has seen the
+// end of an answer of a length that nobody told.
 func TestGoneWithTheLastByte(t *testing.T) {
 	const size = 5000
 	inPieces(t, size, 1000, true, nil, func(t *testing.T, tr *Transport, b *base) {

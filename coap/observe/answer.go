@@ -39,7 +39,7 @@ type Gist struct {
 
 // GistOf reads a body; ok is false for one that is no answer to a /sync.
 func GistOf(body []byte) (g Gist, ok bool) {
-	members, err := membersOf(body)
+	members, err := cborcodec.JSONMembers(body)
 	if err != nil {
 		return g, false
 	}
@@ -58,19 +58,6 @@ func GistOf(body []byte) (g Gist, ok bool) {
 		g.Empty = g.Empty && hollow(value)
 	}
 	return g, true
-}
-
-// membersOf returns the members of a JSON object; of null there are none.
-func membersOf(value []byte) (map[string][]byte, error) {
-	list, err := cborcodec.JSONMembers(value)
-	if err != nil {
-		return nil, err
-	}
-	members := make(map[string][]byte, len(list))
-	for _, m := range list {
-		members[m.Name] = m.Value
-	}
-	return members, nil
 }
 
 // hollow reports whether a JSON value holds nothing but null, objects of such and empty

@@ -1,6 +1,10 @@
 package observe
 
-import "encoding/json"
+import (
+	"encoding/json"
+
+	"github.com/coapgw/coapgw/cborcodec"
+)
 
 // An answer to /sync that holds nothing but what the client has sent itself is worth less
 // than a datagram: the client has had the event ID, and shows the message since it was
@@ -10,7 +14,7 @@ import "encoding/json"
 // asks (CS API, "Local echo": unsigned.transaction_id), and whether there is nothing else in
 // it.
 func OwnOnly(body []byte) bool {
-	members, err := membersOf(body)
+	members, err := cborcodec.JSONMembers(body)
 	if err != nil {
 		return false
 	}
@@ -26,7 +30,7 @@ func OwnOnly(body []byte) bool {
 			}
 			continue
 		}
-		rooms, err := membersOf(value)
+		rooms, err := cborcodec.JSONMembers(value)
 		if err != nil {
 			return false
 		}

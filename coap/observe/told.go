@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"sync"
+
+	"github.com/coapgw/coapgw/cborcodec"
 )
 
 // Told is what an observer was told of things that homeservers say again although they have
@@ -27,7 +29,7 @@ const maxFacts = 4096
 // already, and what it says. Besides it may repeat what every answer does (countKeys), which
 // is compared elsewhere.
 func (t *Told) Repeats(body []byte) (said Facts, repeats bool) {
-	members, err := membersOf(body)
+	members, err := cborcodec.JSONMembers(body)
 	if err != nil {
 		return nil, false
 	}
@@ -81,7 +83,7 @@ type reading struct {
 
 // object reads an object; what is none is something else.
 func (r *reading) object(value []byte) map[string][]byte {
-	members, err := membersOf(value)
+	members, err := cborcodec.JSONMembers(value)
 	if err != nil {
 		r.nothingElse = false
 	}

@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"strconv"
 	"time"
+
+	"github.com/coapgw/coapgw/coap/txn"
 )
 
 const (
@@ -21,7 +23,7 @@ const (
 
 // held is a request that was answered and goes on the link later.
 type held struct {
-	user  digest
+	user  txn.Digest
 	room  string
 	after time.Duration
 	// number is the place of the first one among all that were held back.
@@ -239,7 +241,7 @@ func (t *Transport) flush(ctx context.Context, which func(*held) bool) {
 }
 
 // abandon lets go of what is held back for a user whose token has ended.
-func (t *Transport) abandon(user digest) {
+func (t *Transport) abandon(user txn.Digest) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, h := range t.hurry(func(h *held) bool { return h.user == user }) {

@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"crypto/sha256"
 	"net/http"
 	"net/url"
 	"slices"
@@ -36,16 +35,13 @@ func matchesAny(patterns []string, path []string) bool {
 // call is a request with what the table needs to know of it.
 type call struct {
 	*http.Request
-	user  digest
+	user  txn.Digest
 	token bool // it bears one
 	path  []string
 	row   *Row // nil for none
 	// family is the part of the API that it reads or writes.
 	family string
 }
-
-// digest is a SHA-256.
-type digest [sha256.Size]byte
 
 // read takes a request apart. ok is false for one of which it does not say for sure
 // whose it is: it goes as it comes.
@@ -74,23 +70,23 @@ func read(r *http.Request) (c call, ok bool) {
 // userOf names the user of a request by its access token, which stands in a header or
 // in the query (CS API, "Using access tokens"). ok is false when there are several, when
 // not all readers of queries find the same, and with credentials of another kind.
-func userOf(r *http.Request) (user digest, token, ok bool) {
+func userOf(r *http.Request) (user txn.Digest, token, ok bool) {
 	credentials := r.Header["Authorization"]
 	inQuery, plain := txn.QueryTokens(r.URL.RawQuery)
 	switch {
 	case !plain, len(r.Header["Cookie"]) > 0, len(credentials)+len(inQuery) > 1:
-		return digest{}, false, false
+		return txn.Digest{}, false, false
 	case len(inQuery) == 1:
-		return sha256.Sum256([]byte(inQuery[0])), true, true
+		return txn.Token(inQuery[0]), true, true
 	case len(credentials) == 0:
-		return digest{}, false, true
+		return txn.Digest{}, false, true
 	}
 	scheme, value, found := strings.Cut(credentials[0], " ")
 	value = strings.TrimLeft(value, " ")
 	if !found || !strings.EqualFold(scheme, "Bearer") || value == "" {
-		return digest{}, false, false
+		return txn.Digest{}, false, false
 	}
-	return sha256.Sum256([]byte(value)), true, true
+	return txn.Token(value), true, true
 }
 
 // api returns the segments behind the version, or behind the name of an unstable feature.

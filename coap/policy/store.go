@@ -10,12 +10,13 @@ import (
 	"time"
 
 	"github.com/coapgw/coapgw/coap"
+	"github.com/coapgw/coapgw/coap/txn"
 )
 
 // entry is an answer that is kept. Header and body are not changed.
 type entry struct {
 	key    string
-	user   digest
+	user   txn.Digest
 	family string
 	header http.Header
 	body   []byte
@@ -146,7 +147,7 @@ func (s *store) wrote(family string) {
 const maxFamilies = 256
 
 // forget drops everything of a user.
-func (s *store) forget(user digest) {
+func (s *store) forget(user txn.Digest) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.ends++

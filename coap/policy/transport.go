@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/coapgw/coapgw/coap/link"
+	"github.com/coapgw/coapgw/coap/txn"
 )
 
 // ErrClosed: the Transport was closed.
@@ -219,7 +220,7 @@ func (t *Transport) learn(c *call, status int) {
 }
 
 // trusted reports whether the homeserver has lately taken a user's token.
-func (t *Transport) trusted(user digest) bool {
+func (t *Transport) trusted(user txn.Digest) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.users.trusted(user, time.Now())

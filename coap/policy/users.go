@@ -2,6 +2,8 @@ package policy
 
 import (
 	"time"
+
+	"github.com/coapgw/coapgw/coap/txn"
 )
 
 const (
@@ -15,16 +17,16 @@ const (
 // users remembers whose token the homeserver has taken lately. It is not safe for
 // concurrent use.
 type users struct {
-	proven map[digest]time.Time
+	proven map[txn.Digest]time.Time
 }
 
 // prove records that the homeserver took a user's token.
-func (u *users) prove(user digest, now time.Time) {
+func (u *users) prove(user txn.Digest, now time.Time) {
 	if u.proven == nil {
-		u.proven = make(map[digest]time.Time)
+		u.proven = make(map[txn.Digest]time.Time)
 	}
 	if _, known := u.proven[user]; !known && len(u.proven) >= maxUsers {
-		oldest, at := digest{}, now
+		oldest, at := txn.Digest{}, now
 		for user, t := range u.proven {
 			if !t.After(at) {
 				oldest, at = user, t
@@ -36,13 +38,13 @@ func (u *users) prove(user digest, now time.Time) {
 }
 
 // trusted reports whether the homeserver has taken a user's token lately.
-func (u *users) trusted(user digest, now time.Time) bool {
+func (u *users) trusted(user txn.Digest, now time.Time) bool {
 	t, ok := u.proven[user]
 	return ok && now.Sub(t) < trustFor
 }
 
 // doubt lets a user, nil for all, prove again that the token is good.
-func (u *users) doubt(user *digest) {
+func (u *users) doubt(user *txn.Digest) {
 	if user == nil {
 		clear(u.proven)
 		return

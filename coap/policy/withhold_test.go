@@ -10,6 +10,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/coapgw/coapgw/coap/txn"
 )
 
 // TestDrop: what nobody misses is answered as the homeserver would answer, to a user
@@ -206,7 +208,7 @@ func TestMergeEnds(t *testing.T) {
 	})
 }
 
-func userDigest(t *testing.T, token string) digest {
+func userDigest(t *testing.T, token string) txn.Digest {
 	t.Helper()
 	r, err := http.NewRequest("GET", "http://hs/", nil)
 	require.NoError(t, err)

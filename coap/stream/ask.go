@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/coapgw/coapgw/cborcodec"
 )
 
 // Path is the first Uri-Path option of a stream, in front of the room. No path of a
@@ -111,6 +113,50 @@ func ParseAsk(room string, queries []string) (Ask, error) {
 		a.fields = defaultFields()
 	}
 	return a, nil
+}
+
+// Queries are what ParseAsk reads, as short as they are written, without what is so anyway.
+func (a *Ask) Queries() (queries []string) {
+	add := func(name, value string) { queries = append(queries, name+"="+value) }
+	if len(a.Types) != 1 || a.Types[0] != defaultType {
+		for _, t := range a.Types {
+			add("t", t)
+		}
+	}
+	if names := a.fieldNames(); names != (&Ask{fields: defaultFields()}).fieldNames() {
+		add("f", names)
+	}
+	if a.Size != defaultSize {
+		add("m", strconv.Itoa(a.Size))
+	}
+	switch {
+	case a.Resume:
+		add("s", strconv.FormatUint(uint64(a.After), 10))
+	case a.Last > 0:
+		add("n", strconv.Itoa(a.Last))
+	}
+	if a.Others {
+		add("o", "0")
+	}
+	if a.IDs {
+		add("l", "i")
+	}
+	if !a.Marks {
+		add("k", "0")
+	}
+	return queries
+}
+
+// fieldNames are the fields as f has them: by their integer keys where there are such.
+func (a *Ask) fieldNames() string {
+	names := make([]string, len(a.fields))
+	for i, f := range a.fields {
+		names[i] = f.name
+		if n, err := cborcodec.NewItems(f.key).Uint(); err == nil {
+			names[i] = strconv.FormatUint(n, 10)
+		}
+	}
+	return strings.Join(names, ",")
 }
 
 // Limit has payloads be no longer than a message of the link takes, in bytes.

@@ -79,6 +79,21 @@ func TestAsksThatAreNone(t *testing.T) {
 	}
 }
 
+// What Queries writes, ParseAsk reads.
+func TestQueries(t *testing.T) {
+	for _, tt := range []struct{ asked, said []string }{
+		{nil, nil},
+		{[]string{"t=m.room.message", "f=sender,body", "m=48", "n=0"}, nil},
+		{[]string{"n=5", "t=a", "t=b.*", "f=event_id,27,on", "m=100", "o=0", "l=i", "k=0"}, []string{"t=a", "t=b.*", "f=1,27,on", "m=100", "n=5", "o=0", "l=i", "k=0"}},
+		{[]string{"s=4294967295"}, []string{"s=4294967295"}},
+		{[]string{"s=0"}, []string{"s=0"}},
+	} {
+		a := ask(t, tt.asked...)
+		assert.Equal(t, tt.said, a.Queries())
+		assert.Equal(t, a, ask(t, a.Queries()...))
+	}
+}
+
 // The table of docs/wire-v1.md has the parameters that there are, with the bounds that they
 // have.
 func TestParametersAreDocumented(t *testing.T) {

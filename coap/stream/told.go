@@ -3,8 +3,6 @@ package stream
 import (
 	"encoding/base64"
 	"errors"
-	"strconv"
-	"strings"
 
 	"github.com/coapgw/coapgw/cborcodec"
 )
@@ -128,48 +126,4 @@ func (f *payloadFields) add(key, value []byte) {
 
 func (f *payloadFields) json() ([]byte, error) {
 	return reader().AppendJSON(nil, append(appendHead(nil, majorMap, uint64(f.count)), f.members...))
-}
-
-// Queries are what ParseAsk reads, as short as they are written, without what is so anyway.
-func (a *Ask) Queries() (queries []string) {
-	add := func(name, value string) { queries = append(queries, name+"="+value) }
-	if len(a.Types) != 1 || a.Types[0] != defaultType {
-		for _, t := range a.Types {
-			add("t", t)
-		}
-	}
-	if names := a.fieldNames(); names != (&Ask{fields: defaultFields()}).fieldNames() {
-		add("f", names)
-	}
-	if a.Size != defaultSize {
-		add("m", strconv.Itoa(a.Size))
-	}
-	switch {
-	case a.Resume:
-		add("s", strconv.FormatUint(uint64(a.After), 10))
-	case a.Last > 0:
-		add("n", strconv.Itoa(a.Last))
-	}
-	if a.Others {
-		add("o", "0")
-	}
-	if a.IDs {
-		add("l", "i")
-	}
-	if !a.Marks {
-		add("k", "0")
-	}
-	return queries
-}
-
-// fieldNames are the fields as f has them: by their integer keys where there are such.
-func (a *Ask) fieldNames() string {
-	names := make([]string, len(a.fields))
-	for i, f := range a.fields {
-		names[i] = f.name
-		if n, err := cborcodec.NewItems(f.key).Uint(); err == nil {
-			names[i] = strconv.FormatUint(n, 10)
-		}
-	}
-	return strings.Join(names, ",")
 }

@@ -94,13 +94,9 @@ func answerOf(resp *http.Response) (a answer, err error) {
 type members map[string][]byte
 
 func membersOf(body []byte) members {
-	list, err := cborcodec.JSONMembers(body)
+	m, err := cborcodec.JSONMembers(body)
 	if err != nil {
 		return nil
-	}
-	m := make(members, len(list))
-	for _, member := range list {
-		m[member.Name] = member.Value
 	}
 	return m
 }
