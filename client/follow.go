@@ -147,15 +147,6 @@ func (f *follower) follow(ctx context.Context) error {
 			if f.over = f.tell(told); f.over != nil {
 				return f.over
 			}
-			renewal.Reset(o.MaxAge())
-			continue
-		default:
-		}
-		select {
-		case told := <-waiting:
-			if f.over = f.tell(told); f.over != nil {
-				return f.over
-			}
 		case <-renewal.C:
 			if err := o.Renew(ctx, f.ask); err != nil {
 				return f.client.ended(t, err)
@@ -172,7 +163,7 @@ func (f *follower) follow(ctx context.Context) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		}
-		renewal.Reset(o.MaxAge())
+		renewal.Reset(o.MaxAge()) // it begins after hear, and so is over only where nothing waits
 	}
 }
 

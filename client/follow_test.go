@@ -237,6 +237,28 @@ func TestFollowSlowly(t *testing.T) {
 	})
 }
 
+// TestFollowHeldUp: a server that was heard of meanwhile is not asked again after what hear
+// took long over.
+func TestFollowHeldUp(t *testing.T) {
+	withRoom(t, func(t *testing.T, w *inRoom) {
+		h := follow(t.Context(), w.c, w.stream(), func(client.Event) error {
+			time.Sleep(time.Hour)
+			return nil
+		})
+		synctest.Wait()
+		for _, text := range []string{"one", "two", "three"} {
+			w.bob.say(w.room, text)
+		}
+		time.Sleep(time.Minute)
+		before := w.c.Status().Sent
+		time.Sleep(3 * time.Hour)
+		assert.Equal(t, []string{one, two, three}, h.texts())
+		assert.Equal(t, before, w.c.Status().Sent)
+		require.NoError(t, w.c.Close())
+		require.ErrorIs(t, <-h.ended, client.ErrClosed)
+	})
+}
+
 // TestFollowRefused: what will be refused again ends it.
 func TestFollowRefused(t *testing.T) {
 	withRoom(t, func(t *testing.T, w *inRoom) {
