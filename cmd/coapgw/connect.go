@@ -10,7 +10,6 @@ import (
 	"net/url"
 	"os/signal"
 	"strings"
-	"syscall"
 
 	"github.com/coapgw/coapgw/coap"
 	"github.com/coapgw/coapgw/coap/outbox"
@@ -147,9 +146,7 @@ func (c *connectCmd) Run(ctx context.Context, std streams, again reparse, ignore
 		return nil
 	}
 	view.controls(carrier.policy)
-	stop, err := view.start(ctx, func(err error) bool {
-		return errors.Is(err, syscall.EADDRINUSE) && c.Page.Listen == config.Default().Page.Listen
-	})
+	stop, err := view.start(ctx, view.taken(config.Default().Page.Listen))
 	if err != nil {
 		return errors.Join(err, closeAll(listeners))
 	}
@@ -238,7 +235,7 @@ func (f *front) set(c *connectCmd) error {
 
 // check reports the first thing wrong with the configuration.
 func (c *connectCmd) check() error {
-	for _, check := range []func() error{c.Connect.Check, c.Policy.Check, c.Wire.Check, c.Limits.Check, c.Page.Check, c.tracingOptions.Check, func() error { return checkLog(c.Log) }} {
+	for _, check := range []func() error{c.Connect.Check, c.Policy.Check, c.Wire.Check, c.Limits.Check, c.Page.Check, c.tracingOptions.Check, c.Log.Check} {
 		if err := check(); err != nil {
 			return err
 		}

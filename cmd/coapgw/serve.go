@@ -237,7 +237,7 @@ func (c *serveCmd) guardLimits() gateway.Limits {
 
 // check reports the first thing wrong with the configuration.
 func (c *serveCmd) check() error {
-	for _, check := range []func() error{c.Serve.Check, c.Wire.Check, c.Limits.Check, c.Page.Check, c.tracingOptions.Check, func() error { return checkLog(c.Log) }} {
+	for _, check := range []func() error{c.Serve.Check, c.Wire.Check, c.Limits.Check, c.Page.Check, c.tracingOptions.Check, c.Log.Check} {
 		if err := check(); err != nil {
 			return err
 		}
