@@ -115,7 +115,6 @@ func (c *serveCmd) Run(ctx context.Context, std streams, again reparse, ignored 
 		security.Store = state.Sessions()
 		security.MaxPerIdentity, security.IdleLifetime = c.MaxPerIdentity, c.IdleLifetime
 	}
-	name.RootCAs = roots
 	station := &gateway.Station{
 		Security:    security,
 		Stations:    clear,
@@ -155,6 +154,7 @@ func (c *serveCmd) Run(ctx context.Context, std streams, again reparse, ignored 
 	})
 	station.Handler, station.Version2 = guard, version2
 	if version2 != nil {
+		name.Roots = homeward.roots.Load
 		asking, stop := context.WithCancel(ctx)
 		var asked sync.WaitGroup
 		asked.Go(func() { name.Ask(asking, homeserver, log.Logger) })
