@@ -61,12 +61,8 @@ func stateFailure(err error) *failure {
 
 // fault is a panic that was caught.
 func fault(where string, panicked any) *failure {
-	text := fmt.Sprintf("%T", panicked) // more might quote what is secret
-	var known runtime.Error
-	if err, ok := panicked.(error); ok && errors.As(err, &known) {
-		text = known.Error()
-	}
-	return &failure{code: codeInternal, message: fmt.Sprintf("internal error in %s: %s at %s", where, text, panicSite())}
+	what := endpoint.NewPanicError(panicked).What
+	return &failure{code: codeInternal, message: fmt.Sprintf("internal error in %s: %s at %s", where, what, panicSite())}
 }
 
 // panicSite is the line that panicked, called from what recovers.

@@ -219,7 +219,7 @@ func (o *observation) deliver(e event) (over bool) {
 		form, body, err := o.what.form.answered(a.contentType, a.body)
 		if err != nil {
 			e.err, e.answer = failureOf(err), nil
-			if e.kind == kindData {
+			if e.kind != kindEnd {
 				e.kind = kindTrouble
 			}
 		} else {

@@ -44,8 +44,10 @@ func (c *Client) Follow(ctx context.Context, s Stream, hear func(Event) error) e
 	f := &follower{client: c, token: s.Token, ask: ask, hear: hear}
 	pause := firstPause
 	for {
-		began := time.Now()
 		err := f.follow(ctx)
+		if f.worked {
+			pause = firstPause
+		}
 		if errors.Is(err, ErrSuspended) && f.over == nil {
 			select {
 			case <-c.sleeping():
@@ -56,9 +58,6 @@ func (c *Client) Follow(ctx context.Context, s Stream, hear func(Event) error) e
 		}
 		if err = f.final(ctx, err); err != nil {
 			return err
-		}
-		if f.lately(began) {
-			pause = firstPause
 		}
 		if err := f.wait(ctx, pause/2+rand.N(pause/2)); err != nil {
 			return err
@@ -73,14 +72,12 @@ type follower struct {
 	token  string
 	ask    stream.Ask
 	hear   func(Event) error
-	// heard is when something came last.
-	heard time.Time
+	// worked: the last registration was of use. Something was told, or it lasted: a server may
+	// take one and end it again at once.
+	worked bool
 	// over is what hear has returned.
 	over error
 }
-
-// lately reports whether the stream has worked since.
-func (f *follower) lately(began time.Time) bool { return f.heard.After(began) }
 
 // final returns the error with which Follow returns after one of follow, nil where that may
 // pass.
@@ -118,6 +115,7 @@ func (f *follower) wait(ctx context.Context, d time.Duration) error {
 
 // follow registers once, and tells what comes of it until it is over.
 func (f *follower) follow(ctx context.Context) error {
+	f.worked = false
 	t, err := f.client.awake()
 	if err != nil {
 		return err
@@ -135,22 +133,14 @@ func (f *follower) follow(ctx context.Context) error {
 		return f.client.ended(t, err)
 	}
 	defer o.End()
-	f.heard = time.Now()
+	registered := time.Now()
+	defer func() { f.worked = f.worked || time.Since(registered) >= lastPause }()
 	if !f.ask.Resume {
 		f.reach(o.Start())
 	}
 	renewal := time.NewTimer(o.MaxAge())
 	defer renewal.Stop()
 	for {
-		select {
-		case told := <-waiting:
-			if f.over = f.tell(told); f.over != nil {
-				return f.over
-			}
-			renewal.Reset(o.MaxAge())
-			continue
-		default:
-		}
 		select {
 		case told := <-waiting:
 			if f.over = f.tell(told); f.over != nil {
@@ -172,7 +162,7 @@ func (f *follower) follow(ctx context.Context) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		}
-		renewal.Reset(o.MaxAge())
+		renewal.Reset(o.MaxAge()) // it begins after hear, and so is over only where nothing waits
 	}
 }
 
@@ -187,7 +177,7 @@ func (f *follower) tell(told stream.Told) error {
 	if told.HasMark {
 		f.reach(told.Mark)
 	}
-	f.heard = time.Now()
+	f.worked = true
 	return nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,6 +18,8 @@ import (
 
 	"github.com/coapgw/coapgw/client"
 	"github.com/coapgw/coapgw/coap"
+	"github.com/coapgw/coapgw/internal/fakehs"
+	"github.com/coapgw/coapgw/internal/linkemu"
 )
 
 // heard is what a follower of a room was told.
@@ -232,6 +235,61 @@ func TestFollowSlowly(t *testing.T) {
 		close(held)
 		time.Sleep(10 * time.Minute)
 		assert.Equal(t, all, h.texts())
+		require.NoError(t, w.c.Close())
+		require.ErrorIs(t, <-h.ended, client.ErrClosed)
+	})
+}
+
+// TestFollowHeldUp: a server that was heard of meanwhile is not asked again after what hear
+// took long over.
+func TestFollowHeldUp(t *testing.T) {
+	withRoom(t, func(t *testing.T, w *inRoom) {
+		h := follow(t.Context(), w.c, w.stream(), func(client.Event) error {
+			time.Sleep(time.Hour)
+			return nil
+		})
+		synctest.Wait()
+		for _, text := range []string{"one", "two", "three"} {
+			w.bob.say(w.room, text)
+		}
+		time.Sleep(time.Minute)
+		before := w.c.Status().Sent
+		time.Sleep(3 * time.Hour)
+		assert.Equal(t, []string{one, two, three}, h.texts())
+		assert.Equal(t, before, w.c.Status().Sent)
+		require.NoError(t, w.c.Close())
+		require.ErrorIs(t, <-h.ended, client.ErrClosed)
+	})
+}
+
+// TestFollowEndedAgain: a stream that is ended as soon as it is registered is tried more and
+// more seldom, and as soon as ever once it has lasted.
+func TestFollowEndedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		homeserver := fakehs.New(fakehs.Config{ServerName: "ship.example"})
+		var broken atomic.Bool
+		w := &inRoom{world: newWorldOf(t, linkemu.Config{Up: linkemu.Direction{Delay: 100 * time.Millisecond}}, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			if broken.Load() && r.FormValue("since") != "" {
+				rw.WriteHeader(http.StatusBadRequest)
+				return
+			}
+			homeserver.ServeHTTP(rw, r)
+		}))}
+		w.c = w.open(client.Options{})
+		w.alice = signUp(t, w.c, "alice")
+		w.room = w.alice.createRoom()
+		broken.Store(true)
+		h := follow(t.Context(), w.c, w.stream(), nil)
+		time.Sleep(time.Hour)
+		tried := len(h.texts())
+		assert.Greater(t, tried, 12, "every five minutes")
+		assert.Less(t, tried, 40)
+		broken.Store(false)
+		time.Sleep(time.Hour)
+		require.Len(t, h.texts(), tried)
+		broken.Store(true)
+		time.Sleep(3 * time.Minute)
+		assert.Greater(t, len(h.texts()), tried+3, "within seconds")
 		require.NoError(t, w.c.Close())
 		require.ErrorIs(t, <-h.ended, client.ErrClosed)
 	})

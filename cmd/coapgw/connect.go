@@ -10,7 +10,6 @@ import (
 	"net/url"
 	"os/signal"
 	"strings"
-	"syscall"
 
 	"github.com/coapgw/coapgw/coap"
 	"github.com/coapgw/coapgw/coap/outbox"
@@ -103,10 +102,6 @@ func (c *connectCmd) Run(ctx context.Context, std streams, again reparse, ignore
 		return err
 	}
 	defer func() { err = errors.Join(err, state.Close()) }()
-	keep(security, addresses, state)
-	if security != nil {
-		security.Recover = recovers()
-	}
 	if station != nil {
 		station.Store = state.Sessions()
 		station.SessionName = dialer.SessionName(addresses, station.Station.Call)
@@ -124,7 +119,7 @@ func (c *connectCmd) Run(ctx context.Context, std streams, again reparse, ignore
 	view := newView(status.Connect, c.Page, access, profile, transport.Status, box, state.Store(), log)
 	transport.Recorder = view.recorder()
 	if security != nil {
-		security.Meter = &view.handshakes
+		equip(security, addresses, state, &view.handshakes)
 	}
 	spans, err := c.tracingOptions.open(ctx, status.Connect, log.Logger)
 	if err != nil {
@@ -147,9 +142,7 @@ func (c *connectCmd) Run(ctx context.Context, std streams, again reparse, ignore
 		return nil
 	}
 	view.controls(carrier.policy)
-	stop, err := view.start(ctx, func(err error) bool {
-		return errors.Is(err, syscall.EADDRINUSE) && c.Page.Listen == config.Default().Page.Listen
-	})
+	stop, err := view.start(ctx, view.taken(config.Default().Page.Listen))
 	if err != nil {
 		return errors.Join(err, closeAll(listeners))
 	}
@@ -175,8 +168,7 @@ func (c *connectCmd) Run(ctx context.Context, std streams, again reparse, ignore
 		if failed != nil || renewed == nil {
 			return errors.Join(err, failed)
 		}
-		keep(renewed, addresses, state)
-		renewed.Meter = &view.handshakes
+		equip(renewed, addresses, state, &view.handshakes)
 		dial.Renew(gateway.UDPRoutes(addresses...), renewed)
 		return err
 	}}
@@ -204,13 +196,13 @@ var connectLive = []string{
 	"max-body", "advertise", "tls-cert", "tls-key", "status-token-file", "status-cert", "status-key", "log-level",
 }
 
-// keep has sessions with the server of these addresses outlive the program, where there is
-// a state file and security.
-func keep(security *dtls.Config, addresses []string, state *gateway.State) {
-	if security != nil {
-		security.Store = state.Sessions()
-		security.SessionName = dialer.SessionName(addresses, security.Identity)
-	}
+// equip has sessions with the server of these addresses outlive the program, where there is a
+// state file; meter counts their handshakes, and what panics over a datagram drops that alone.
+func equip(security *dtls.Config, addresses []string, state *gateway.State, meter *dtls.Meter) {
+	security.Store = state.Sessions()
+	security.SessionName = dialer.SessionName(addresses, security.Identity)
+	security.Meter = meter
+	security.Recover = recovers()
 }
 
 // front takes the requests of clients, as the configuration says at the time.
@@ -238,7 +230,7 @@ func (f *front) set(c *connectCmd) error {
 
 // check reports the first thing wrong with the configuration.
 func (c *connectCmd) check() error {
-	for _, check := range []func() error{c.Connect.Check, c.Policy.Check, c.Wire.Check, c.Limits.Check, c.Page.Check, c.tracingOptions.Check, func() error { return checkLog(c.Log) }} {
+	for _, check := range []func() error{c.Connect.Check, c.Policy.Check, c.Wire.Check, c.Limits.Check, c.Page.Check, c.tracingOptions.Check, c.Log.Check} {
 		if err := check(); err != nil {
 			return err
 		}

@@ -37,12 +37,6 @@ func newLog(cfg config.Log, std streams) (*operatorLog, error) {
 	return l, nil
 }
 
-// checkLog reports what is wrong with cfg as a *config.Error.
-func checkLog(cfg config.Log) error {
-	_, err := cfg.Threshold()
-	return err
-}
-
 // life logs what serves from now on, and when it is told to end before it has ended. ended
 // returns when there is nothing more to log.
 func (l *operatorLog) life(ctx context.Context, command string, grace time.Duration) (ended func()) {

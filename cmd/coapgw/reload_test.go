@@ -343,7 +343,7 @@ func TestReloadPageToken(t *testing.T) {
 // reached without a restart.
 func TestReloadHomeserverCA(t *testing.T) {
 	defer http.DefaultClient.CloseIdleConnections()
-	homeserver := httptest.NewTLSServer(fakehs.New(fakehs.Config{}))
+	homeserver := httptest.NewTLSServer(fakehs.New(fakehs.Config{ServerName: "hs.example"}))
 	defer homeserver.Close()
 	dir := t.TempDir()
 	at := func(name string) string { return filepath.Join(dir, name) }
@@ -366,6 +366,7 @@ func TestReloadHomeserverCA(t *testing.T) {
 	checked = coapgw(t, "", append([]string{"check", "serve"}, options...)...)
 	assert.Contains(t, checked.out, "ok     homeserver:")
 	assert.Contains(t, checked.out, "ok     homeserver-ca:")
+	require.Eventually(t, func() bool { return strings.Contains(serve.log.String(), "name=hs.example") }, 20*time.Second, 10*time.Millisecond, "its name is asked for again")
 }
 
 // TestReloadStations: another station counts after a restart alone, and the log says so.

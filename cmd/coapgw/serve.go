@@ -115,7 +115,6 @@ func (c *serveCmd) Run(ctx context.Context, std streams, again reparse, ignored 
 		security.Store = state.Sessions()
 		security.MaxPerIdentity, security.IdleLifetime = c.MaxPerIdentity, c.IdleLifetime
 	}
-	name.RootCAs = roots
 	station := &gateway.Station{
 		Security:    security,
 		Stations:    clear,
@@ -155,6 +154,7 @@ func (c *serveCmd) Run(ctx context.Context, std streams, again reparse, ignored 
 	})
 	station.Handler, station.Version2 = guard, version2
 	if version2 != nil {
+		name.Roots = homeward.roots.Load
 		asking, stop := context.WithCancel(ctx)
 		var asked sync.WaitGroup
 		asked.Go(func() { name.Ask(asking, homeserver, log.Logger) })
@@ -237,7 +237,7 @@ func (c *serveCmd) guardLimits() gateway.Limits {
 
 // check reports the first thing wrong with the configuration.
 func (c *serveCmd) check() error {
-	for _, check := range []func() error{c.Serve.Check, c.Wire.Check, c.Limits.Check, c.Page.Check, c.tracingOptions.Check, func() error { return checkLog(c.Log) }} {
+	for _, check := range []func() error{c.Serve.Check, c.Wire.Check, c.Limits.Check, c.Page.Check, c.tracingOptions.Check, c.Log.Check} {
 		if err := check(); err != nil {
 			return err
 		}

@@ -11,6 +11,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/coapgw/coapgw/coap"
@@ -146,6 +147,12 @@ func (v *view) start(ctx context.Context, without func(error) bool) (stop func()
 	})
 	v.log.Info("status page", "url", scheme+"://"+l.Addr().String()+"/")
 	return stop, nil
+}
+
+// taken has start go on without the page where another program has its address and nobody has
+// asked for that one: it is as by default.
+func (v *view) taken(byDefault string) (without func(error) bool) {
+	return func(err error) bool { return errors.Is(err, syscall.EADDRINUSE) && v.page.Listen == byDefault }
 }
 
 // pageGrace is how long answers of the page may take to finish at the end.

@@ -243,7 +243,7 @@ func TestTakenPage(t *testing.T) {
 	require.NoError(t, err)
 	address := taken.Listener.Addr().String()
 	v := newView(status.Connect, config.Page{Listen: address}, access{}, link.Default(), func() coap.Status { return coap.Status{} }, nil, nil, log)
-	stop, err := v.start(t.Context(), func(error) bool { return true })
+	stop, err := v.start(t.Context(), v.taken(address))
 	require.NoError(t, err)
 	stop()
 	require.Len(t, log.problems.List(), 1)

@@ -2,7 +2,10 @@ package checkup
 
 import (
 	"bytes"
+	"crypto/rand"
+	"crypto/rsa"
 	"crypto/x509"
+	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -51,8 +54,26 @@ func TestCertificate(t *testing.T) {
 		assert.Equal(t, tt.level, Authorities("ca", cert, tt.at).Level)
 	}
 	assert.Equal(t, Wrong, Certificate("cert", cert, cert, now).Level)
+	assert.Equal(t, Certificate("cert", cert, key, now), LinkCertificate("cert", cert, key, now))
 	assert.Equal(t, Wrong, Authorities("ca", key, now).Level)
 	assert.Equal(t, Wrong, Authorities("ca", "/nonexistent", now).Level)
+}
+
+// TestLinkCertificate: one that every browser takes may be none for DTLS.
+func TestLinkCertificate(t *testing.T) {
+	now := time.Now()
+	private, err := rsa.GenerateKey(rand.Reader, 1024) // which is quick
+	require.NoError(t, err)
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: now, NotAfter: now.AddDate(1, 0, 0)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
+	require.NoError(t, err)
+	dir := t.TempDir()
+	cert, key := filepath.Join(dir, "cert"), filepath.Join(dir, "key")
+	require.NoError(t, keys.Pair{DER: der, Key: private}.Write(cert, key))
+	assert.Equal(t, Fine, Certificate("tls-cert", cert, key, now).Level)
+	f := LinkCertificate("cert", cert, key, now)
+	assert.Equal(t, Wrong, f.Level)
+	assert.Contains(t, f.Text, "keygen cert")
 }
 
 func TestHomeserver(t *testing.T) {

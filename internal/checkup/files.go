@@ -21,24 +21,24 @@ const soon = 21 * 24 * time.Hour
 
 // Certificate looks at a certificate (PEM, leaf first) and its key.
 func Certificate(thing, certFile, keyFile string, now time.Time) Finding {
-	pair, err := tls.LoadX509KeyPair(certFile, keyFile)
-	if err != nil {
-		return wrong(thing, "%v; it and its key must be PEM files that belong together", err)
-	}
-	return lifetime(thing, pair.Leaf, now)
+	return certificate(thing, certFile, keyFile, now, func(tls.Certificate) error { return nil })
 }
 
 // LinkCertificate is Certificate for one that DTLS shows.
 func LinkCertificate(thing, certFile, keyFile string, now time.Time) Finding {
-	f := Certificate(thing, certFile, keyFile, now)
+	return certificate(thing, certFile, keyFile, now, dtls.CheckCertificate)
+}
+
+// certificate looks at a certificate that usable has to take.
+func certificate(thing, certFile, keyFile string, now time.Time, usable func(tls.Certificate) error) Finding {
 	pair, err := tls.LoadX509KeyPair(certFile, keyFile)
-	if f.Level == Wrong || err != nil {
-		return f
+	if err != nil {
+		return wrong(thing, "%v; it and its key must be PEM files that belong together", err)
 	}
-	if err := dtls.CheckCertificate(pair); err != nil {
+	if err := usable(pair); err != nil {
 		return wrong(thing, "%v: make one with keygen cert", err)
 	}
-	return f
+	return lifetime(thing, pair.Leaf, now)
 }
 
 // Authorities looks at certificates (PEM) of authorities; the one that ends first counts.

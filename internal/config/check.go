@@ -246,6 +246,12 @@ func profile(option, text string) (link.Profile, error) {
 	return p, nil
 }
 
+// Check reports the first thing wrong with l as an *Error.
+func (l Log) Check() error {
+	_, err := l.Threshold()
+	return err
+}
+
 // Threshold returns the least level that is logged, or an *Error.
 func (l Log) Threshold() (slog.Level, error) {
 	levels := map[string]slog.Level{

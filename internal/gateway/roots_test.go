@@ -34,7 +34,7 @@ func TestHomeserverRoots(t *testing.T) {
 		s.Close()
 	}
 	name := NewHomeName("")
-	name.RootCAs = roots
+	name.Roots = func() *x509.CertPool { return roots }
 	name.Ask(t.Context(), base, slog.New(slog.DiscardHandler))
 	assert.Equal(t, "hs.example", name.Name())
 }

@@ -52,9 +52,9 @@ var classes = map[string]coder.Class{
 
 // HomeName finds out what a homeserver calls itself.
 type HomeName struct {
-	// RootCAs are whom an https homeserver's certificate must be signed by, as in
-	// ServeOptions. It must not change after Ask began.
-	RootCAs *x509.CertPool
+	// Roots returns whom an https homeserver's certificate must be signed by at the time, as
+	// in ServeOptions; nil stands for one that returns nil.
+	Roots func() *x509.CertPool
 
 	name atomic.Pointer[string]
 }
@@ -86,10 +86,8 @@ var errNoName = errors.New("no server_name in /_matrix/key/v2/server")
 // Ask asks the homeserver for its name until it is known or ctx ends. Where the homeserver
 // has no answer the name stays empty, which costs bytes and nothing else.
 func (h *HomeName) Ask(ctx context.Context, homeserver *url.URL, log *slog.Logger) {
-	transport := newTransport(ServeOptions{RootCAs: h.RootCAs})
-	defer transport.CloseIdleConnections()
 	for wait := firstAskWait; h.Name() == ""; wait = min(2*wait, lastAskWait) {
-		name, err := askName(ctx, transport, homeserver)
+		name, err := askName(ctx, homeserver, h.roots())
 		switch {
 		case err == nil:
 			h.name.Store(&name)
@@ -107,9 +105,18 @@ func (h *HomeName) Ask(ctx context.Context, homeserver *url.URL, log *slog.Logge
 	}
 }
 
+func (h *HomeName) roots() *x509.CertPool {
+	if h.Roots == nil {
+		return nil
+	}
+	return h.Roots()
+}
+
 // askName reads the name in the homeserver's published keys (Matrix server-server API,
 // "Publishing Keys"). A redirection is not followed: it would lead to another host.
-func askName(ctx context.Context, transport http.RoundTripper, homeserver *url.URL) (string, error) {
+func askName(ctx context.Context, homeserver *url.URL, roots *x509.CertPool) (string, error) {
+	transport := newTransport(ServeOptions{RootCAs: roots})
+	defer transport.CloseIdleConnections()
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, homeserver.JoinPath("/_matrix/key/v2/server").String(), nil)
