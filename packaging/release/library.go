@@ -23,7 +23,7 @@ func (r *release) library(ctx context.Context, stage, out string) ([]string, err
 	}
 	tree, libdir := filepath.Join(stage, "library"), "/usr/lib/"+strings.TrimSpace(multiarch)
 	if _, err := command(ctx, filepath.Join(r.source, "clib"), []string{
-		"DESTDIR=" + tree, "PREFIX=/usr", "LIBDIR=" + libdir, "VERSION=" + r.version, "TAGS=", "STRIP=",
+		"DESTDIR=" + tree, "PREFIX=/usr", "LIBDIR=" + libdir, "VERSION=" + r.version, "TAGS=",
 	}, "./build.sh"); err != nil {
 		return nil, err
 	}
