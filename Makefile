@@ -95,7 +95,7 @@ unit:
 	$(GO) test -timeout 10m $$($(GO) list ./... | grep -E '$(PLAIN)')
 	$(GO) test -race -run TestConcurrent ./cborcodec/coder ./cborcodec/idtable
 	$(GO) test $(SMALL)
-	$(GO) test -timeout 10m -run '$(LONG)' ./dtls ./coap/observe ./coap/outbox ./coap/stream ./mobile
+	$(GO) test -timeout 10m -run '$(LONG)' ./dtls ./coap/observe ./coap/outbox ./mobile
 	$(GO) test -timeout 10m -tags coapgw_psk -skip '$(LONG)' ./dtls/... ./client ./examples/go/...
 
 # Both ends must code alike, whatever they run on: one is 32-bit and aligns, the
