@@ -23,6 +23,26 @@ only_deadline() {
 		[ "$(sed -n '/^--- FAIL/,/^FAIL/p' "$1" | sed '1d;$d')" = '    context deadline exceeded' ]
 }
 
+# fuzz PACKAGE TARGET CACHE runs the built program in its directory.
+fuzz() {
+	if ! (cd "$home" && "$dir/fuzz.test" -test.run '^$' -test.fuzz "^$2\$" -test.fuzztime "$time" \
+		-test.fuzzcachedir "$3/$1" >"$dir/log" 2>&1 </dev/null); then
+		if ! only_deadline "$dir/log"; then
+			cat "$dir/log"
+			exit 1
+		fi
+	fi
+	last=$(grep '^fuzz: elapsed' "$dir/log" | tail -n 1)
+	echo "$last"
+}
+
+# looked: more was tried than the inputs that were there.
+looked() {
+	echo "$last" | sed -n 's/.*execs: \([0-9]*\) .*total: \([0-9]*\).*/\1 \2/p' | {
+		read -r tried there && [ "$tried" -gt "$there" ]
+	}
+}
+
 built=
 while read -r package target; do
 	if [ "$package" != "$built" ]; then
@@ -31,12 +51,7 @@ while read -r package target; do
 		built=$package
 	fi
 	echo "fuzz $package $target"
-	if ! (cd "$home" && "$dir/fuzz.test" -test.run '^$' -test.fuzz "^$target\$" -test.fuzztime "$time" \
-		-test.fuzzcachedir "$cache/$package" >"$dir/log" 2>&1 </dev/null); then
-		if ! only_deadline "$dir/log"; then
-			cat "$dir/log"
-			exit 1
-		fi
-	fi
-	grep '^fuzz: elapsed' "$dir/log" | tail -n 1
+	fuzz "$package" "$target" "$cache"
+	# Inputs of earlier runs may take all the time, and leave none to look for new ones.
+	looked || fuzz "$package" "$target" "$dir/cache"
 done <"$dir/targets"

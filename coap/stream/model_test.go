@@ -19,7 +19,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/coapgw/coapgw/cborcodec"
-	"github.com/coapgw/coapgw/conformance/race"
 )
 
 // device is a client that forgets nothing of what it acknowledged: all that it has been told
@@ -214,11 +213,8 @@ func history(t *testing.T, seed uint64, between func(Get) Get) (gaps, lost int) 
 // Every event is told once and in order, or counted where it was skipped, whatever happens
 // to link, client, server and homeserver; and no to-device message is lost to others.
 func TestHistories(t *testing.T) {
-	gaps, seeds := 0, uint64(30)
-	if race.Detector {
-		seeds = 6
-	}
-	for seed := range seeds {
+	gaps := 0
+	for seed := range uint64(30) {
 		more, lost := history(t, seed, func(get Get) Get { return get })
 		gaps += more
 		assert.Zero(t, lost, "to-device messages")

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path"
 	"strings"
 	"sync"
@@ -18,6 +19,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/coapgw/coapgw/conformance/process"
 )
 
 // Deaths in TestKills.
@@ -82,8 +85,10 @@ func TestKills(t *testing.T) {
 	assert.Empty(t, room.faults())
 	assert.Empty(t, p.numbers.faults())
 	assert.Equal(t, 1, p.numbers.handshakes())
-	assert.NoError(t, p.connect.Stop())
-	assert.NoError(t, p.serve.Stop())
+	for _, program := range []*process.Process{p.connect, p.serve} {
+		require.NoError(t, program.Cmd.Process.Signal(os.Interrupt)) // as Ctrl-C
+		assert.NoError(t, program.End())
+	}
 }
 
 // room is a homeserver that keeps what is sent, once for each transaction.

@@ -1,5 +1,5 @@
 // Package race says whether the race detector looks on, under which tests take several
 // times as long: those that play many histories play fewer, and run whole without it
-// (Makefile, unit). cborcodec/idtable, coap/observe, coap/outbox, coap/stream, dtls and
-// mobile use it.
+// (Makefile, unit). cborcodec/idtable, coap/observe, coap/outbox, dtls and mobile
+// use it.
 package race

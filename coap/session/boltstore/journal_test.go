@@ -156,6 +156,25 @@ func TestDamagedJournal(t *testing.T) {
 	require.NotErrorIs(t, err, ErrDamaged, "nobody need remove the file for that")
 }
 
+// A journal whose file is lost says nothing to the one that is made in its place.
+func TestJournalAlone(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "sessions")
+	s := open(t, path)
+	require.NoError(t, s.Commit(map[string][]byte{"counter": {1}}))
+	require.NoError(t, s.Commit(map[string][]byte{"counter": {2}}))
+	require.NotNil(t, s.journal)
+	require.NoError(t, s.release())
+	require.NoError(t, os.Remove(path))
+	for range 2 { // with the journal of before, and after a commit with one of its own
+		s = open(t, path)
+		assert.NotContains(t, contents(t, s), "counter")
+		require.NoError(t, s.Commit(map[string][]byte{"other": {3}}))
+		require.NoError(t, s.Commit(map[string][]byte{"other": {4}}))
+		require.NoError(t, s.release())
+	}
+	assert.Equal(t, map[string]string{"other": "\x04"}, contents(t, open(t, path)))
+}
+
 // A closed store is one file again, as it was before there were journals.
 func TestCloseSettles(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "sessions")
