@@ -205,9 +205,8 @@ func (c *Conn) receiveAck(m *Message, bytes int) {
 		c.measure(t, m, bytes)
 		t.moved = m.Code == Changed
 		c.settle(t, inquired(m))
-	case m.Options.Has(QBlock1):
-		c.settle(t, nil)
-		c.exchanges[tokenOf(m.Token)].receiveContinue(m)
+	case c.exchanges[tokenOf(m.Token)].receiveContinue(m), m.Options.Has(QBlock1):
+		c.settle(t, nil) // after what it says is taken
 	case c.receiveBulk(c.exchanges[tokenOf(m.Token)], m):
 		c.settle(t, nil)
 	default:

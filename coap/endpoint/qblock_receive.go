@@ -114,10 +114,10 @@ func (c *Conn) receiveBulk(x *exchange, m *Message) bool {
 	case x.bulk == nil, !x.bulk.begun && m.Type != NonConfirmable:
 		return false
 	}
-	if x.bulk.begun && x.pending != nil { // it answers our poll
-		c.settle(x.pending, nil)
-	}
 	x.bulk.take(m)
+	if x.bulk.begun && x.pending != nil { // it answers our poll
+		c.settle(x.pending, nil) // after take: whoever waits would poll again, for nothing
+	}
 	return true
 }
 
