@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -38,6 +39,7 @@ func TestServerAfterPanics(t *testing.T) {
 			w.net.send(sent{from: "203.0.113.9:9", to: serverAddress, data: b})
 		}
 		time.Sleep(time.Second)
+		synctest.Wait() // the log is written by the listener
 		assert.Equal(t, 1, strings.Count(log.String(), "a panic over a datagram"))
 		w.listener.mu.Lock()
 		delete(w.listener.byCID, broken)

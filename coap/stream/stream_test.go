@@ -274,7 +274,9 @@ func TestJustJoined(t *testing.T) {
 		c := follow(t, h)
 		h.say("@a:h", "welcome")
 		assert.Equal(t, event27(1, "welcome"), c.next())
+		h.mu.Lock()
 		h.late = maxArrivals
+		h.mu.Unlock()
 		_, err := Open(t.Context(), ask(t), h.get, testKey)
 		assert.Equal(t, 503, status(err), "it may come later")
 	})
