@@ -82,6 +82,7 @@ func TestCookiesUnderLoad(t *testing.T) {
 // One host cannot take all the places, however real its address; and others that find the
 // table crowded have their part of it.
 func TestOneSourceDoesNotFillTheTable(t *testing.T) {
+	race.OneProcessor(t)
 	cfg := serverConfig()
 	cfg.MaxHalfOpen = 256
 	in(t, time.Millisecond, cfg, func(t *testing.T, w *world) {
@@ -114,6 +115,7 @@ func TestOneSourceDoesNotFillTheTable(t *testing.T) {
 // Hundreds of clients behind one address, as with an operator's NAT, shake hands at the
 // same time on a slow link, and none is turned away.
 func TestManyBehindOneAddress(t *testing.T) {
+	race.OneProcessor(t)
 	const clients = 200
 	slow, ok := link.ByName("geo-vsat")
 	require.True(t, ok)
@@ -141,6 +143,7 @@ func TestManyBehindOneAddress(t *testing.T) {
 // Who forges the address of others drives none of them out for good: what has not shown
 // that it is there gives way to what comes.
 func TestForgedNeighbours(t *testing.T) {
+	race.OneProcessor(t)
 	cfg := serverConfig()
 	cfg.MaxHalfOpen = 64
 	in(t, 20*time.Millisecond, cfg, func(t *testing.T, w *world) {
@@ -158,6 +161,7 @@ func TestForgedNeighbours(t *testing.T) {
 // cost bounded memory, and who is real gets in all the same: a handshake that had to
 // give way begins again at once.
 func TestFlood(t *testing.T) {
+	race.OneProcessor(t)
 	rounds := 1000
 	if race.Detector { // its runtime may fail a check in long runs in virtual time (golang/go#78156)
 		rounds /= 40

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
+
+	"github.com/coapgw/coapgw/conformance/race"
 )
 
 // fragmentRecord is a piece of a message that is never whole, as of a Certificate.
@@ -28,6 +30,7 @@ func putUint(b []byte, n int) { b[0], b[1], b[2] = byte(n>>16), byte(n>>8), byte
 // to handshakes that lead nowhere takes bounded memory, whoever sends it, and those of others
 // come to their end.
 func TestHandshakesTakeBoundedMemory(t *testing.T) {
+	race.OneProcessor(t)
 	for _, tc := range []struct {
 		name   string
 		record func(n int) []byte

@@ -194,6 +194,7 @@ func (w *world) flood(n int) {
 }
 
 func TestStalledHandshakes(t *testing.T) {
+	race.OneProcessor(t)
 	cfg := serverConfig()
 	cfg.MaxHalfOpen = 50
 	n := 500
