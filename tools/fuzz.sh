@@ -25,7 +25,7 @@ only_deadline() {
 
 # fuzz PACKAGE TARGET CACHE runs the built program in its directory.
 fuzz() {
-	if ! (cd "$home" && "$dir/fuzz.test" -test.run '^$' -test.fuzz "^$2\$" -test.fuzztime "$time" \
+	if ! (cd "$home" && "$dir/fuzz.test" -test.run '^$' -test.fuzz "^$2\$" -test.fuzztime "$time" -test.fuzzminimizetime 1s \
 		-test.fuzzcachedir "$3/$1" >"$dir/log" 2>&1 </dev/null); then
 		if ! only_deadline "$dir/log"; then
 			cat "$dir/log"

@@ -79,7 +79,7 @@ func TestExplainWithoutSession(t *testing.T) {
 
 func TestExplainMalformed(t *testing.T) {
 	codec := New(testHome, cborcodec.Limits{})
-	for _, payload := range []string{"a1", "a101", "8201", "00ff", "19ffff", "d5", "f8", "6161", "9f", "bf01", "8182", "d5190fff", "0041", "a2f5f5f5f5"} {
+	for _, payload := range []string{"a1", "a101", "8201", "00ff", "19ffff", "d5", "f8", "6161", "9f", "bf01", "8182", "d5190fff", "0041", "a2f5f5f5f5", "d8034a30303030303030303030", "d9000241ff", "da0000010643312e30", "d81740"} {
 		b, err := hex.DecodeString(payload)
 		require.NoError(t, err)
 		for _, request := range []bool{true, false} {

@@ -2,6 +2,7 @@ package dialect
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/coapgw/coapgw/cborcodec"
 )
@@ -31,7 +32,7 @@ func (e *explainer) value(p *Part, at int) error {
 	}
 	e.describe(p)
 	begin := e.in.pos
-	if !isExtension(initial) {
+	if !isExtension(e.in) {
 		if err := e.in.skip(0); err != nil {
 			return err
 		}
@@ -71,22 +72,27 @@ func (e *explainer) tell(p *Part, json []byte) {
 	e.setBody(json[1 : len(json)-1])
 }
 
-// isExtension says whether the dialect, and not package cborcodec, reads an item.
-func isExtension(initial byte) bool {
+// isExtension says whether the dialect, and not package cborcodec, reads the next item. A head
+// need not be as short as it could be: it is its value that says so.
+func isExtension(in items) bool {
+	initial, ok := in.peek()
+	if !ok {
+		return false
+	}
 	switch initial >> 5 {
 	case majorBytes:
 		return true
 	case majorSimple:
 		return initial < majorSimple<<5|20 || initial == itemUndefined || initial == simpleTwo
 	case majorTag:
-		switch initial & 31 {
-		case 2, 3, 4, 25: // those of numbers, and of strings that are no Unicode
-			return false
-		}
-		return true
+		_, tag, err := in.head()
+		return err != nil || !slices.Contains(plainTags[:], tag)
 	}
 	return false
 }
+
+// plainTags are those of package cborcodec: of numbers, and of strings that are no Unicode.
+var plainTags = [...]uint64{2, 3, 4, 262, 273}
 
 func (e *explainer) container(p *Part, at int) error {
 	if e.depth >= cborcodec.DefaultMaxDepth {
@@ -143,7 +149,7 @@ func (e *explainer) keyName() (string, error) {
 	}
 	begin := e.in.pos
 	var quoted []byte
-	if isExtension(initial) || initial>>5 == majorNegative {
+	if isExtension(e.in) || initial>>5 == majorNegative {
 		out, size, err := e.AppendJSON(nil, e.in.src[begin:], true)
 		var p Part
 		e.describe(&p)
