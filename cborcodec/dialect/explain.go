@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/coapgw/coapgw/cborcodec"
 	"github.com/coapgw/coapgw/coap/paths"
 )
 
@@ -58,7 +59,7 @@ func (c *Codec) Explain(payload []byte, request bool, x *Context, visit func(*Pa
 	s := c.begin(x)
 	defer c.end(s)
 	s.told = true
-	e := explainer{state: s, codec: c, in: items{src: payload}, visit: visit}
+	e := explainer{state: s, owner: c, codec: s.codec, in: items{src: payload}, visit: visit}
 	var err error
 	if request {
 		err = e.request()
@@ -74,10 +75,14 @@ func (c *Codec) Explain(payload []byte, request bool, x *Context, visit func(*Pa
 
 type explainer struct {
 	*state
-	codec *Codec
+	owner *Codec
+	// codec reads what the dialect does not.
+	codec *cborcodec.Codec
 	in    items
 	visit func(*Part)
 	depth int
+	// unsure: a text that is not known may be the last "body".
+	unsure bool
 }
 
 // show ends a part that began at some place.
@@ -117,24 +122,17 @@ func (e *explainer) request() error {
 		if major != majorUint || n >= uint64(len(routes.rows)) {
 			return errRow
 		}
-		row := &routes.rows[n]
-		assumed = takesBody(row.method)
-		_, path, _ := strings.Cut(routeRows[n], " ")
-		e.argument = placeArgument(row.method, path)
+		assumed = takesBody(routes.rows[n].method)
 		e.show(&Part{Role: Route, Text: routeRows[n], How: fmt.Sprintf("route %d", n)}, at)
-		for _, p := range row.parts {
-			if p.param {
-				if err := e.text(&Part{Role: Parameter, Name: p.literal}, e.in.pos); err != nil {
-					return err
-				}
-			}
+		if err := e.parameters(&routes.rows[n], form); err != nil {
+			return err
 		}
 	}
 	if err := e.query(major != majorText); err != nil {
 		return err
 	}
 	first, ok := e.in.peek()
-	if !ok {
+	if !ok || e.stuck {
 		if assumed && !e.stuck {
 			e.show(&Part{Role: Body, Text: emptyObject, How: "nothing"}, e.in.pos)
 		}
@@ -149,6 +147,28 @@ func (e *explainer) request() error {
 	return e.body()
 }
 
+// parameters reads those of a path.
+func (e *explainer) parameters(row *route, form paths.Form) error {
+	segments, unknown := make([]string, 0, len(row.parts)), false
+	for _, p := range row.parts {
+		if !p.param {
+			segments = append(segments, p.literal)
+			continue
+		}
+		part := &Part{Role: Parameter, Name: p.literal}
+		if err := e.text(part, e.in.pos); err != nil {
+			return err
+		}
+		segments, unknown = append(segments, part.Text), unknown || part.Unknown
+	}
+	path, err := new(paths.Table).Expand(segments, form)
+	if err != nil && !unknown {
+		return errParams
+	}
+	e.argument = placeArgument(row.method, path)
+	return nil
+}
+
 func (e *explainer) query(allowed bool) error {
 	at := e.in.pos
 	initial, ok := e.in.peek()
@@ -160,27 +180,11 @@ func (e *explainer) query(allowed bool) error {
 		e.show(&Part{Role: Query, How: "undefined: none"}, at)
 		return nil
 	case initial == majorTag<<5|tagReference && allowed:
-		p := &Part{Role: Query, How: "sticky"}
-		if err := e.reference(p); err != nil {
-			return err
-		}
-		if note := e.note(p.Ref); note != nil {
-			query, body, post := strings.Cut(note.Query, bodyMark)
-			if query, ok := withPlace(query, e.argument, p.Text); ok {
-				p.Text = query
-				e.show(p, at)
-				if post {
-					return e.stuckBody(body)
-				}
-				return nil
-			}
-		}
-		p.Text, p.Unknown = "", true
-		e.show(p, at)
-		e.stuck = e.argument == slidingPlace
-		return nil
+		return e.sticky(at)
 	case initial>>5 != majorArray:
 		return nil
+	case !allowed:
+		return errItem
 	}
 	_, count, err := e.in.head()
 	if err != nil {
@@ -193,6 +197,9 @@ func (e *explainer) query(allowed bool) error {
 		_, raw, err := e.in.string()
 		if err != nil {
 			return err
+		}
+		if !legalRequest(&Request{Method: "GET", Target: "/?" + string(raw)}) {
+			return ErrRequest
 		}
 		e.show(&Part{Role: Query, Text: string(raw), How: "as it is"}, at)
 		return nil
@@ -227,15 +234,42 @@ func (e *explainer) query(allowed bool) error {
 	return nil
 }
 
-// stuckBody shows the body that the reference in place of the query stands for.
-func (e *explainer) stuckBody(item string) error {
-	e.stuck = true
-	json, err := e.codec.AppendJSON(nil, []byte(item), nil)
+// sticky reads the reference that stands for all that is asked.
+func (e *explainer) sticky(at int) error {
+	p := &Part{Role: Query, How: "sticky"}
+	if err := e.reference(p); err != nil {
+		return err
+	}
+	e.stuck = e.argument == slidingPlace
+	var body string
+	if note := e.note(p.Ref); note == nil || p.Unknown || note.Query == "" {
+		p.Unknown = true
+	} else {
+		query, item, post := strings.Cut(note.Query, bodyMark)
+		query, ok := withPlace(query, e.argument, p.Text)
+		p.Text, p.Unknown, body = query, !ok || post != e.stuck, item
+	}
+	switch {
+	case e.argument == "":
+		return errItem
+	case p.Unknown:
+		p.Text = ""
+	case !legalRequest(&Request{Method: "GET", Target: "/?" + p.Text}):
+		return ErrRequest
+	}
+	e.show(p, at)
+	if !e.stuck {
+		return nil
+	}
+	if err := e.end(); err != nil || p.Unknown {
+		return err
+	}
+	json, err := e.owner.AppendJSON(nil, []byte(body), nil)
 	if err != nil {
 		return err
 	}
 	e.show(&Part{Role: Body, Text: string(json), How: "sticky"}, e.in.pos)
-	return e.end()
+	return nil
 }
 
 // RouteNumber returns the row of a request such as "GET /_matrix/client/v3/sync". What is in

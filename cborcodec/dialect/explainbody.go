@@ -3,6 +3,7 @@ package dialect
 import (
 	"fmt"
 	"slices"
+	"unicode/utf8"
 
 	"github.com/coapgw/coapgw/cborcodec"
 )
@@ -36,24 +37,28 @@ func (e *explainer) value(p *Part, at int) error {
 		if err := e.in.skip(0); err != nil {
 			return err
 		}
-		text, err := e.codec.plain.AppendJSON(nil, e.in.src[begin:e.in.pos])
+		text, err := e.codec.AppendJSON(nil, e.in.src[begin:e.in.pos])
 		if err != nil {
 			return err
 		}
 		p.Text = string(text)
-		e.tell(p, text)
+		e.tell(p, text, true)
 		e.show(p, at)
 		return nil
 	}
 	prefix := append(append([]byte(`{"`), p.Name...), `":`...)
 	out, size, err := e.AppendJSON(prefix, e.in.src[begin:], false)
-	if err == nil {
+	switch {
+	case err == nil && !utf8.Valid(out):
+		err = errContent
+	case err == nil:
 		e.in.pos += size
+	case e.unsure && p.How == tagNames[tagMarkup]:
+		err = ErrReference
 	}
-	if err = e.settle(p, begin, string(out[min(len(prefix), len(out)):]), err); err == nil {
-		if !p.Unknown {
-			e.tell(p, out[len(prefix):])
-		}
+	text := out[min(len(prefix), len(out)):]
+	if err = e.settle(p, begin, string(text), err); err == nil {
+		e.tell(p, text, false)
 		e.show(p, at)
 	}
 	return err
@@ -61,15 +66,24 @@ func (e *explainer) value(p *Part, at int) error {
 
 // tell keeps the text of a message for those that repeat it: there is no JSON here in which
 // it would be found. Strings of the dialect come without escapes.
-func (e *explainer) tell(p *Part, json []byte) {
-	if p.Name != "body" || len(json) < 2 || json[0] != '"' {
-		return
+func (e *explainer) tell(p *Part, text []byte, escaped bool) {
+	switch {
+	case p.Unknown:
+		// Of containers only an echo may hold a body; counters are numbers and names.
+		e.unsure = e.unsure || p.Name == "body" || p.How == tagNames[tagEcho] || p.How == tagNames[tagSortedEcho]
+	case p.Name == "body" && text[0] == '"':
+		e.unsure = false
+		if escaped {
+			e.readBody(text)
+		} else {
+			e.setBody(text[1 : len(text)-1])
+		}
+	case text[0] == '{', text[0] == '[':
+		if raw := lastBody(text); raw != nil {
+			e.unsure = false
+			e.readBody(raw)
+		}
 	}
-	if p.How == "" {
-		e.readBody(json)
-		return
-	}
-	e.setBody(json[1 : len(json)-1])
 }
 
 // isExtension says whether the dialect, and not package cborcodec, reads the next item. A head
@@ -153,7 +167,10 @@ func (e *explainer) keyName() (string, error) {
 		out, size, err := e.AppendJSON(nil, e.in.src[begin:], true)
 		var p Part
 		e.describe(&p)
-		if err == nil {
+		switch {
+		case err == nil && !utf8.Valid(out):
+			err = errContent
+		case err == nil:
 			e.in.pos += size
 		}
 		if err = e.settle(&p, begin, string(out), err); err != nil {
@@ -168,7 +185,7 @@ func (e *explainer) keyName() (string, error) {
 			return "", err
 		}
 		object := append(append([]byte{majorMap<<5 | 1}, e.in.src[begin:e.in.pos]...), itemNull)
-		json, err := e.codec.plain.AppendJSON(nil, object)
+		json, err := e.codec.AppendJSON(nil, object)
 		if err != nil {
 			return "", err
 		}

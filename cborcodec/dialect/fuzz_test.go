@@ -122,7 +122,7 @@ func known() *Context {
 	}
 	p := &party{note: new(Note)}
 	p.tables[read] = []entry{{"s1_2", note}, {"1/s1_2", &Note{Query: "pos=0 \xa1\x61\x61\x01"}}}
-	p.tables[written] = []entry{{"m1700000000000.1", note}}
+	p.tables[written] = []entry{{"m1699999999999.1", &Note{Body: `{"msgtype":"m.text","body":"one *two*"}`}}, {"m1700000000000.1", note}}
 	return &Context{Solve: reading{p}, Clock: 1700000000000, Count: 7, Room: "!r:example.org", Event: "$" + hash, Since: "s1_2", From: note}
 }
 

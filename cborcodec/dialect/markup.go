@@ -212,19 +212,26 @@ func (m *message) findBody(json []byte) bool {
 	fresh := json[min(m.searched, len(json)):]
 	// What comes may be the value of a "body" itself.
 	m.searched = max(m.searched, len(json)-len(bodyMember))
+	if raw := lastBody(fresh); raw != nil {
+		m.readBody(raw)
+	}
+	return m.hasBody
+}
+
+// lastBody returns the value of the last member "body" of a piece of JSON that is a string, with its
+// quotes; nil if there is none.
+func lastBody(json []byte) []byte {
 	for {
-		at := bytes.LastIndex(fresh, bodyMember)
+		at := bytes.LastIndex(json, bodyMember)
 		if at < 1 {
-			return m.hasBody
+			return nil
 		}
-		if before := fresh[at-1]; before != '{' && before != ',' {
-			fresh = fresh[:at]
+		if before := json[at-1]; before != '{' && before != ',' {
+			json = json[:at]
 			continue
 		}
-		raw := fresh[at+len(bodyMember)-1:]
-		raw = raw[:min(len(raw), stringSize(raw))]
-		m.readBody(raw)
-		return m.hasBody
+		raw := json[at+len(bodyMember)-1:]
+		return raw[:min(len(raw), stringSize(raw))]
 	}
 }
 

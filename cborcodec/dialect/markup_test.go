@@ -2,7 +2,6 @@ package dialect
 
 import (
 	"bytes"
-	"encoding/hex"
 	"strings"
 	"testing"
 
@@ -13,8 +12,8 @@ import (
 	"github.com/coapgw/coapgw/cborcodec"
 )
 
-// bodyKey is the key "body", in hexadecimal.
-var bodyKey = hex.EncodeToString(appendHead(nil, majorNegative, keyNumbers["body"]))
+// bodyKey is the key "body" of version 1, in hexadecimal.
+const bodyKey = "181b"
 
 // TestMarkup: what repeats the text of a message is written by means of it.
 func TestMarkup(t *testing.T) {

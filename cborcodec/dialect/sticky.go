@@ -197,6 +197,9 @@ func (s *state) readSticky(r *Request, in *items) error {
 	if err != nil {
 		return err
 	}
+	if s.argument == "" {
+		return errItem // no sync, and nothing goes on
+	}
 	if s.x.Solve == nil {
 		return ErrReference
 	}

@@ -234,6 +234,9 @@ func appendKeyIDText(dst []byte, in *items) ([]byte, error) {
 		}
 		number := [8]byte{}
 		size := keyIDBytes[row]
+		if size < len(number) && n>>2>>(8*size) != 0 {
+			return dst, errContent
+		}
 		for i := range size {
 			number[size-1-i] = byte(n >> 2 >> (8 * i))
 		}

@@ -137,6 +137,8 @@ func TestHostile(t *testing.T) {
 		{"pattern with hexadecimal digits of 8 bytes", "d18207480001020304050607", errContent},
 		{"nanoseconds beyond six digits", "d184011b0000018bcfe568001a000f424007", errContent},
 		{"key ID of an unknown length", "c907", errContent},
+		{"key ID of more than 4 bytes", "c91b0000000400000000", errContent},
+		{"key ID of more than 7 bytes", "c91b0400000000000001", errContent},
 		{"reference without a table", "d700", ErrReference},
 		{"insertion without a table", "d6c06161", errContent},
 		{"number in place of a string", "c005", errItem},
