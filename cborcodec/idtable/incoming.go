@@ -27,8 +27,8 @@ func (in *Incoming) entry(ref int64) (entry, bool) {
 	if ref < 0 {
 		return in.other.at(uint64(-1 - ref))
 	}
-	if uint64(ref) < uint64(len(in.added)) {
-		return entry{}, false
+	if uint64(ref) < uint64(len(in.added)) || ref >= int64(in.size) {
+		return entry{}, false // what the message inserts counts, too: the farthest is size - 1
 	}
 	return in.own.at(uint64(ref) - uint64(len(in.added)))
 }

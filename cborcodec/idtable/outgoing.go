@@ -49,8 +49,9 @@ func (o *Outgoing) Refresh(text []byte, ref int64) bool {
 	return o.Insert(text)
 }
 
-// refresh is how far back an entry may lie in parts of the table, before it is inserted
-// anew while it can still be had from what others refer to.
+// refresh is how far back an entry of one's own may lie in parts of the table, before it is
+// inserted anew while it can still be had from what others refer to. To go on to the last one would be
+// safe (TestFarthestReference; docs/decisions/0018, "The last entries"): a writer may refer to less.
 const refreshNum, refreshDen = 15, 16
 
 // ownDistance returns how far before the end of the base a text is.

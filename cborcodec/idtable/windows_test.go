@@ -280,3 +280,42 @@ func TestOldestNotificationComesLast(t *testing.T) {
 		}
 	}
 }
+
+// The farthest references are size-1 and -size, whatever the message has inserted before
+// (docs/wire-v2.md): a reader takes these and none beyond.
+func TestFarthestReference(t *testing.T) {
+	for _, size := range []int{MinSize, 256, DefaultSize} {
+		p := newPair(t, size)
+		// Both tables get as many entries as each other.
+		for range size / maxInserts(size) {
+			var ask, answer []string
+			for range maxInserts(size) {
+				ask, answer = append(ask, p.fresh()...), append(answer, p.fresh()...)
+			}
+			p.exchange(ask, answer)
+		}
+		p.exchange(nil, nil)
+		a := p.ask(p.fresh()...)
+		if a.state.Client == 0 || a.state.Server == 0 || len(a.added) != 1 {
+			t.Fatalf("%+v", a)
+		}
+		in, err := p.s.Admit(1).Request(a.state)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for inserted := range 2 {
+			for _, c := range []struct {
+				ref int64
+				ok  bool
+			}{{int64(size) - 1, true}, {int64(size), false}, {-int64(size), true}, {-int64(size) - 1, false}} {
+				_, ok := in.Resolve(c.ref)
+				if note := in.Note(c.ref); ok != c.ok || ok != (note != nil) {
+					t.Errorf("size %d, %d inserted: reference %d: %v, %v", size, inserted, c.ref, ok, note)
+				}
+			}
+			if err := in.Inserted([]byte("another")); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
