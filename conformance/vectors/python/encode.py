@@ -1,6 +1,6 @@
 """JSON to CBOR of version 1, made from docs/wire-v1.md and docs/decisions/0002 alone."""
 import json, math, re, struct
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 
 from decode import Limit, Syntax, fraction, shortest, show
 
@@ -26,10 +26,14 @@ def floating(f):
         except OverflowError: continue
         if struct.unpack(">" + form, b)[0] == f: return bytes([initial]) + b
 
+def exact(s):
+    try: return Decimal(s)
+    except InvalidOperation: return None  # an exponent that no float has
+
 def number(s, untagged):
     whole = re.fullmatch(r"-?[0-9]+", s)
     f = float(s)
-    same = len(s) <= 32 and math.isfinite(f) and Decimal(shortest(f)) == Decimal(s)
+    same = len(s) <= 32 and math.isfinite(f) and Decimal(shortest(f)) == exact(s)
     if s == "-0": return floating(f)
     if whole and not (untagged and same and not -1 << 64 <= int(s) < 1 << 64):
         return integer(int(s)) if len(s) <= 1024 else b"\xd9\x01\x06" + head(2, len(s)) + s.encode()

@@ -72,7 +72,9 @@ class RequestItems(Items):
             self.at = start
             return None, NONE
         if n is None or n > 23 or self.alone: raise Syntax
-        if n == 1 and self.data[self.at] >> 5 == 3: return self.plain(), NONE
+        if n == 1 and self.data[self.at] >> 5 == 3:
+            if not re.fullmatch("[!-~]*", query := self.plain()): raise Syntax
+            return query, NONE
         arguments = []
         while n > 0:
             start, n = self.at, n - 1
