@@ -1,8 +1,10 @@
 package cborcodec
 
 import (
+	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"strings"
 	"testing"
 	"unicode/utf8"
 
@@ -40,6 +42,12 @@ func FuzzAppendJSON(f *testing.F) {
 	item, err := V1(Limits{}).AppendCBOR(nil, []byte(sample))
 	require.NoError(f, err)
 	f.Add(item)
+	// Numbers with tags as deep as anything may be, and an integer key behind them.
+	for _, number := range []string{"c24102", "c48220c24102"} {
+		deep, err := hex.DecodeString("82" + strings.Repeat("81", DefaultMaxDepth-1) + number + "a101f6")
+		require.NoError(f, err)
+		f.Add(deep)
+	}
 	codec := V1(fuzzLimits)
 	f.Fuzz(func(t *testing.T, item []byte) {
 		HasIntegerKeys(item)
@@ -51,6 +59,15 @@ func FuzzAppendJSON(f *testing.F) {
 		require.NoError(t, oracle.Wellformed(item))
 		require.True(t, json.Valid(text) && utf8.Valid(text), "%q", text)
 		requireIdentity(t, text)
+		// The other readers of the same bytes.
+		_, err = Diagnose(item)
+		require.NoError(t, err)
+		in := NewItems(item)
+		require.NoError(t, in.Skip(2*DefaultMaxDepth))
+		require.Empty(t, in.Rest())
+		if want, ok := treeOf(t, item); ok {
+			require.Equal(t, want, HasIntegerKeys(item))
+		}
 	})
 }
 
@@ -102,16 +119,24 @@ func requireIdentity(t *testing.T, text []byte) {
 
 // oracleHasIntegerKeys is HasIntegerKeys over the reference library's tree.
 func oracleHasIntegerKeys(t *testing.T, item []byte) bool {
-	strict, err := cbor.DecOptions{DupMapKey: cbor.DupMapKeyEnforcedAPF}.DecMode()
+	has, ok := treeOf(t, item)
+	return has || !ok // of a key that stands twice it shows one value, and cannot tell
+}
+
+// treeOf says whether that tree has integer keys; ok is false where there is none: a key stands
+// twice, or is one that Go's maps do not have.
+func treeOf(t *testing.T, item []byte) (has, ok bool) {
+	strict, err := cbor.DecOptions{DupMapKey: cbor.DupMapKeyEnforcedAPF, MaxNestedLevels: 2 * DefaultMaxDepth}.DecMode()
 	require.NoError(t, err)
 	var tree any
 	err = strict.Unmarshal(item, &tree)
 	var twice *cbor.DupMapKeyError
-	if errors.As(err, &twice) {
-		return true // of a key that stands twice it shows one value, and cannot tell
+	var key *cbor.InvalidMapKeyTypeError
+	if errors.As(err, &twice) || errors.As(err, &key) {
+		return false, false
 	}
 	require.NoError(t, err)
-	return treeHasIntegerKeys(tree)
+	return treeHasIntegerKeys(tree), true
 }
 
 func treeHasIntegerKeys(tree any) bool {

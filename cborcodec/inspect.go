@@ -6,7 +6,7 @@ package cborcodec
 // before such a key.
 func HasIntegerKeys(cbor []byte) bool {
 	f := keyFinder{in: reader{src: cbor}}
-	f.item(0)
+	f.item(0, false)
 	return f.found
 }
 
@@ -16,8 +16,13 @@ type keyFinder struct {
 	found bool
 }
 
-// item walks one data item, or a break, and says whether to go on.
-func (f *keyFinder) item(depth int) bool {
+// maxTags is how many tags and arrays a number takes that has tags: a decimal fraction, whose
+// mantissa may be a bignum (RFC 8949 §3.4.4). The codec does not count them as containers.
+const maxTags = 3
+
+// item walks one data item, or a break, and says whether to go on. fraction says that it is the
+// content of a decimal fraction.
+func (f *keyFinder) item(depth int, fraction bool) bool {
 	h, err := f.in.head()
 	if err != nil {
 		return false
@@ -26,9 +31,9 @@ func (f *keyFinder) item(depth int) bool {
 	case majorBytes, majorText:
 		return f.string(h)
 	case majorArray, majorMap:
-		return depth < DefaultMaxDepth && f.container(h, depth+1)
+		return (depth < DefaultMaxDepth || fraction) && f.container(h, depth+1)
 	case majorTag:
-		return depth < DefaultMaxDepth && f.item(depth+1)
+		return depth < DefaultMaxDepth+maxTags && f.item(depth+1, h.arg == tagDecimalFraction)
 	default:
 		return true
 	}
@@ -58,11 +63,11 @@ func (f *keyFinder) container(h head, depth int) bool {
 				f.found = true
 				return false
 			}
-			if !f.item(depth) {
+			if !f.item(depth, false) {
 				return false
 			}
 		}
-		if !f.item(depth) {
+		if !f.item(depth, false) {
 			return false
 		}
 	}
