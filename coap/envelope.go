@@ -69,6 +69,17 @@ func openEnvelope(body io.Reader, size int64) (items []string, _ io.Reader, _ in
 	}
 }
 
+// OpenEnvelope reads the envelope at the start of a whole payload, for who looks at messages, and returns
+// its items and the body behind it.
+func OpenEnvelope(payload []byte) (items []string, body []byte, err error) {
+	in := cborcodec.NewItems(payload[:min(len(payload), maxEnvelope)])
+	items, err = envelopeItems(in)
+	if err != nil {
+		return nil, nil, err
+	}
+	return items, payload[in.Offset():], nil
+}
+
 func envelopeItems(in *cborcodec.Items) (items []string, err error) {
 	array, err := in.Array()
 	if err != nil {

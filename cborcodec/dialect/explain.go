@@ -50,6 +50,9 @@ type Part struct {
 	Inserted bool
 	// Unknown says that the value depends on what x does not have.
 	Unknown bool
+	// Passed says that a member of a body of version 1 does not count, since its name is there as
+	// text, too.
+	Passed bool
 }
 
 // Explain calls visit for the parts of a payload of AppendRequest or AppendBody, in their
@@ -73,16 +76,26 @@ func (c *Codec) Explain(payload []byte, request bool, x *Context, visit func(*Pa
 	return nil
 }
 
+// ExplainVersion1 is Explain for a body of version 1, which has none of the dialect's items.
+func ExplainVersion1(payload []byte, limits cborcodec.Limits, visit func(*Part)) error {
+	e := explainer{version1: true, codec: cborcodec.V1(limits), in: items{src: payload}, visit: visit}
+	if err := e.body(); err != nil {
+		return asFormatError(err)
+	}
+	return nil
+}
+
 type explainer struct {
-	*state
-	owner *Codec
+	*state // nil for version 1
+	owner  *Codec
 	// codec reads what the dialect does not.
 	codec *cborcodec.Codec
 	in    items
 	visit func(*Part)
 	depth int
 	// unsure: a text that is not known may be the last "body".
-	unsure bool
+	unsure   bool
+	version1 bool
 }
 
 // show ends a part that began at some place.

@@ -144,14 +144,17 @@ var disagreed = []string{
 	"a119fffff6",           // a key of version 1 that there is not
 	"c061ff", "a1c061fff6", // text that is no Unicode, a value and a key
 	"0ed700", "0ad700", // asking again, and no sync
-	"106473796e63d701",       // a sync that only its parameter makes one
-	"82d81821a16178d81c6101", // a body within what was sent, repeated
+	"106473796e63d701",                                                     // a sync that only its parameter makes one
+	"82d81821a16178d81c6101",                                               // a body within what was sent, repeated
+	"a301f5686576656e745f6964f401a0", "bf01bf01f6ff686576656e745f6964f4ff", // twins, in version 1
+	"a118c8f6", "f7", "4101", "a120f6", "d600", // what only one of the versions has
 	"a2" + bodyKey + "d6675c753030343162" + "6178" + "d81c6101", // a body with a backslash that is inserted
 }
 
 // requireAgreement checks that Explain shows what the codec reads, without a context and in
 // one that knows much.
 func requireAgreement(t *testing.T, codec *Codec, payload []byte) {
+	requireVersion1(t, payload)
 	for _, request := range []bool{true, false} {
 		for _, context := range []func() *Context{func() *Context { return nil }, known} {
 			var parts []Part
@@ -197,6 +200,37 @@ func requireAgreement(t *testing.T, codec *Codec, payload []byte) {
 			require.Empty(t, rest, "%x", payload)
 			require.Empty(t, parts, "%x", payload)
 		}
+	}
+}
+
+// requireVersion1 checks that ExplainVersion1 shows what the codec of version 1 reads.
+func requireVersion1(t *testing.T, payload []byte) {
+	var parts []Part
+	at, passed := 0, -1
+	err := ExplainVersion1(payload, fuzzLimits, func(p *Part) {
+		require.Equal(t, at, p.At)
+		at += p.Size
+		if passed >= 0 && p.Depth > passed {
+			return
+		}
+		if passed = -1; p.Passed {
+			passed = p.Depth
+			return
+		}
+		parts = append(parts, *p)
+	})
+	require.LessOrEqual(t, at, len(payload))
+	json, want := cborcodec.V1(fuzzLimits).AppendJSON(nil, payload)
+	var limit *cborcodec.LimitError
+	if errors.As(want, &limit) || errors.As(err, &limit) {
+		return
+	}
+	require.Equal(t, want == nil, err == nil, "%x: %v, %v", payload, want, err)
+	if err == nil {
+		require.Equal(t, len(payload), at)
+		rest := requireValue(t, json, &parts)
+		require.Empty(t, rest, "%x", payload)
+		require.Empty(t, parts, "%x", payload)
 	}
 }
 

@@ -3,6 +3,7 @@ package dialect
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/coapgw/coapgw/cborcodec"
@@ -31,9 +32,11 @@ func (e *explainer) value(p *Part, at int) error {
 	case initial>>5 == majorArray, initial>>5 == majorMap:
 		return e.container(p, at)
 	}
-	e.describe(p)
+	if !e.version1 {
+		e.describe(p)
+	}
 	begin := e.in.pos
-	if !isExtension(e.in) {
+	if e.version1 || !isExtension(e.in) {
 		if err := e.in.skip(0); err != nil {
 			return err
 		}
@@ -68,6 +71,7 @@ func (e *explainer) value(p *Part, at int) error {
 // it would be found. Strings of the dialect come without escapes.
 func (e *explainer) tell(p *Part, text []byte, escaped bool) {
 	switch {
+	case e.version1:
 	case p.Unknown:
 		// Of containers only an echo may hold a body; counters are numbers and names.
 		e.unsure = e.unsure || p.Name == "body" || p.How == tagNames[tagEcho] || p.How == tagNames[tagSortedEcho]
@@ -134,6 +138,10 @@ func (e *explainer) container(p *Part, at int) error {
 	e.show(p, at)
 	e.depth++
 	defer func() { e.depth-- }()
+	var names map[string]bool
+	if kind == Member && e.version1 {
+		names = e.textNames(indefinite, count)
+	}
 	for n := uint64(0); indefinite || n < count; n++ {
 		at := e.in.pos
 		if next, ok := e.in.peek(); indefinite && ok && next == 0xff {
@@ -144,15 +152,39 @@ func (e *explainer) container(p *Part, at int) error {
 		member := &Part{Role: kind}
 		if kind == Member {
 			var err error
+			initial, _ := e.in.peek()
 			if member.Name, err = e.keyName(); err != nil {
 				return err
 			}
+			// An integer that no row has is a name of digits, and has no twin.
+			member.Passed = initial>>5 == majorUint && names[member.Name] && strings.Trim(member.Name, "0123456789") != ""
 		}
 		if err := e.value(member, at); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// textNames returns the names that the members of an object have as text: beside them the integer that
+// stands for one does not count.
+func (e *explainer) textNames(indefinite bool, count uint64) map[string]bool {
+	names := map[string]bool{}
+	ahead := *e
+	for n := uint64(0); indefinite || n < count; n++ {
+		initial, ok := ahead.in.peek()
+		if !ok || indefinite && initial == 0xff {
+			return names
+		}
+		name, err := ahead.keyName()
+		if err != nil || ahead.in.skip(0) != nil {
+			return names
+		}
+		if initial>>5 > majorNegative {
+			names[name] = true
+		}
+	}
+	return names
 }
 
 // keyName reads the key of a member.
@@ -163,7 +195,7 @@ func (e *explainer) keyName() (string, error) {
 	}
 	begin := e.in.pos
 	var quoted []byte
-	if isExtension(e.in) || initial>>5 == majorNegative {
+	if !e.version1 && (isExtension(e.in) || initial>>5 == majorNegative) {
 		out, size, err := e.AppendJSON(nil, e.in.src[begin:], true)
 		var p Part
 		e.describe(&p)

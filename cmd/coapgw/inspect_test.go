@@ -44,7 +44,7 @@ func TestInspect(t *testing.T) {
 		{"version1_response", "6145000100c13cd1eb02cd030a8b9ef4c56578616d706c652e6f7267ffa11864826476312e316576312e3131", ""},
 		{"sync_request", "41050003 02 d0f6 ff 00 00 83 00ce0d 04", ""},
 		{"references", "00 d6a20201 0300 00 d720", "--payload"},
-		{"response", "00 a2 13cf83010203 22a2 00d6c065616c696365 2124", "--payload --response --server-name example.org"},
+		{"response", "00 a2 13cf83010203 22a2 06d6c065616c696365 2124", "--payload --response --server-name example.org"},
 		{"password", "00 781d 504f5354202f5f6d61747269782f636c69656e742f76332f6c6f67696e a1 6870617373776f7264 6a73776565746865617274", "--payload"},
 		{"unknown_state", "6180 0003 02 ff 0301", "--route GET=/_matrix/client/versions"},
 		{"padded", "07 03 000004 00000000", "--payload"},

@@ -2,10 +2,8 @@ package inspect
 
 import (
 	"fmt"
+	"net/http"
 
-	"github.com/fxamacker/cbor/v2"
-
-	"github.com/coapgw/coapgw/cborcodec"
 	"github.com/coapgw/coapgw/cborcodec/dialect"
 	"github.com/coapgw/coapgw/cborcodec/wire2"
 	"github.com/coapgw/coapgw/coap"
@@ -146,7 +144,7 @@ func (c *Conversation) content(r *Report, m *endpoint.Message) {
 			c.asked[token] = x
 		}
 		if _, offered := m.Options.Get(coap.OptionOffer); offered {
-			c.begin(c.home)
+			c.begin(c.home, 0)
 		}
 		c.body(r, m, x, true)
 	case m.Code.IsResponse():
@@ -158,7 +156,7 @@ func (c *Conversation) content(r *Report, m *endpoint.Message) {
 			x = &exchange{}
 		}
 		if answer, ok := m.Options.Get(coap.OptionOffer); ok && len(answer) > 1+idSize {
-			c.begin(string(answer[1+idSize:]))
+			c.begin(string(answer[1+idSize:]), entries(answer[0]))
 		}
 		if m.Code == endpoint.Continue || x.inquired && len(m.Payload) == 0 && m.Code != endpoint.Content {
 			return // the message layer's own
@@ -176,6 +174,32 @@ func version2(m *endpoint.Message) bool {
 	return false
 }
 
+// answers2 reports whether the response to a request of version 2 has a payload of that, which may
+// be empty (docs/wire-v2.md, "Which message is of version 2").
+func answers2(m *endpoint.Message, size int, asked *Asked) bool {
+	if m.Options.Has(coap.OptionControl) || m.Options.Has(endpoint.ContentFormat) {
+		return false
+	}
+	said := m.Options.Has(coap.OptionStatus)
+	switch m.Code {
+	case endpoint.BadOption, endpoint.RequestEntityIncomplete:
+		return false // the message layer's own
+	case endpoint.RequestEntityTooLarge, endpoint.ServiceUnavailable:
+		if size == 0 && !said {
+			return false
+		}
+	case endpoint.Valid:
+		if !said {
+			return false
+		}
+	}
+	switch status(m) {
+	case http.StatusNoContent, http.StatusNotModified:
+		return false
+	}
+	return asked == nil || !asked.head
+}
+
 // whole reports on a payload that is there from beginning to end; m has its options.
 func (c *Conversation) whole(r *Report, m *endpoint.Message, payload []byte, x *exchange, request bool) {
 	format, formatted := m.Options.GetUint(endpoint.ContentFormat)
@@ -185,12 +209,11 @@ func (c *Conversation) whole(r *Report, m *endpoint.Message, payload []byte, x *
 			return
 		}
 	}
-	_, controlled := m.Options.Get(coap.OptionControl)
 	switch {
 	case request && x.version2:
 		r.say(0, "payload: a request of version 2, %d bytes", len(payload))
 		x.asked, _ = c.Request(r, payload)
-	case !request && x.version2 && !formatted && !controlled && (len(payload) > 0 || m.Code.Class() == 2):
+	case !request && x.version2 && answers2(m, len(payload), x.asked):
 		r.say(0, "payload: a response of version 2, %d bytes", len(payload))
 		_ = c.Response(r, payload, status(m), x.asked)
 	case len(payload) == 0:
@@ -216,11 +239,7 @@ func status(m *endpoint.Message) int {
 
 // envelope reports on one and returns what is behind it.
 func (c *Conversation) envelope(r *Report, payload []byte, request bool) (rest []byte, ok bool) {
-	var items []string
-	mode, err := cbor.DecOptions{MaxArrayElements: 64, MaxNestedLevels: 4, ByteStringToString: cbor.ByteStringToStringAllowed}.DecMode()
-	if err == nil {
-		rest, err = mode.UnmarshalFirst(payload, &items)
-	}
+	items, rest, err := coap.OpenEnvelope(payload)
 	if err != nil {
 		r.hide(Payload, 0, len(payload), "malformed envelope")
 		return nil, false
@@ -242,10 +261,9 @@ func (c *Conversation) envelope(r *Report, payload []byte, request bool) (rest [
 	return rest, true
 }
 
-// Version1 reports on a body of version 1: its forms are some of those of version 2.
+// Version1 reports on a body of version 1.
 func Version1(r *Report, payload []byte) {
-	codec := dialect.New(unknownHome, cborcodec.Limits{MaxInput: maxDecoded, MaxOutput: 16 * maxDecoded})
 	v := view{report: r, payload: payload, opened: &wire2.Opened{Message: payload}}
 	r.Cost[Payload] += len(payload)
-	v.items(codec, &dialect.Context{})
+	v.parts(payload, func(visit func(*dialect.Part)) error { return dialect.ExplainVersion1(payload, limits, visit) })
 }

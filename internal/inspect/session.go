@@ -1,8 +1,11 @@
 package inspect
 
 import (
+	"net/http"
+
 	"github.com/coapgw/coapgw/cborcodec"
 	"github.com/coapgw/coapgw/cborcodec/dialect"
+	"github.com/coapgw/coapgw/cborcodec/idtable"
 	"github.com/coapgw/coapgw/cborcodec/wire2"
 )
 
@@ -18,22 +21,30 @@ type Session struct {
 	format         *wire2.Format
 	codec          *dialect.Codec
 	client, server *table
+	size           int // how many entries of each may be referred to, at most
 }
 
 // NewSession returns a session of which nothing was seen. Home is the name of the home
 // server, empty for unknown.
 func NewSession(f *wire2.Format, home string) *Session {
 	s := &Session{format: f}
-	s.begin(home)
+	s.begin(home, 0)
 	return s
 }
 
-// begin forgets the tables: both ends have agreed anew.
-func (s *Session) begin(home string) {
+// limits are those of what is decoded.
+var limits = cborcodec.Limits{MaxInput: maxDecoded, MaxOutput: 16 * maxDecoded}
+
+// begin forgets the tables: both ends have agreed anew, on so many entries; 0 for not known.
+func (s *Session) begin(home string, entries int) {
 	if home == "" {
 		home = unknownHome
 	}
-	s.codec = dialect.New(home, cborcodec.Limits{MaxInput: maxDecoded, MaxOutput: 16 * maxDecoded})
+	if entries == 0 {
+		entries = idtable.MaxSize
+	}
+	s.size = entries
+	s.codec = dialect.New(home, limits)
 	s.client, s.server = newTable(), newTable()
 }
 
@@ -47,6 +58,7 @@ type Asked struct {
 	// room and event are the last that were spoken of.
 	room, event  string
 	private      bool
+	head         bool
 	ack          *batch
 	askedEnd     uint64
 	named, known bool
@@ -62,6 +74,9 @@ func Route(request string) (row int, ok bool) { return dialect.RouteNumber(reque
 func (s *Session) Request(r *Report, payload []byte) (*Asked, error) {
 	a := &Asked{Route: dialect.OtherRoute}
 	o, err := s.format.Open(wire2.RequestPrelude(), payload, maxDecoded)
+	if err == nil && o.Control != 0 {
+		err = wire2.ErrMalformed // only a server says that
+	}
 	v := view{report: r, payload: payload, opened: o, request: true}
 	if err != nil {
 		v.malformed(err)
@@ -84,7 +99,7 @@ func (s *Session) Request(r *Report, payload []byte) (*Asked, error) {
 		base = s.client.named(st.Client, clientNames)
 		a.known = a.known && base != nil
 	}
-	in := &resolver{own: s.client, other: s.server}
+	in := &resolver{own: s.client, other: s.server, size: s.size}
 	x := dialect.Context{}
 	if a.ack != nil {
 		in.otherEnd = a.ack.end
@@ -109,6 +124,7 @@ func (s *Session) Request(r *Report, payload []byte) (*Asked, error) {
 	}
 	a.Route, a.sync, a.clock, a.private = learned.Route, learned.Sync, learned.Learned.Clock, learned.Private
 	a.room, a.event = learned.Learned.Room, learned.Learned.Event
+	a.head = request.Method == http.MethodHead
 	if b := s.learn(s.client, base, o, learned.Solve.(*resolver).added, wire2.Remembered(learned.Learned, "")); b != nil {
 		a.askedEnd = b.end
 	}
@@ -133,7 +149,7 @@ func (s *Session) Response(r *Report, payload []byte, status int, a *Asked) erro
 		return err
 	}
 	st := &o.State
-	in := &resolver{own: s.server, other: s.client}
+	in := &resolver{own: s.server, other: s.client, size: s.size}
 	x := dialect.Context{Private: a.private}
 	base := a.ack
 	if o.Flags != 0 {

@@ -78,10 +78,14 @@ func (t *table) before(end, distance uint64) (entry, bool) {
 type resolver struct {
 	own, other       *table // nil for what is not known
 	ownEnd, otherEnd uint64
+	size             int // see Session
 	added            []string
 }
 
 func (r *resolver) entry(ref int64) (entry, bool) {
+	if ref >= int64(r.size) || ref < -int64(r.size) {
+		return entry{}, false
+	}
 	if ref < 0 {
 		return r.other.before(r.otherEnd, uint64(-1-ref))
 	}

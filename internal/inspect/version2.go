@@ -76,9 +76,15 @@ func (v *view) items(codec *dialect.Codec, x *dialect.Context) {
 		r.say(1, "nothing: {}")
 		return
 	}
+	v.parts(items, func(visit func(*dialect.Part)) error { return codec.Explain(items, v.request, x, visit) })
+}
+
+// parts writes what explain finds in items.
+func (v *view) parts(items []byte, explain func(visit func(*dialect.Part)) error) {
+	o := v.opened
 	secret := -1 // the depth of an object that is one
 	end := 0
-	err := codec.Explain(items, v.request, x, func(p *dialect.Part) {
+	err := explain(func(p *dialect.Part) {
 		end = p.At + p.Size
 		if secret >= 0 && p.Depth <= secret {
 			secret = -1
@@ -95,7 +101,7 @@ func (v *view) items(codec *dialect.Codec, x *dialect.Context) {
 		v.line(p.Depth+1, o.HeadSize+p.At, p.Size, text)
 	})
 	if err != nil {
-		r.say(1, "%v, %d bytes before the end", err, len(items)-end)
+		v.report.say(1, "%v, %d bytes before the end", err, len(items)-end)
 	}
 }
 
@@ -243,6 +249,9 @@ func (v *view) part(p *dialect.Part) (text string, hide bool) {
 	}
 	if p.Unknown {
 		b.WriteString(", not known here")
+	}
+	if p.Passed {
+		b.WriteString(", passed over: its name is there as text, too")
 	}
 	return strings.TrimSpace(b.String()), hide || isSecret(p.Name) && p.Text != ""
 }
