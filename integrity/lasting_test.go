@@ -181,3 +181,30 @@ func TestNumbers(t *testing.T) {
 	assert.Nil(t, c.resting, "two stores were mixed")
 	assert.NotEqual(t, wants, c.number)
 }
+
+// What another program has stored in a form that this one does not read counts as no session: the
+// station is told so at its next datagram, and says hello (docs/upgrade.md).
+func TestStateOfAnotherProgram(t *testing.T) {
+	c := counters{session: sessionTag{1}, send: 5, received: window{next: 7, seen: 1}}
+	got, err := parseCounters(c.marshal())
+	require.NoError(t, err, "of a program that stored no address")
+	require.Equal(t, c, got)
+	server, cfg := lasting()
+	in(t, server, func(t *testing.T, w *world) {
+		client, _ := w.connect(cfg)
+		store := server.Store.(*disk)
+		key := serverPrefix + boat().Call + countersKey
+		newer := append([]byte{stateVersion + 1}, store.values[key][1:]...)
+		require.NoError(t, store.Commit(map[string][]byte{key: newer}))
+		w.restart(true)
+		assert.Zero(t, w.listener.Stats().Stored)
+		_, err := client.Write([]byte("anyone?"))
+		require.NoError(t, err)
+		_, err = client.Read(make([]byte, 1))
+		require.Error(t, err)
+		assert.EqualValues(t, 1, w.listener.Stats().Resets)
+		client, s := w.connect(cfg)
+		defer client.Close()
+		carries(t, s, client, "welcome")
+	})
+}
