@@ -82,7 +82,7 @@ func TestLinkStats(t *testing.T) {
 		var errs bytes.Buffer
 		code := make(chan int)
 		go func() {
-			code <- run(ctx, strings.Fields("link --profile gprs --to 127.0.0.1:1 --listen 127.0.0.1:0 "+flags), streams{nil, w, &errs})
+			code <- run(ctx, strings.Fields("link --profile gprs --to 127.0.0.1:1 --listen 127.0.0.1:0 "+flags), streams{out: w, err: &errs})
 		}()
 		readyAddress(t, out)
 		stop()

@@ -34,6 +34,9 @@ func newLog(cfg config.Log, std streams) (*operatorLog, error) {
 		written = slog.NewJSONHandler(std.err, options)
 	}
 	l.Logger = slog.New(l.problems.Handler(written))
+	if std.libraries != nil {
+		std.libraries(l.Logger)
+	}
 	return l, nil
 }
 

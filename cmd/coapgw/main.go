@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"os/signal"
 	"reflect"
@@ -22,6 +23,9 @@ import (
 type streams struct {
 	in       io.Reader
 	out, err io.Writer
+	// libraries is told the log of a program that runs, for what libraries have to say; nil outside
+	// of a process of its own.
+	libraries func(*slog.Logger)
 }
 
 // Exit codes.
@@ -34,7 +38,7 @@ const (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	soonAfter(ctx, stop) // a second signal does not wait for running requests
-	code := run(ctx, os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr})
+	code := run(ctx, os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr, logOfLibraries})
 	stop()
 	os.Exit(code)
 }

@@ -171,7 +171,7 @@ func TestCommandsStop(t *testing.T) {
 		out, ready := io.Pipe()
 		code := make(chan int, 1)
 		var errs bytes.Buffer
-		go func() { code <- run(ctx, strings.Fields(args), streams{nil, ready, &errs}) }()
+		go func() { code <- run(ctx, strings.Fields(args), streams{out: ready, err: &errs}) }()
 		readyAddress(t, out)
 		stop()
 		assert.Equal(t, exitOK, <-code, errs.String())

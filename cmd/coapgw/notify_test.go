@@ -28,7 +28,7 @@ func TestServicesNotify(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			ended := make(chan int)
 			go func() {
-				ended <- run(ctx, args, streams{nil, t.Output(), t.Output()})
+				ended <- run(ctx, args, streams{out: t.Output(), err: t.Output()})
 				_ = listener.Close() // so that no read below waits for ever
 			}()
 			state := make([]byte, 100)

@@ -40,7 +40,7 @@ func start(t *testing.T, args ...string) string {
 	code := make(chan int, 1)
 	var errs bytes.Buffer
 	go func() {
-		c := run(ctx, args, streams{strings.NewReader(""), w, &errs})
+		c := run(ctx, args, streams{in: strings.NewReader(""), out: w, err: &errs})
 		w.CloseWithError(io.ErrUnexpectedEOF)
 		code <- c
 	}()

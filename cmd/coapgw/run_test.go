@@ -16,6 +16,6 @@ type result struct {
 func coapgw(t *testing.T, stdin string, args ...string) result {
 	t.Helper()
 	var out, errs bytes.Buffer
-	code := run(t.Context(), args, streams{strings.NewReader(stdin), &out, &errs})
+	code := run(t.Context(), args, streams{in: strings.NewReader(stdin), out: &out, err: &errs})
 	return result{code, out.String(), errs.String()}
 }

@@ -61,7 +61,7 @@ func launch(t *testing.T, args ...string) *ended {
 	code := make(chan int, 1)
 	e := &ended{log: &logged{}}
 	go func() {
-		c := run(ctx, args, streams{strings.NewReader(""), w, e.log})
+		c := run(ctx, args, streams{in: strings.NewReader(""), out: w, err: e.log})
 		w.CloseWithError(io.ErrUnexpectedEOF)
 		code <- c
 	}()

@@ -54,6 +54,7 @@ func TestAlike(t *testing.T) {
 		{"expected", rawPut(room, `{"a":1}`, "Expect: 100-continue", "Content-Type: application/json"), "PUT", json},
 		{"websocket that nobody speaks", rawRequest("GET", room, "Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13"), "GET", json},
 		{"protocol of another alphabet", rawRequest("GET", room, "Connection: Upgrade", "Upgrade: \xc3\xbc"), "GET", json},
+		{"condition that is not carried", rawPut(room, `{"a":1}`, "Content-Type: application/json", "If-Unmodified-Since: Sun, 06 Nov 1994 08:49:37 GMT"), "PUT", json},
 		{"pipelined", rawRequest("GET", room+"1") + rawPut(room+"2", `{"b":2}`, "Content-Type: application/json") + rawRequest("HEAD", room+"3") + rawRequest("GET", room+"4"), "GET PUT HEAD GET", json},
 	} {
 		t.Run(test.name, func(t *testing.T) {
