@@ -7,6 +7,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -84,7 +85,11 @@ func requireSameRequest(t tester, sent, got recorder.Request) {
 func requireSameResponse(t tester, sent, got recorder.Response, req recorder.Request) {
 	t.Helper()
 	about := fmt.Sprintf("answer %d to %s %q", sent.Status, req.Method, req.URI)
+	zipped := sent.Header.Get("Content-Encoding") == "gzip"
 	sent = unzipped(t, sent, req)
+	if sent.Header.Get("Content-Length") != "" && len(got.Body) > 0 && !zipped {
+		require.Equal(t, strconv.Itoa(len(got.Body)), got.Header.Get("Content-Length"), about) // who waits for a file wants to know
+	}
 	typed := sent
 	typed.Header = maybeJSON(sent.Header)
 	requireSame(t, recorder.CompareResponses(typed, got, "X-None"), req)

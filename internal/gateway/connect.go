@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"net/url"
+	"strconv"
 
 	"github.com/coapgw/coapgw/coap"
 )
@@ -68,6 +69,7 @@ func NewConnect(o ConnectOptions) *Connect {
 			},
 			ModifyResponse: func(res *http.Response) error {
 				applyEdit(res, editFrom(res.Request.Context()))
+				tellLength(res)
 				origins.set(res.Header, res.Request)
 				if isMedia(res.Request.URL.Path) {
 					setMediaSecurity(res.Header)
@@ -84,6 +86,14 @@ func NewConnect(o ConnectOptions) *Connect {
 			},
 			ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 		},
+	}
+}
+
+// tellLength has the client know how much comes, where the far end has said so: a Transport over
+// CoAP has that in no header, and httputil.ReverseProxy looks nowhere else.
+func tellLength(res *http.Response) {
+	if res.ContentLength > 0 && res.Request.Method != http.MethodHead && res.Header["Content-Length"] == nil {
+		res.Header.Set("Content-Length", strconv.FormatInt(res.ContentLength, 10))
 	}
 }
 
@@ -111,6 +121,7 @@ func (c *Connect) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		r.Body = http.MaxBytesReader(w, r.Body, c.maxBody)
 	}
+	r.Body = clientBody{r.Body}
 	if _, ok := r.Header["Upgrade"]; ok { // no other protocol is spoken here: nobody need look at it
 		r = r.Clone(r.Context())
 		r.Header.Del("Upgrade")

@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"strconv"
@@ -52,5 +53,21 @@ func upstreamError(err error, name string) *coap.Error {
 	return &coap.Error{
 		Status: http.StatusBadGateway, ErrCode: "M_UNKNOWN",
 		Message: "the " + name + " cannot be reached", Err: err,
+	}
+}
+
+// clientBody is the body of a request as the client sends it. What is wrong with it is the client's
+// fault, and no other's.
+type clientBody struct{ io.ReadCloser }
+
+// Read implements io.Reader. It fails with a *coap.Error where the body is malformed or breaks off.
+func (b clientBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	var large *http.MaxBytesError
+	if err == nil || err == io.EOF || errors.As(err, &large) || errors.Is(err, http.ErrBodyReadAfterClose) {
+		return n, err
+	}
+	return n, &coap.Error{
+		Status: http.StatusBadRequest, ErrCode: "M_UNKNOWN", Message: "the body of the request is malformed, or broke off", Err: err,
 	}
 }
