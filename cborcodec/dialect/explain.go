@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/coapgw/coapgw/cborcodec"
 	"github.com/coapgw/coapgw/coap/paths"
@@ -226,6 +227,9 @@ func (e *explainer) query(allowed bool) error {
 		if err != nil {
 			return err
 		}
+		if !utf8.ValidString(key) {
+			return errContent
+		}
 		if isWholeArgument(key) {
 			e.show(&Part{Role: Argument, Text: key, How: fmt.Sprintf("row %d", argumentNumbers[key])}, at)
 			continue
@@ -242,6 +246,9 @@ func (e *explainer) query(allowed bool) error {
 		}
 		if err := e.text(p, at); err != nil {
 			return err
+		}
+		if !utf8.ValidString(p.Text) {
+			return errContent
 		}
 	}
 	return nil

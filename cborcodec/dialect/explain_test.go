@@ -139,9 +139,10 @@ func FuzzExplain(f *testing.F) {
 // disagreed are payloads of which Explain once showed what the codec does not read, or another
 // value.
 var disagreed = []string{
-	"66474554202f2f80",     // a query behind a route that has it in its text
-	"00816120",             // a query as it is, with a space in it
-	"a119fffff6",           // a key of version 1 that there is not
+	"66474554202f2f80",             // a query behind a route that has it in its text
+	"00816120",                     // a query as it is, with a space in it
+	"a119fffff6",                   // a key of version 1 that there is not
+	"008261ff6161", "0082616161ff", // the same in a query, a key and a value
 	"c061ff", "a1c061fff6", // text that is no Unicode, a value and a key
 	"0ed700", "0ad700", // asking again, and no sync
 	"106473796e63d701",                                                     // a sync that only its parameter makes one

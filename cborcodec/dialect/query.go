@@ -2,6 +2,7 @@ package dialect
 
 import (
 	"strings"
+	"unicode/utf8"
 
 	"github.com/coapgw/coapgw/coap/paths"
 )
@@ -133,6 +134,11 @@ func (s *state) readQuery(r *Request, in *items, form paths.Form, allowed bool) 
 			return err
 		}
 		args = append(args, key+"="+value)
+	}
+	for _, arg := range args {
+		if !utf8.ValidString(arg) {
+			return errContent // it travels as it is
+		}
 	}
 	r.Target += "?" + paths.JoinQuery(args, form.Query)
 	return nil

@@ -1,5 +1,5 @@
 """Request targets to options and back, made from docs/wire-v1.md and coap/paths/styles.go."""
-from urllib.parse import unquote_plus, unquote_to_bytes
+from urllib.parse import unquote_to_bytes
 
 UNRESERVED = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
 # What each style leaves as it is, and whether it writes a space as a plus.
@@ -70,9 +70,13 @@ def unescape_argument(a, plus=False):
 def shorten_foreign(target, paths, fold):
     """The same for any other peer, which knows no form: a query is read as that of an HTML form."""
     path, _, query = target.partition("?")
-    try: segments, _, _ = shorten("/".join(escape(unescape(s), PATH_STYLES[3]) for s in path.split("/")), paths, fold)
+    try:
+        segments, _, _ = shorten("/".join(escape(unescape(s), PATH_STYLES[3]) for s in path.split("/")), paths, fold)
+        args = [legal(unescape_argument(a, True)) for a in query.split("&")] if query else []
     except Error: raise Error("refused")
-    return segments, [unquote_plus(a) for a in query.split("&")] if query else [], 0
+    # A key would end at a "=" that was escaped.
+    if any(unescape_argument(a.partition("=")[0], True) != b.partition("=")[0] for a, b in zip(query.split("&"), args)): raise Error("refused")
+    return segments, args, 0
 
 
 def expand(segments, args, form, paths):
