@@ -151,8 +151,8 @@ func (s *state) appendSticky(dst []byte, query, asked string) (out []byte, ok bo
 	}
 	value, _ := place(query, s.argument)
 	since, ok := unescapePlace(value)
-	if !ok {
-		return dst, false
+	if !ok || strings.Count("&"+query, "&"+s.argument) > 1 {
+		return dst, false // or there are two places
 	}
 	ref, ok := s.x.Refer.Find([]byte(since))
 	if !ok {

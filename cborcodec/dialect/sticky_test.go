@@ -47,6 +47,10 @@ func TestSticky(t *testing.T) {
 			{get(path + "a=%zz&since=s0_0"), `{"next_batch":"s1_2"}`, false},
 			{get(path + "a=%zz&since=s1_2"), `{}`, true},
 		}},
+		{"two places", []poll{ // of which other readers may take either
+			{get(path + "since=s0_0&since=x"), `{"next_batch":"s1_2"}`, false},
+			{get(path + "since=s1_2&since=x"), `{}`, false},
+		}},
 		{"sliding sync", []poll{
 			{sliding("timeout=0", lists), `{"pos":"1/s1_2"}`, false},
 			{sliding("pos=1%2Fs1_2&timeout=0", lists), `{"pos":"2/s2_2"}`, false},

@@ -117,8 +117,11 @@ class RequestItems(Items):
         name = PLACE[method]
         arguments = query.split("&")
         if sum(a.startswith(name) for a in arguments) != 1: raise Syntax
-        style = next(s for s in QUERY_STYLES if joined(query, s) == query)
-        place = self.since if re.fullmatch("[A-Za-z0-9._-]*", self.since) else escape(self.since, style)
+        place = self.since
+        if not re.fullmatch("[A-Za-z0-9._-]*", place):
+            style = next((s for s in QUERY_STYLES if joined(query, s) == query), None)
+            if style is None: raise Syntax
+            place = escape(place, style)
         return "&".join(name + place if a.startswith(name) else a for a in arguments), body
 
     def rest(self, method):
