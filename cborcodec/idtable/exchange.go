@@ -172,6 +172,9 @@ func (x *Exchange) learn(base *Batch, s State, texts []string, note any) error {
 	c, e := x.client, x.epoch
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if len(texts) == 0 && s.none() != nil {
+		return s.none()
+	}
 	if s.HasTop {
 		top := s.Top
 		if base != nil {

@@ -197,7 +197,7 @@ func (c *Call) learn(st State, texts []string, note any) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(texts) == 0 {
-		return nil
+		return st.none()
 	}
 	b, err := batchOf(st, c.base, texts, note)
 	if err != nil {

@@ -150,6 +150,9 @@ func (x *Exchange) read(dst, payload []byte, status int) (json []byte, ok bool, 
 		return dst, false, err
 	}
 	s, since, message, err := cutState(message)
+	if err == nil {
+		err = checkAnswer(s, since, flags == 0)
+	}
 	if err != nil {
 		return dst, false, err
 	}

@@ -89,7 +89,11 @@ func (f *Format) Open(prelude, payload []byte, limit int) (*Opened, error) {
 		return o, err
 	}
 	o.State, o.Since, o.HeadSize = state, since, len(o.Message)-len(items)
-	return o, nil
+	if len(prelude) > 0 && prelude[0] == preludeRequest {
+		state.Server = o.Flags & 15
+		return o, checkRequest(state, since)
+	}
+	return o, checkAnswer(state, since, o.Flags == 0)
 }
 
 func (f *Format) openPieces(o *Opened, prelude, rest []byte, limit int) error {

@@ -1,6 +1,7 @@
 package wire2
 
 import (
+	"bytes"
 	"encoding/binary"
 
 	"github.com/coapgw/coapgw/cborcodec/coder"
@@ -105,8 +106,8 @@ func (f *Format) unpack(dst, prelude, payload []byte, limit int) (flags byte, me
 	rest := payload[1:]
 	switch payload[0] >> flagsShift {
 	case kindPadded:
-		inner, _, err := cutPiece(rest)
-		if err != nil || len(inner) == 0 {
+		inner, padding, err := cutPiece(rest)
+		if err != nil || len(inner) == 0 || len(bytes.Trim(padding, "\x00")) > 0 {
 			return 0, dst, ErrMalformed
 		}
 		if k := inner[0]; k&coder.MethodMask == wrapped && k>>flagsShift != kindPieces {

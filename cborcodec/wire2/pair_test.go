@@ -228,3 +228,45 @@ func TestHeaderByte(t *testing.T) {
 		assert.Equal(t, message, back)
 	}
 }
+
+// TestNobodyWritesThis: states that no end writes are malformed, whatever they would mean, and leave the
+// session as it is.
+func TestNobodyWritesThis(t *testing.T) {
+	const whoami = "\x16"
+	e := newEnds(t, defaults())
+	sync := func() {
+		for range 3 {
+			e.exchange("GET", "/_matrix/client/v3/sync?since=s1_1", "", 200, `{"next_batch":"s1_1","rooms":{"join":{"`+room+`":{}}}}`)
+		}
+	}
+	sync()
+	for name, payload := range map[string]string{
+		"empty state":             "\x00\xd6\xa0" + whoami,
+		"since":                   "\x00\xd6\xa1\x05\x00" + whoami,
+		"asked":                   "\x00\xd6\xa1\x06\x01" + whoami,
+		"a base by both names":    string([]byte{e.up[0] & 0x3c, 0xd6, 0xa1, 0x00, 0x01}) + whoami,
+		"a batch without entries": "\x00\xd6\xa2\x02\x09\x03\x09" + whoami,
+		"padding that is none":    "\x07\x02\x00" + whoami + "\x00\x01",
+	} {
+		err := e.server.Admit(0).Request(new(dialect.Request), []byte(payload))
+		assert.Error(t, err, name)
+		assert.NotErrorIs(t, err, ErrState, name)
+	}
+	for name, payload := range map[string]string{
+		"ack in a response":         "\x00\xd6\xa1\x00\x01\xa0",
+		"dead in a response":        "\x00\xd6\xa1\x01\x01\xa0",
+		"since in a response":       "\x00\xd6\xa1\x05\x00\xa0",
+		"asked in a response":       "\x00\xd6\xa1\x06\x01\xa0",
+		"ack in a notification":     "\xfc\xd6\xa1\x00\x01\xa0",
+		"a batch without entries":   "\x00\xd6\xa2\x02\x09\x03\x09\xa0",
+		"empty state in a response": "\x00\xd6\xa0\xa0",
+	} {
+		_, x, err := e.client.Request(nil, &dialect.Request{Method: "GET", Target: "/_matrix/client/v3/account/whoami"}, time.Time{})
+		require.NoError(t, err)
+		x.Arrived()
+		_, _, err = x.Response(nil, []byte(payload), 200)
+		assert.Error(t, err, name)
+		assert.NotErrorIs(t, err, ErrUnknown, name)
+	}
+	sync()
+}

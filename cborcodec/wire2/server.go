@@ -78,11 +78,14 @@ func (c *Call) read(r *dialect.Request, payload []byte, most int) error {
 	if err != nil {
 		return err
 	}
-	state, _, message, err := cutState(message)
+	state, since, message, err := cutState(message)
 	if err != nil {
 		return err
 	}
 	state.Server, state.Client = flags&15, flags>>4
+	if err := checkRequest(state, since); err != nil {
+		return err
+	}
 	context := dialect.Context{Most: most}
 	var in *idtable.Incoming
 	if c.tables != nil {

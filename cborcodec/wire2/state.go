@@ -76,6 +76,9 @@ func cutState(message []byte) (s idtable.State, since *int64, rest []byte, err e
 			return s, nil, nil, ErrMalformed
 		}
 		if !more {
+			if seen == ([stateMembers]bool{}) {
+				return s, nil, nil, ErrMalformed // it would not be there
+			}
 			return s, since, in.Rest(), nil
 		}
 		member, err := in.Uint()
@@ -110,4 +113,20 @@ func cutState(message []byte) (s idtable.State, since *int64, rest []byte, err e
 			s.HasAsked, s.Asked = true, value
 		}
 	}
+}
+
+// checkRequest refuses what only a notification says, and two names for one base.
+func checkRequest(s idtable.State, since *int64) error {
+	if since != nil || s.HasAsked || s.HasAck && s.Server != 0 {
+		return ErrMalformed
+	}
+	return nil
+}
+
+// checkAnswer refuses what only a request says and, in a response, what only a notification does.
+func checkAnswer(s idtable.State, since *int64, response bool) error {
+	if s.HasAck || s.Dead != 0 || response && (since != nil || s.HasAsked) {
+		return ErrMalformed
+	}
+	return nil
 }

@@ -116,8 +116,10 @@ func TestVersion1AsRead(t *testing.T) {
 
 // TestUnknownStateIsNoRequest: what only a server says is malformed as a request, as it is for a server.
 func TestUnknownStateIsNoRequest(t *testing.T) {
-	text := told(t, conversation(t), &endpoint.Message{Code: endpoint.FETCH, Token: []byte{1}, Payload: wire2.Unknown()})
-	assert.Contains(t, text, "not a payload of version 2")
+	for _, payload := range []string{string(wire2.Unknown()), "\x00\xd6\xa1\x05\x00\x16"} { // and what only a notification says
+		text := told(t, conversation(t), &endpoint.Message{Code: endpoint.FETCH, Token: []byte{1}, Payload: []byte(payload)})
+		assert.Contains(t, text, "not a payload of version 2")
+	}
 }
 
 // TestReferencesBeyondTables: what lies further back than both ends have agreed on is not known.
