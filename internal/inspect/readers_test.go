@@ -2,6 +2,7 @@ package inspect
 
 import (
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -26,9 +27,12 @@ func told(t *testing.T, c *Conversation, m *endpoint.Message) string {
 	return b.String()
 }
 
+// shippedFormat is unpacked once.
+var shippedFormat = sync.OnceValues(func() (*wire2.Format, error) { return wire2.Shipped(1) })
+
 func conversation(t *testing.T) *Conversation {
 	t.Helper()
-	format, err := wire2.Shipped(1)
+	format, err := shippedFormat()
 	require.NoError(t, err)
 	return NewConversation(format, "example.org")
 }
