@@ -49,12 +49,8 @@ func (o *Outgoing) Refresh(text []byte, ref int64) bool {
 	return o.Insert(text)
 }
 
-// refresh is how far back an entry of one's own may lie in parts of the table, before it is
-// inserted anew while it can still be had from what others refer to. To go on to the last one would be
-// safe (TestFarthestReference; docs/decisions/0018, "The last entries"): a writer may refer to less.
-const refreshNum, refreshDen = 15, 16
-
-// ownDistance returns how far before the end of the base a text is.
+// ownDistance returns how far before the end of the base a text is. The last of the entries that
+// the receiver takes is referred to as well: it keeps more than that behind each base.
 func (o *Outgoing) ownDistance(text []byte) (distance uint64, ok bool) {
 	if o.base == nil {
 		return 0, false
@@ -66,7 +62,7 @@ func (o *Outgoing) ownDistance(text []byte) (distance uint64, ok bool) {
 		return 0, false
 	}
 	distance = o.base.End - 1 - index
-	return distance, distance+uint64(len(o.added)) < uint64(o.own.size)*refreshNum/refreshDen
+	return distance, distance+uint64(len(o.added)) < uint64(o.own.size)
 }
 
 func (o *Outgoing) otherDistance(text []byte) (distance uint64, ok bool) {

@@ -295,6 +295,15 @@ func TestFarthestReference(t *testing.T) {
 			p.exchange(ask, answer)
 		}
 		p.exchange(nil, nil)
+		// fresh 1 is the oldest of the client's table by now, as far from its end as may be.
+		if a := p.ask("fresh 1"); len(a.refs) != 1 || a.refs[0] != int64(size)-1 {
+			t.Fatalf("size %d: the last entry is not referred to: %+v", size, a)
+		} else if err := p.read(p.s.Admit(1), a); err != nil {
+			t.Fatal(err)
+		}
+		if a := p.ask(append(p.fresh(), "fresh 1")...); len(a.refs) != 1 {
+			t.Fatalf("size %d: %+v", size, a)
+		}
 		a := p.ask(p.fresh()...)
 		if a.state.Client == 0 || a.state.Server == 0 || len(a.added) != 1 {
 			t.Fatalf("%+v", a)
