@@ -34,6 +34,7 @@ type serving struct {
 	life               context.Context
 	end                context.CancelFunc
 	conversions        *conversions
+	quotas             quotas
 	mu                 sync.Mutex
 	stopping, refusing bool
 	sessions           map[*endpoint.Conn]*serverSession
@@ -77,6 +78,7 @@ func (s *serving) start(conn net.Conn, ended *sync.WaitGroup) {
 	handler := newServerSession(s, peer, conn)
 	handler.restore()
 	handler.number = s.book.number()
+	quota := s.quotas.join(peer.Identity)
 	var c *endpoint.Conn
 	over := func() {
 		s.mu.Lock() // c is set once it is free
@@ -86,6 +88,7 @@ func (s *serving) start(conn net.Conn, ended *sync.WaitGroup) {
 			defer ended.Done()
 			c.Wait()
 			s.book.over(handler.number)
+			s.quotas.leave(peer.Identity)
 			s.log.Debug("session ends", "peer", peer.Identity)
 		}()
 	}
@@ -107,6 +110,7 @@ func (s *serving) start(conn net.Conn, ended *sync.WaitGroup) {
 		Overhead:      overhead(conn),
 		MaxBody:       s.bodies.or(s.MaxBody),
 		MaxRequests:   s.MaxRequests,
+		Quota:         quota,
 		Paths:         pathsOf(conn),
 		Recover:       s.Recover,
 		Log:           s.log,

@@ -52,7 +52,7 @@ func (in *incoming) drop() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if in.takeAnswer() {
-		c.seen.remove(in.hash, in.mark)
+		c.seen.remove(in.mark)
 	}
 }
 
@@ -76,7 +76,7 @@ func (in *incoming) decline(m *Message) {
 	if c := in.c; in.hasQBlock1 && in.m.Type == NonConfirmable && in.mark != nil {
 		c.mu.Lock()
 		in.acknowledged = false
-		c.seen.remove(in.hash, in.mark)
+		c.seen.remove(in.mark)
 		in.mark = nil
 		c.mu.Unlock()
 	}

@@ -176,6 +176,9 @@ type Config struct {
 	// MaxRequests bounds the requests being served at once; more are answered
 	// 5.03. 0 means 64.
 	MaxRequests int
+	// Quota bounds what this session and others that have the same one remember of messages
+	// that may be repeated; nil means 65,536 messages and 1 MiB of replies for each.
+	Quota *Quota
 	// Lives counts the lives of this session before this one: who asks after a restart
 	// must not use a token of before, which the peer may still answer.
 	Lives uint32

@@ -3,7 +3,6 @@ package endpoint
 import (
 	"context"
 	"errors"
-	"hash/maphash"
 	"io"
 	"log/slog"
 	"net"
@@ -96,7 +95,7 @@ func New(c net.Conn, cfg Config) *Conn {
 		log:    cfg.Log,
 		mids:   newMessageIDs(),
 		tokens: newTokens(cfg.Lives),
-		seen:   duplicates{seed: maphash.MakeSeed()},
+		seen:   newDuplicates(cfg.Quota),
 	}
 	conn.SetMaxBody(cfg.MaxBody)
 	t := newTerms(&cfg)
@@ -173,6 +172,7 @@ func (c *Conn) end(why error) error {
 	for len(c.downloads) > 0 {
 		c.dropDownload(c.downloads[0])
 	}
+	c.seen.release()
 	c.cancel() // after the last goroutine was started: see Wait
 	return err
 }

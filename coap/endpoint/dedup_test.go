@@ -2,11 +2,14 @@ package endpoint
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -157,4 +160,93 @@ func TestNonLifetimeIsShorter(t *testing.T) {
 		> CON POST #0001 t=01 /x
 		< ACK 2.04 #0001 t=01 "1"
 	`)
+}
+
+// TestDeduplicationTakesLittle: a session that has used every message ID holds as much as is
+// counted, and most is what it must not do without.
+func TestDeduplicationTakesLittle(t *testing.T) {
+	inUse := func() int64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return int64(m.HeapAlloc)
+	}
+	for _, tt := range []struct {
+		name   string
+		tokens int
+		most   int64
+	}{
+		{"tokens used again, as we do", 256, 4 << 20},
+		{"tokens never used again", maxMarks, 13 << 20},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			before := inUse()
+			q := NewQuota(1 << 40)
+			d := newDuplicates(q)
+			for i := range maxMarks {
+				message := binary.BigEndian.AppendUint32(nil, uint32(i))
+				tok := tokenOf(binary.BigEndian.AppendUint16(nil, uint16(i%tt.tokens)))
+				d.supersede(tok)
+				d.answered(d.add(d.hash(message), tok, d.begun.Add(time.Hour), false), make([]byte, 12))
+			}
+			held := inUse() - before
+			t.Logf("%d bytes, %d a mark, %d counted", held, held/maxMarks, q.Used()+ownQuota)
+			assert.Less(t, held, tt.most)
+			assert.Less(t, held, q.Used()+ownQuota)
+			require.True(t, d.full())
+			d.expire(d.begun.Add(2 * time.Hour))
+			assert.Zero(t, q.Used())
+			assert.Zero(t, d.share.held)
+		})
+	}
+}
+
+// TestAnsweredAfterExpiry: a handler may take longer than EXCHANGE_LIFETIME, and what is
+// kept for its answer then would never expire.
+func TestAnsweredAfterExpiry(t *testing.T) {
+	d := newDuplicates(nil)
+	m := d.add(1, token{n: 1}, d.begun.Add(time.Second), false)
+	d.expire(d.begun.Add(time.Minute))
+	d.answered(m, make([]byte, 100))
+	require.Zero(t, d.bytes)
+	require.Empty(t, d.byToken)
+	d.remove(m)
+	require.Zero(t, d.share.held)
+}
+
+// TestQuotaIsShared: what one session takes beyond what is its own others of the same quota
+// cannot have, but for what is theirs; all of it comes back.
+func TestQuotaIsShared(t *testing.T) {
+	q := NewQuota(ownQuota)
+	cfg := Config{Profile: testProfile(), Handler: counting(), Quota: q}
+	climb(t, cfg, func(l *ladder) {
+		l.conn.mu.Lock()
+		expires := time.Now().Add(cfg.Profile.ExchangeLifetime())
+		for i := 0; !l.conn.seen.full(); i++ {
+			l.conn.seen.add(uint64(i), token{}, expires, false)
+		}
+		l.conn.sweepBefore(expires)
+		l.conn.mu.Unlock()
+		l.run(`
+			> CON POST #ffff t=aa /full
+			< ACK 5.03 #ffff t=aa MaxAge=5
+		`)
+		require.GreaterOrEqual(t, q.Used(), int64(ownQuota))
+		other := newDuplicates(q)
+		for i := range ownQuota / markCost {
+			require.False(t, other.full())
+			other.add(uint64(i), token{}, other.begun, false)
+		}
+		other.add(1<<40, token{}, other.begun, false)
+		require.True(t, other.full())
+		other.release()
+		l.run(`
+			~ 300s
+			> CON POST #ffff t=aa /again
+			< ACK 2.04 #ffff t=aa "1"
+		`)
+		require.Zero(t, q.Used())
+		require.NoError(t, l.conn.Close())
+		require.Zero(t, l.conn.seen.share.held)
+	})
 }

@@ -228,8 +228,7 @@ func (c *Conn) receiveResponse(m *Message, data []byte) {
 		c.mu.Unlock()
 		return
 	}
-	if old, ok := c.seen.find(h, now); ok {
-		again := old.reply
+	if again, ok := c.seen.find(h, now); ok {
 		c.mu.Unlock()
 		c.repeat(data, again)
 		return

@@ -46,8 +46,7 @@ func (c *Conn) receiveRequest(m *Message, data []byte) {
 	}
 	now := time.Now()
 	c.mu.Lock()
-	if old, ok := c.seen.find(in.hash, now); ok {
-		answer := old.reply
+	if answer, ok := c.seen.find(in.hash, now); ok {
 		c.mu.Unlock()
 		c.repeat(data, answer)
 		return
