@@ -151,7 +151,7 @@ func (c *connectCmd) Run(ctx context.Context, std streams, again reparse, ignore
 	if err := front.set(c); err != nil {
 		return errors.Join(err, closeAll(listeners))
 	}
-	reloads := &reloader{read: again, signals: signals, live: connectLive, log: log.Logger, apply: func(now *commands) error {
+	reloads := &reloader{read: again, signals: signals, live: connectLive, log: log.each, apply: func(now *commands) error {
 		c := &now.Connect
 		if err := c.check(); err != nil {
 			return err

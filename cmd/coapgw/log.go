@@ -15,6 +15,8 @@ import (
 // status page.
 type operatorLog struct {
 	*slog.Logger
+	// each has every line, however often it is the same: answers to what the operator does.
+	each *slog.Logger
 	// level is the least one that is written.
 	level    *slog.LevelVar
 	problems *status.Problems
@@ -33,7 +35,7 @@ func newLog(cfg config.Log, std streams) (*operatorLog, error) {
 	if cfg.Format == "json" {
 		written = slog.NewJSONHandler(std.err, options)
 	}
-	l.Logger = slog.New(l.problems.Handler(written))
+	l.Logger, l.each = slog.New(l.problems.Handler(newFolding(written))), slog.New(l.problems.Handler(written))
 	if std.libraries != nil {
 		std.libraries(l.Logger)
 	}

@@ -61,7 +61,7 @@ func (c *serveCmd) Run(ctx context.Context, std streams, again reparse, ignored 
 		return err
 	}
 	ignored.log(log.Logger)
-	process, err := upgrade.Begin(log.Logger)
+	process, err := upgrade.Begin(log.each)
 	if err != nil {
 		return err
 	}
@@ -179,7 +179,7 @@ func (c *serveCmd) Run(ctx context.Context, std streams, again reparse, ignored 
 		return errors.Join(err, socket.Close())
 	}
 	defer stop()
-	reloads := &reloader{read: again, signals: signals, live: serveLive, log: log.Logger, apply: func(now *commands) error {
+	reloads := &reloader{read: again, signals: signals, live: serveLive, log: log.each, apply: func(now *commands) error {
 		c := &now.Serve
 		if err := c.check(); err != nil {
 			return err
@@ -189,7 +189,7 @@ func (c *serveCmd) Run(ctx context.Context, std streams, again reparse, ignored 
 		station.SetLimits(c.stationLimits())
 		if keyring != nil {
 			err = errors.Join(err, keyring.Reload(c.Serve))
-			warnEmpty(log.Logger, c.PSKFile)
+			warnEmpty(log.each, c.PSKFile)
 		}
 		return err
 	}}

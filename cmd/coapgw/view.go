@@ -63,7 +63,7 @@ func readAccess(page config.Page) (a access, err error) {
 // newView returns the view of an end; sessions tells of its sessions, and waiting, which may
 // be nil, is its outbox. The account of the day is in store, which may be nil.
 func newView(role status.Role, page config.Page, access access, profile link.Profile, sessions func() coap.Status, waiting *outbox.Transport, store session.Store, log *operatorLog) *view {
-	v := &view{log: log.Logger, page: page, access: access, events: newEvents(page.TraceFile, log.Logger)}
+	v := &view{log: log.Logger, page: page, access: access, events: newEvents(page.TraceFile, log.each)}
 	v.options = status.Options{
 		Outside: outside(&v.handshakes, profile, role == status.Connect), Store: store, Log: log.Logger,
 		Role: role, Version: cmp.Or(readBuild().Version, "unknown"), Link: profile, Status: sessions, Meter: &v.meter,

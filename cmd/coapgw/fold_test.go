@@ -1,0 +1,66 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/coapgw/coapgw/internal/config"
+)
+
+// TestFullDiskFillsNoLog: with a disk that is full there is an error for each request, and
+// the log, which may be on the same one, has it once, and then how often it was.
+func TestFullDiskFillsNoLog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var written bytes.Buffer
+		log, err := newLog(config.Default().Log, streams{err: &written})
+		require.NoError(t, err)
+		full := errors.New("no space left on device")
+		for range 3600 {
+			log.Error("an answer was not stored", "error", full)
+			log.Info("something that is asked for")
+			time.Sleep(time.Second)
+		}
+		lines := strings.Split(strings.TrimSpace(written.String()), "\n")
+		var told []string
+		for _, l := range lines {
+			if strings.Contains(l, "not stored") {
+				told = append(told, l)
+			}
+		}
+		require.Equal(t, 3600+len(told), len(lines))
+		require.Equal(t, 6, len(told), "at once, and after 1, 3, 7, 15 and 31 minutes")
+		assert.NotContains(t, told[0], "times")
+		assert.Contains(t, told[1], "times=60")
+		assert.Contains(t, told[2], "times=120")
+		assert.Equal(t, 3600, log.problems.List()[0].Times, "the page has all of them")
+
+		// What happens again when it was over is told at once.
+		time.Sleep(2 * time.Hour)
+		written.Reset()
+		log.Error("an answer was not stored", "error", full)
+		log.With("peer", "boat").Error("an answer was not stored", "error", full)
+		log.Error("an answer was not stored", "error", errors.New("input/output error"))
+		assert.Equal(t, 3, strings.Count(written.String(), "not stored"))
+	})
+}
+
+// TestFoldedLinesAreBounded: lines that differ are all written, and few are remembered.
+func TestFoldedLinesAreBounded(t *testing.T) {
+	var written bytes.Buffer
+	f := newFolding(slog.NewTextHandler(&written, nil))
+	log := slog.New(f)
+	for i := range 3 * maxFolded {
+		log.Warn(fmt.Sprint("line ", i))
+	}
+	assert.Equal(t, 3*maxFolded, strings.Count(written.String(), "line "))
+	assert.Len(t, f.seen.lines, maxFolded)
+}
