@@ -1,9 +1,11 @@
 package dtls
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"io"
+	"log/slog"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -41,6 +43,33 @@ type slowStore struct {
 func (s *slowStore) Commit(changes map[string][]byte) error {
 	time.Sleep(10*time.Millisecond + time.Duration(s.pause.Load()))
 	return s.disk.Commit(changes)
+}
+
+// fullStore can be read, and not be written to.
+type fullStore struct{ Store }
+
+// Commit implements Store.
+func (fullStore) Commit(map[string][]byte) error { return errors.New("disk full") }
+
+// A session that cannot be taken from its store has the operator learn why, for its client
+// gets no answer; it waits there.
+func TestFullDiskIsAnError(t *testing.T) {
+	server, cfg := lasting()
+	in(t, time.Millisecond, server, func(t *testing.T, w *world) {
+		client, _ := w.connect(clientAddress, cfg)
+		full := server
+		full.Store = fullStore{server.Store}
+		var log bytes.Buffer
+		full.Log = slog.New(slog.NewTextHandler(&log, nil))
+		w.restart(full, false)
+		_, err := client.Write([]byte("up"))
+		require.NoError(t, err)
+		time.Sleep(time.Second)
+		synctest.Wait()
+		assert.Regexp(t, `level=ERROR .*stored session not resumed.*disk full`, log.String())
+		w.restart(server, false)
+		carries(t, w.say(client, "up"), client, "down")
+	})
 }
 
 // A store that fails costs the sessions their future, not the service.

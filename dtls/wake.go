@@ -105,8 +105,12 @@ func (l *Listener) wake(a *association, was resting, roused bool) {
 			l.lay(a.id, was)
 		}
 		l.mu.Unlock()
-		if !errors.Is(err, errNotAuthentic) {
+		switch {
+		case errors.Is(err, errNotAuthentic):
+		case errors.Is(err, ErrNoSession):
 			l.cfg.log().Info("dtls: stored session not resumed", "error", err)
+		default: // the store is to blame, and its client gets no answer as long as it is
+			l.cfg.log().Error("dtls: stored session not resumed", "error", err)
 		}
 		return
 	}
