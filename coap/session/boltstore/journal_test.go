@@ -220,6 +220,32 @@ func TestJournalFails(t *testing.T) {
 	assert.Equal(t, map[string]string{"a": "\x02"}, contents(t, open(t, other)))
 }
 
+// A journal that could not be written for a while, because the disk was full, is used again.
+func TestJournalComesBack(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "sessions")
+	s := open(t, path)
+	require.NoError(t, s.Commit(map[string][]byte{"a": {1}}))
+	full, err := os.Open(journalPath(path)) // for reading
+	require.NoError(t, err)
+	s.journal.file = full
+	for i := range byte(journalRest) {
+		require.NoError(t, s.Commit(map[string][]byte{"a": {i}}))
+		require.Nil(t, s.journal)
+	}
+	require.NoError(t, full.Close())
+	var before []byte
+	for i := range byte(4) {
+		require.NoError(t, s.Commit(map[string][]byte{"b": {i}}))
+		left, err := diskOf(t, path).contents(t, t.TempDir())
+		require.NoError(t, err)
+		require.Equal(t, map[string]string{"a": "\x3f", "b": string([]byte{i})}, left)
+		if i == 0 {
+			before = diskOf(t, path).file
+		}
+	}
+	assert.Equal(t, before, diskOf(t, path).file, "only the journal is written")
+}
+
 // A transaction of bbolt that failed may have taken the journal's place all the same: nothing
 // is promised by the journal of before it any more.
 func TestBboltFails(t *testing.T) {

@@ -38,6 +38,8 @@ type Store struct {
 	logged bool
 	// unlogged: everything goes to bbolt.
 	unlogged bool
+	// rest is how many transactions bbolt takes alone until the journal is tried again.
+	rest int
 
 	// reading guards pending; who writes holds writing too. It is held over a look at both, so
 	// that nothing is missed on its way from pending to bbolt, and never while the disk is
@@ -287,10 +289,14 @@ func (s *Store) write(changes map[string][]byte) error {
 	case !errors.Is(err, errJournalFull):
 		// bbolt does without it, and says whether the disk is to blame. Whatever the journal
 		// has of these changes is void then.
-		s.journal, s.unlogged = nil, true
+		s.journal, s.rest = nil, journalRest
 	}
 	return s.settle(changes)
 }
+
+// journalRest is how many transactions bbolt takes alone when the journal could not be written:
+// a disk that was full may have room again.
+const journalRest = 64
 
 // settle has bbolt take what is pending, and changes after it, and the journal begin anew.
 // s.writing is held.
@@ -300,7 +306,7 @@ func (s *Store) settle(changes map[string][]byte) error {
 		s.file, s.unlogged = file, err != nil // where only the file itself may be written
 	}
 	var next *journal
-	if !s.unlogged {
+	if !s.unlogged && s.rest == 0 {
 		next = s.newJournal()
 	}
 	all := map[string][]byte{}
@@ -315,6 +321,7 @@ func (s *Store) settle(changes map[string][]byte) error {
 	s.reading.Lock()
 	defer s.reading.Unlock()
 	s.journal, s.logged, s.pending = next, next != nil, map[string][]byte{}
+	s.rest = max(0, s.rest-1)
 	return nil
 }
 
