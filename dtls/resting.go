@@ -22,6 +22,10 @@ type resting struct {
 // left of the Connection IDs is for handshakes.
 const mostSessions = 30_000
 
+// clocksAreSet is what no clock that was ever set is before: a machine that has no clock of its
+// own begins in 1970, until it has asked the network.
+var clocksAreSet = time.Date(1990, time.January, 1, 0, 0, 0, 0, time.UTC)
+
 // openStore returns the sessions that rest in the store. Those past their lifetime
 // are deleted, and so are those idle for longest beyond the bound.
 func openStore(cfg Config) (map[cid]resting, error) {
@@ -49,6 +53,9 @@ func openStore(cfg Config) (map[cid]resting, error) {
 			continue
 		}
 		age := max(0, now.Sub(last.used))
+		if last.used.Before(clocksAreSet) {
+			age = 0
+		}
 		if err != nil || !ok || age > cfg.IdleLifetime {
 			k.deleteIn(changes)
 			continue

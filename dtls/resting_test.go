@@ -199,10 +199,15 @@ func TestClockJumps(t *testing.T) {
 		require.NoError(t, err)
 		c, err := parseCounters(b)
 		require.NoError(t, err)
-		c.used = time.Now().AddDate(50, 0, 0) // a clock that was far ahead
-		require.NoError(t, server.Store.Commit(map[string][]byte{key: c.marshal()}))
-		w.restart(server, true)
-		assert.Equal(t, 1, w.listener.Stats().Stored)
+		for _, wrong := range []time.Time{
+			time.Unix(3600, 0),           // a clock that was not set yet
+			time.Now().AddDate(50, 0, 0), // one that was far ahead
+		} {
+			c.used = wrong
+			require.NoError(t, server.Store.Commit(map[string][]byte{key: c.marshal()}))
+			w.restart(server, true)
+			assert.Equal(t, 1, w.listener.Stats().Stored, wrong)
+		}
 		time.Sleep(2 * defaultIdleLifetime)
 		assert.Zero(t, w.listener.Stats().Stored)
 		assert.Empty(t, storedSessions(t, server.Store))
