@@ -2,6 +2,8 @@ package endpoint
 
 import (
 	"hash/maphash"
+	"maps"
+	"slices"
 	"time"
 )
 
@@ -40,6 +42,7 @@ type duplicates struct {
 	bytes   int      // of all replies
 	byToken map[token]*mark
 	share   share
+	peak    struct{ marks, open, byToken int } // the most that each map has held, see shrunk
 }
 
 // mark is what is known of a message while it is being answered, and afterwards as long
@@ -86,10 +89,10 @@ func (d *duplicates) add(h uint64, tok token, expires time.Time, transient bool)
 	d.removeHash(h) // expired, and not swept yet
 	m := &mark{hash: h, token: tok, transient: transient}
 	d.marks[h] = expires.Sub(d.begun)
+	d.peak.marks = max(d.peak.marks, len(d.marks))
 	d.share.take(markCost)
-	if transient {
-		d.open[h] = m
-	} else {
+	d.file(m)
+	if !transient {
 		d.order = append(d.order, h)
 	}
 	return m
@@ -118,6 +121,7 @@ func (d *duplicates) answered(m *mark, reply []byte) {
 	if d.has(m) {
 		d.setReply(m, reply)
 		d.byToken[m.token] = m
+		d.peak.byToken = max(d.peak.byToken, len(d.byToken))
 	}
 }
 
@@ -138,6 +142,7 @@ func (d *duplicates) setReply(m *mark, reply []byte) {
 func (d *duplicates) file(m *mark) {
 	if m.reply != nil || m.transient {
 		d.open[m.hash] = m
+		d.peak.open = max(d.peak.open, len(d.open))
 	} else {
 		delete(d.open, m.hash)
 	}
@@ -200,6 +205,7 @@ func (d *duplicates) removeHash(h uint64) {
 
 // expire removes what is too old and returns when to come again, zero for never.
 func (d *duplicates) expire(now time.Time) time.Time {
+	defer d.shrink()
 	for len(d.order) > 0 {
 		expires, ok := d.marks[d.order[0]]
 		if ok && expires > now.Sub(d.begun) {
@@ -209,11 +215,34 @@ func (d *duplicates) expire(now time.Time) time.Time {
 		d.order = d.order[1:]
 		d.removeHash(first)
 	}
-	if len(d.marks) == 0 {
-		// Maps keep the room they once needed; an idle session must not.
-		d.marks, d.open, d.byToken, d.order = nil, nil, nil, nil
-	}
 	return time.Time{}
+}
+
+// shrink gives back what is not needed any more: an idle session remembers nothing, and one that
+// was busy and goes on takes no more than one that was not.
+func (d *duplicates) shrink() {
+	if len(d.marks) == 0 {
+		d.marks, d.open, d.byToken, d.order = nil, nil, nil, nil
+		return
+	}
+	before := d.peak.marks
+	if d.marks = shrunk(d.marks, &d.peak.marks); d.peak.marks < before {
+		d.order = slices.Clone(d.order)
+	}
+	d.open = shrunk(d.open, &d.peak.open)
+	d.byToken = shrunk(d.byToken, &d.peak.byToken)
+}
+
+// shrunk returns a map that is as large as it has to be: one keeps the room that it once needed.
+// Small ones may.
+func shrunk[K comparable, V any](m map[K]V, peak *int) map[K]V {
+	if *peak < 1024 || len(m) > *peak/4 {
+		return m
+	}
+	*peak = len(m)
+	less := make(map[K]V, len(m))
+	maps.Copy(less, m)
+	return less
 }
 
 // release forgets everything when the session is over.
