@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"log/slog"
+	"regexp"
 	"strings"
 	"sync"
 	"time"
@@ -17,6 +18,9 @@ const (
 	// maxFolded bounds the lines that are remembered.
 	maxFolded = 64
 )
+
+// localPort is in the words of package net about a connection that failed: each has another one.
+var localPort = regexp.MustCompile(`:\d+->`)
 
 // folding is a slog.Handler that writes warnings and errors which are the same seldom.
 type folding struct {
@@ -56,7 +60,7 @@ func (f *folding) Handle(ctx context.Context, r slog.Record) error {
 		text.WriteString("\n" + a.String())
 		return true
 	})
-	left, write := f.seen.take(text.String(), time.Now())
+	left, write := f.seen.take(localPort.ReplaceAllString(text.String(), "->"), time.Now())
 	switch {
 	case !write:
 		return nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -51,6 +52,22 @@ func TestFullDiskFillsNoLog(t *testing.T) {
 		log.Error("an answer was not stored", "error", errors.New("input/output error"))
 		assert.Equal(t, 3, strings.Count(written.String(), "not stored"))
 	})
+}
+
+// TestFoldedWhateverThePort: connections that a homeserver resets differ in our port alone.
+func TestFoldedWhateverThePort(t *testing.T) {
+	var written bytes.Buffer
+	log := slog.New(newFolding(slog.NewTextHandler(&written, nil)))
+	for port := range 10 {
+		for _, server := range []int{8008, 8009} {
+			err := &net.OpError{
+				Op: "read", Net: "tcp", Err: errors.New("connection reset by peer"),
+				Source: &net.TCPAddr{IP: net.IPv6loopback, Port: 40000 + port}, Addr: &net.TCPAddr{IP: net.IPv6loopback, Port: server},
+			}
+			log.Warn("homeserver did not answer", "error", err)
+		}
+	}
+	assert.Equal(t, 2, strings.Count(written.String(), "did not answer"))
 }
 
 // TestFoldedLinesAreBounded: lines that differ are all written, and few are remembered.
