@@ -137,13 +137,17 @@ func (k *keeping) problem(r slog.Record) Problem {
 	}
 	return Problem{
 		First: at, Last: at, Times: 1, Severe: r.Level >= slog.LevelError,
-		Text: inWords(r.Message), Detail: shorten(scrub(strings.Join(details, ", ")), maxDetail),
+		Text: inWords(r.Message), Detail: shorten(scrub(localPort.ReplaceAllString(strings.Join(details, ", "), "->")), maxDetail),
 	}
 }
 
 // secrets are what no log of ours has, but what the words of others may have: queries,
 // and what follows a word that announces a credential.
 var secrets = regexp.MustCompile(`(?i)\?[^\s"']+|(bearer|basic|token|password|secret|authorization|key)["']?[\s:=]+["']?((bearer|basic)\s+)?[^\s"',;]+|\b(syt_|mat_|mct_|mcr_)[^\s"',;]+|MDAx[A-Za-z0-9_-]{16,}`)
+
+// localPort is in the words of package net about a connection that failed. Each has another
+// one, and they would be problems of their own.
+var localPort = regexp.MustCompile(`:\d+->`)
 
 func scrub(s string) string { return secrets.ReplaceAllString(s, "…") }
 

@@ -35,6 +35,14 @@ func TestProblems(t *testing.T) {
 	require.Len(t, list, 2, "the same again")
 	assert.Equal(t, 2, list[0].Times)
 
+	for port := range 10 {
+		log.Warn("homeserver did not answer", "error", fmt.Errorf("read tcp 127.0.0.1:%d->127.0.0.1:8008: connection reset", 40000+port))
+	}
+	list = p.List()
+	require.Len(t, list, 3, "each connection has another port")
+	assert.Equal(t, 10, list[0].Times)
+	assert.Equal(t, "read tcp 127.0.0.1->127.0.0.1:8008: connection reset", list[0].Detail)
+
 	for i := range 3 * maxProblems {
 		log.Warn("x", "err", fmt.Sprint(i))
 	}
