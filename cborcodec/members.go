@@ -6,7 +6,7 @@ import (
 )
 
 // What a gateway reads of a JSON text without turning it into anything: the members of an
-// object, and strings. A program that links no more than a client does not link encoding/json
+// object, the elements of an array, and strings. A program that links no more than a client does not link encoding/json
 // for that.
 
 // JSONMembers returns the members of an object by their unescaped names, the last of those of
@@ -28,6 +28,23 @@ func JSONMembers(text []byte) (map[string][]byte, error) {
 		return nil, err
 	}
 	return members, s.end()
+}
+
+// JSONElements returns the elements of an array as they stand, parts of the text; null has none.
+// Errors are as those of JSONMembers.
+func JSONElements(text []byte) ([][]byte, error) {
+	s := scanner{src: text}
+	if s.peek() == 'n' {
+		if err := s.literal("null"); err != nil {
+			return nil, err
+		}
+		return nil, s.end()
+	}
+	var elements [][]byte
+	if err := s.array(0, func(value []byte) { elements = append(elements, value) }); err != nil {
+		return nil, err
+	}
+	return elements, s.end()
 }
 
 // JSONString returns the string that a text is. A lone surrogate becomes U+FFFD.
@@ -59,7 +76,7 @@ func (s *scanner) value(depth int) error {
 	case '{':
 		return s.object(depth, func(stringToken, []byte) {})
 	case '[':
-		return s.array(depth)
+		return s.array(depth, func([]byte) {})
 	case '"':
 		_, err := s.string()
 		return err
@@ -119,7 +136,7 @@ func (s *scanner) object(depth int, each func(name stringToken, value []byte)) e
 	return nil
 }
 
-func (s *scanner) array(depth int) error {
+func (s *scanner) array(depth int, each func(value []byte)) error {
 	if err := s.enter('[', depth); err != nil {
 		return err
 	}
@@ -129,9 +146,11 @@ func (s *scanner) array(depth int) error {
 				return err
 			}
 		}
-		if err := s.value(depth + 1); err != nil {
+		value, err := s.cut(depth + 1)
+		if err != nil {
 			return err
 		}
+		each(value)
 	}
 	s.pos++
 	return nil

@@ -31,6 +31,21 @@ func TestJSONMembers(t *testing.T) {
 	}
 }
 
+func TestJSONElements(t *testing.T) {
+	got, err := JSONElements([]byte(` [ 1,{"b":[null]} , "x"] `))
+	require.NoError(t, err)
+	assert.Equal(t, [][]byte{[]byte("1"), []byte(`{"b":[null]}`), []byte(`"x"`)}, got)
+	for _, none := range []string{"[]", " null ", "[ ]"} {
+		got, err := JSONElements([]byte(none))
+		require.NoError(t, err)
+		assert.Empty(t, got)
+	}
+	for _, bad := range []string{"", "nul", "{}", `"x"`, "[", "[1", "[1,]", "[,]", "[1 2]", "[1]x", "[{]", strings.Repeat("[", 1000) + strings.Repeat("]", 1000)} {
+		_, err := JSONElements([]byte(bad))
+		assert.Error(t, err, bad)
+	}
+}
+
 func TestJSONString(t *testing.T) {
 	for text, want := range map[string]string{
 		`"s12_34"`: "s12_34", ` "\u00e9\"\\\/\ud83d\ude00" `: "é\"\\/😀", `"\ud800x"`: "\ufffdx", `""`: "",

@@ -44,7 +44,7 @@ func (s *Syncer) keeper(l *life, st *stream) {
 			if st.unpushed = errors.Is(err, ErrNotPushed); !st.unpushed {
 				st.err = err
 			}
-			st.keeping = false
+			st.keeping, st.yielded = false, false
 			st.tell()
 			s.mu.Unlock()
 			return
@@ -82,14 +82,14 @@ func (s *Syncer) ready(l *life, st *stream) (ask *http.Request, number int, ok b
 	for {
 		s.mu.Lock()
 		if !s.wanted(st) || st.failed != nil || l.Err() != nil {
-			st.keeping = false
+			st.keeping, st.yielded = false, false
 			st.tell()
 			s.mu.Unlock()
 			return nil, 0, false
 		}
 		if st.passing == 0 && st.settled() && !st.full() {
 			ask = continuedFrom(st.ask, st.tail()).WithContext(l)
-			st.from, st.asked = st.tail(), st.bears
+			st.from, st.asked, st.yielded = st.tail(), st.bears, false
 			st.observation++
 			number = st.observation
 			s.mu.Unlock()
@@ -140,7 +140,7 @@ func (s *Syncer) attend(l *life, st *stream, o Observation) (left Observation) {
 		wanted := s.wanted(st)
 		// Another observation takes over, to which what is still on its way here means
 		// nothing: it goes on from elsewhere.
-		anew := st.from != st.tail() || st.presence != presence || st.asked != st.bears || o.Renew() > 0 && o.Silence() >= o.Renew()
+		anew := st.yielded || st.from != st.tail() || st.presence != presence || st.asked != st.bears || o.Renew() > 0 && o.Silence() >= o.Renew()
 		s.mu.Unlock()
 		switch {
 		case !wanted:
@@ -158,7 +158,7 @@ func (s *Syncer) attend(l *life, st *stream, o Observation) (left Observation) {
 // fetch makes a request for what is too long for a notification. It reports whether there was
 // an answer, and whether anybody wants more.
 func (s *Syncer) fetch(l *life, st *stream) (done, wanted bool) {
-	ask, _, ok := s.ready(l, st)
+	ask, number, ok := s.ready(l, st)
 	if !ok {
 		return false, false
 	}
@@ -175,7 +175,7 @@ func (s *Syncer) fetch(l *life, st *stream) (done, wanted bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
-	case st.from != st.tail(): // the client has come by another way
+	case st.from != st.tail(), st.observation != number: // the client has come by another way
 	case resp.StatusCode != http.StatusOK || !ok:
 		st.failed = &passing{resp.StatusCode, resp.Header, body}
 		st.tell()
@@ -194,8 +194,7 @@ func (s *Syncer) fetch(l *life, st *stream) (done, wanted bool) {
 // that in the store.
 func (s *Syncer) append(st *stream, u update) *update {
 	first, number := st.number, st.number+uint64(len(st.chain))
-	about := record{key: st.key, start: st.start, counts: st.counts}
-	u.kept = s.shelf.put(st.id, about, first, number, u)
+	u.kept = s.shelf.put(st.id, st.record(), first, number, u)
 	st.add(u)
 	st.from = u.next
 	return &u

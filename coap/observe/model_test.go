@@ -51,8 +51,12 @@ func (h *homeserver) claim() {
 type answered struct {
 	Next     string         `json:"next_batch"`
 	Events   []string       `json:"timeline,omitempty"`
-	ToDevice []string       `json:"to_device,omitempty"`
+	ToDevice toDevice       `json:"to_device,omitzero"`
 	Counts   map[string]int `json:"device_one_time_keys_count"`
+}
+
+type toDevice struct {
+	Events []string `json:"events"`
 }
 
 // sync answers; empty says that it holds no event, at is the position of its end.
@@ -70,14 +74,14 @@ func (h *homeserver) sync(since string) (status int, body []byte, empty bool, co
 		case !e.toDevice:
 			a.Events = append(a.Events, e.name)
 		case i >= h.forgotten:
-			a.ToDevice = append(a.ToDevice, e.name)
+			a.ToDevice.Events = append(a.ToDevice.Events, e.name)
 		}
 	}
 	body, err := json.Marshal(a)
 	if err != nil {
 		panic(err)
 	}
-	return http.StatusOK, body, len(a.Events)+len(a.ToDevice) == 0, h.counts
+	return http.StatusOK, body, len(a.Events)+len(a.ToDevice.Events) == 0, h.counts
 }
 
 // compare returns what is wrong with what a client has seen in the end.
@@ -320,7 +324,7 @@ func (c *client) poll(ctx context.Context, rt http.RoundTripper, timeout time.Du
 	if err := json.Unmarshal(body, &a); err != nil || a.Next == "" || a.Counts == nil {
 		c.wrong = append(c.wrong, "an answer that says too little: "+string(body))
 	}
-	news := append(append([]string(nil), a.Events...), a.ToDevice...)
+	news := append(append([]string(nil), a.Events...), a.ToDevice.Events...)
 	for _, e := range news {
 		n, _ := strconv.Atoi(strings.TrimPrefix(e, "e"))
 		if n <= position(c.since) || n > position(a.Next) {

@@ -17,6 +17,8 @@ type question struct {
 	// key names what is asked for, and by whom: all but since, timeout and what changes
 	// nothing in the answer.
 	key string
+	// user is whose device asks.
+	user txn.Digest
 	// since is empty for a first sync.
 	since   string
 	timeout time.Duration
@@ -52,8 +54,8 @@ func read(r *http.Request, users func(*http.Request) txn.Digest) (q question, ok
 	part := func(text string) {
 		sum.Write([]byte(strconv.Itoa(len(text)) + ":" + text))
 	}
-	user := users(r)
-	part(string(user[:]))
+	q.user = users(r)
+	part(string(q.user[:]))
 	part(path)
 	q.token = txn.User(r)
 	for arg := range strings.SplitSeq(r.URL.RawQuery, "&") {

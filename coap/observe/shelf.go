@@ -11,11 +11,12 @@ import (
 	"strings"
 
 	"github.com/coapgw/coapgw/coap/session"
+	"github.com/coapgw/coapgw/coap/txn"
 )
 
 // shelf keeps the updates that clients have not fetched, in a store:
 //
-//	sync/ID/stream  key, start, counts
+//	sync/ID/stream  key, start, counts, user, given, and of each loan token and upto
 //	sync/ID/NUMBER  next token, counts, body
 //
 // Each text has its length in front (uvarint). The zero value keeps nothing.
@@ -34,7 +35,37 @@ func placeOf(id, what string) string { return shelfPrefix + id + "/" + what }
 func itemKey(number uint64) string { return fmt.Sprintf("%016x", number) }
 
 // record is what is kept of a stream beside its updates.
-type record struct{ key, start, counts string }
+type record struct {
+	key, start, counts string
+	user               txn.Digest
+	given              uint64
+	loans              []loan
+}
+
+func (r record) append(dst []byte) []byte {
+	for _, text := range []string{r.key, r.start, r.counts, string(r.user[:]), itemKey(r.given)} {
+		dst = appendText(dst, text)
+	}
+	for _, l := range r.loans {
+		dst = appendText(appendText(dst, l.token), itemKey(l.upto))
+	}
+	return dst
+}
+
+// restore sets what a record says of a stream. Records of before there were loans end early.
+func (s *stream) restore(value []byte) {
+	in := texts{rest: value}
+	number := func() (n uint64) {
+		n, _ = strconv.ParseUint(in.next(), 16, 64)
+		return n
+	}
+	s.key, s.start, s.counts = in.next(), in.next(), in.next()
+	copy(s.user[:], in.next())
+	s.given = number()
+	for len(in.rest) > 0 && in.err == nil && len(s.loans) < maxLoans {
+		s.loans = append(s.loans, loan{in.next(), number()})
+	}
+}
 
 // put returns whether the update of a number is durable. Those before first are not
 // needed any more.
@@ -42,10 +73,29 @@ func (s *shelf) put(id string, about record, first, number uint64, u update) boo
 	if s.store == nil {
 		return false
 	}
-	changes := map[string][]byte{
-		placeOf(id, streamKey):       appendText(appendText(appendText(nil, about.key), about.start), about.counts),
-		placeOf(id, itemKey(number)): appendText(appendText(appendText(nil, u.next), u.counts), string(u.body)),
+	changes := s.changes(id, about, first)
+	changes[placeOf(id, itemKey(number))] = appendText(appendText(appendText(nil, u.next), u.counts), string(u.body))
+	if err := s.store.Commit(changes); err != nil {
+		s.log.Error("a pushed update was not stored", "err", err)
+		return false
 	}
+	return true
+}
+
+// note stores what has changed of a stream beside its updates. Those before first are not
+// needed any more.
+func (s *shelf) note(id string, about record, first uint64) {
+	if s.store == nil {
+		return
+	}
+	if err := s.store.Commit(s.changes(id, about, first)); err != nil {
+		s.log.Error("where a client stands was not stored", "err", err)
+	}
+}
+
+// changes are those of the store that put and note have in common.
+func (s *shelf) changes(id string, about record, first uint64) map[string][]byte {
+	changes := map[string][]byte{placeOf(id, streamKey): about.append(nil)}
 	keys, err := s.store.Keys(placeOf(id, ""))
 	if err != nil {
 		keys = nil // they are deleted another time
@@ -55,11 +105,7 @@ func (s *shelf) put(id string, about record, first, number uint64, u update) boo
 			changes[k] = nil
 		}
 	}
-	if err := s.store.Commit(changes); err != nil {
-		s.log.Error("a pushed update was not stored", "err", err)
-		return false
-	}
-	return true
+	return changes
 }
 
 // drop forgets a stream.
@@ -102,12 +148,11 @@ func (s *shelf) load() (streams []*stream, last int) {
 		}
 		st := byID[id]
 		if st == nil {
-			st = newStream(id, "", "", "")
+			st = newStream(id, txn.Digest{}, "", "", "")
 			byID[id] = st
 		}
 		if what == streamKey {
-			in := texts{rest: value}
-			st.key, st.start, st.counts = in.next(), in.next(), in.next()
+			st.restore(value)
 			continue
 		}
 		number, err := strconv.ParseUint(what, 16, 64)
@@ -137,6 +182,9 @@ func (s *shelf) load() (streams []*stream, last int) {
 			}
 		}
 		st.chain, st.number = st.chain[rest:], st.number+uint64(rest)
+		if len(st.chain) == 0 {
+			st.number = st.given // what comes was not given yet
+		}
 		streams = append(streams, st)
 	}
 	return streams, last

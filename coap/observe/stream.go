@@ -18,6 +18,7 @@ import (
 // because clients store their token now and then, and come back with one that is older.
 type stream struct {
 	id    string
+	user  txn.Digest
 	key   string
 	start string
 	chain []update
@@ -25,6 +26,10 @@ type stream struct {
 	size  int // of the chain, in bytes
 	// number is that of chain[0] in the store.
 	number uint64
+	// given is the number of the first update whose messages to the device were not given to
+	// the client by another way, loans are those that may have been.
+	given uint64
+	loans []loan
 	// past are tokens that were left behind, the newest last: a notification that leads to
 	// one of them is a late copy.
 	past []string
@@ -55,8 +60,9 @@ type stream struct {
 	// polled is when the client asked last, waiting how many of its polls are open.
 	polled  time.Time
 	waiting int
-	// keeping: a goroutine sees to the observation.
-	keeping bool
+	// keeping: a goroutine sees to the observation; yielded: it is to end, since the user has
+	// asked otherwise.
+	keeping, yielded bool
 	// changed is closed when anything did.
 	changed chan struct{}
 	// nudged has the keeper look after the observation.
@@ -70,11 +76,19 @@ type stream struct {
 	fetch, register bool
 }
 
-func newStream(id, key, since, counts string) *stream {
+func newStream(id string, user txn.Digest, key, since, counts string) *stream {
 	return &stream{
-		id: id, key: key, start: since, counts: counts, told: counts,
+		id: id, user: user, key: key, start: since, counts: counts, told: counts,
 		changed: make(chan struct{}), nudged: make(chan struct{}, 1), polled: time.Now(),
 	}
+}
+
+// observed reports whether there is an observation, or about to be one.
+func (s *stream) observed() bool { return s.keeping && !s.yielded }
+
+// record is what is stored of a stream beside its updates.
+func (s *stream) record() record {
+	return record{key: s.key, start: s.start, counts: s.counts, user: s.user, given: s.given, loans: s.loans}
 }
 
 // tail is the token of the last update.

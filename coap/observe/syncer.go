@@ -134,26 +134,27 @@ func (s *Syncer) Suspend(why error) {
 func (s *Syncer) RoundTrip(r *http.Request) (*http.Response, error) {
 	s.init()
 	q, ok := read(r, s.User)
-	switch {
-	case !ok:
+	if !ok {
 		return s.Carry(r)
-	case q.since == "" || q.whole:
-		return s.through(r, q, nil)
 	}
 	s.mu.Lock()
-	if s.closed {
-		s.mu.Unlock()
-		return nil, ErrClosed
-	}
-	st := s.find(q)
-	if st == nil {
-		s.mu.Unlock()
+	defer s.mu.Unlock()
+	s.repay(q.user, q.since)
+	if q.since != "" && !q.whole {
+		if s.closed {
+			return nil, ErrClosed
+		}
+		if st := s.find(q); st != nil && (st.observed() || !s.owes(q, st)) {
+			return s.poll(r, q, st)
+		}
 		// Whatever the client asks for, the answer shows where it stands, and what is new
 		// comes by an observation from then on.
-		return s.through(continuedFrom(r, q.since), q, nil)
+		r = continuedFrom(r, q.since)
 	}
-	defer s.mu.Unlock()
-	return s.poll(r, q, st)
+	s.yield(q.user, q.since, nil)
+	s.mu.Unlock()
+	defer s.mu.Lock()
+	return s.through(r, q, nil)
 }
 
 // find returns the stream that a poll goes on with, nil for none. s.mu is held.
@@ -169,6 +170,9 @@ func (s *Syncer) find(q question) *stream {
 // poll answers a poll that goes on with a stream. s.mu is held, but while it waits.
 func (s *Syncer) poll(r *http.Request, q question, st *stream) (*http.Response, error) {
 	st.ask = r.Clone(context.WithoutCancel(r.Context()))
+	if !st.observed() {
+		s.yield(q.user, q.since, st)
+	}
 	if st.presence != q.presence {
 		st.presence = q.presence
 		st.nudge()
@@ -245,6 +249,7 @@ func (st *stream) nothingNew(r *http.Request, q question) *http.Response {
 // pass has a poll go on the link, while nothing is observed. s.mu is held, but while that
 // takes.
 func (s *Syncer) pass(r *http.Request, q question, st *stream) (*http.Response, error) {
+	s.give(st, st.number+uint64(st.at))
 	st.passing++
 	s.mu.Unlock()
 	defer func() {
@@ -267,20 +272,18 @@ func (s *Syncer) through(r *http.Request, q question, st *stream) (*http.Respons
 		_ = resp.Body.Close()
 		return nil, err
 	}
-	g, ok := GistOf(body)
-	whole := resp.Body
-	if len(body) < maxAnswer {
-		_ = whole.Close()
-		resp.Body, resp.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
-	} else {
-		resp.Body = longAnswer{io.MultiReader(bytes.NewReader(body), whole), whole}
-		ok = false
+	if len(body) == maxAnswer {
+		resp.Body = longAnswer{io.MultiReader(bytes.NewReader(body), resp.Body), resp.Body}
+		return resp, nil
 	}
-	if ok {
+	_ = resp.Body.Close()
+	if g, ok := GistOf(body); ok {
 		s.mu.Lock()
+		body = s.lend(q.user, q.since, g.NextBatch, body)
 		s.begin(q, g, st)
 		s.mu.Unlock()
 	}
+	resp.Body, resp.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
 	return resp, nil
 }
 
@@ -306,7 +309,7 @@ func (s *Syncer) begin(q question, g Gist, st *stream) {
 		}
 	}
 	s.last++
-	s.add(newStream(strconv.Itoa(s.last), q.key, g.NextBatch, g.Counts))
+	s.add(newStream(strconv.Itoa(s.last), q.user, q.key, g.NextBatch, g.Counts))
 }
 
 // add adds a stream; another gives way. s.mu is held.

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"runtime"
+	"strconv"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -67,15 +69,21 @@ func history(t *testing.T, seed uint64, stored, hasty bool) (wrong []string) {
 	inWorld(t, seed, stored, func(w *world) {
 		r := rand.New(rand.NewPCG(seed, 2))
 		w.far.wild, w.far.hasty = true, hasty
-		c := &client{}
+		c, filter := &client{}, ""
 		for range 40 {
 			w.happen(r)
 			for range r.IntN(4) {
 				ctx, cancel := context.WithTimeout(w.t.Context(), time.Duration(1+r.Int64N(int64(time.Minute))))
 				extra := ""
-				if r.IntN(10) == 0 {
+				switch r.IntN(12) {
+				case 0:
 					extra = "&set_presence=unavailable"
+				case 1:
+					extra = "&full_state=true"
+				case 2:
+					filter = "&filter=" + strconv.Itoa(r.IntN(3))
 				}
+				extra += filter
 				timeout := 30 * time.Second
 				if r.IntN(4) == 0 {
 					timeout = 0
@@ -89,7 +97,7 @@ func history(t *testing.T, seed uint64, stored, hasty bool) (wrong []string) {
 		}
 		w.far.calm()
 		for range 12 {
-			c.poll(w.t.Context(), w.sync, 30*time.Second, "", false)
+			c.poll(w.t.Context(), w.sync, 30*time.Second, filter, false)
 		}
 		wrong = append(c.wrong, w.hs.compare(c.seen)...)
 	})
@@ -195,6 +203,56 @@ func TestSameAgain(t *testing.T) {
 		assert.Equal(t, c.since, again.since)
 		assert.Equal(t, asked, w.far.asked, "nothing on the link")
 	})
+}
+
+// TestComesOtherwise: messages to the device that were pushed, and that the homeserver has
+// forgotten since, are given to a client that comes back with another filter, or for its whole
+// state, or for everything anew, also when it has lost that answer, and once.
+func TestComesOtherwise(t *testing.T) {
+	for _, stored := range []bool{false, true} {
+		for name, extra := range map[string]string{"filter": "&filter=1", "state": "&full_state=true", "anew": ""} {
+			for _, restarts := range []bool{false, true} {
+				t.Run(fmt.Sprintf("%s, stored %v, restarts %v", name, stored, restarts), func(t *testing.T) {
+					inWorld(t, 1, stored, func(w *world) {
+						again := func() {
+							if restarts {
+								w.stop()
+								w.start()
+							}
+						}
+						c := &client{}
+						w.settled(c)
+						w.hs.add(true)
+						time.Sleep(time.Minute) // the client is not there
+						w.hs.add(true)
+						time.Sleep(time.Minute)
+						again()
+						if name == "anew" {
+							c.since = ""
+						}
+						for _, crashes := range []bool{true, false} {
+							require.Equal(t, http.StatusOK, c.poll(w.t.Context(), w.sync, 0, extra, crashes))
+						}
+						assert.Equal(t, []string{"e1", "e2"}, c.seen)
+						again()
+						w.hs.add(true)
+						later := extra
+						if name == "state" {
+							later = ""
+						}
+						for range 3 {
+							require.Equal(t, http.StatusOK, c.poll(w.t.Context(), w.sync, 30*time.Second, later, false))
+						}
+						for range 2 { // with yet another one
+							require.Equal(t, http.StatusOK, c.poll(w.t.Context(), w.sync, 0, "&filter=2", false))
+						}
+						assert.Equal(t, []string{"e1", "e2", "e3"}, c.seen)
+						assert.Empty(t, c.wrong)
+					})
+				})
+			}
+		}
+	}
 }
 
 // TestRevoked: a token that is not known any more reaches the client, once.
