@@ -3,12 +3,15 @@ package observe
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
+
+	"github.com/coapgw/coapgw/coap/txn"
 )
 
 // TestHollow holds it against what a decoder sees.
@@ -55,6 +58,20 @@ func TestHollow(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, seen(v), hollow(text), string(text))
 	})
+}
+
+// TestOddQueries: what says something twice, or in escapes, is for the homeserver to read.
+func TestOddQueries(t *testing.T) {
+	for query, polled := range map[string]bool{
+		"since=a": true, "timeout=0&since=a&full_state=true&set_presence=offline&filter=%7B%7D&_cacheBuster=1": true,
+		"since=a&since=b": false, "since=a&timeout=0&timeout=1": false, "full_state=false&full_state=true": false, "filter=1&filter=2": false,
+		"%73ince=a": false, "since=a&full%5Fstate=true": false, "since=a&set+presence=": false,
+	} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://hs/_matrix/client/v3/sync?"+query, nil)
+		require.NoError(t, err)
+		_, ok := read(r, txn.User)
+		assert.Equal(t, polled, ok, query)
+	}
 }
 
 // BenchmarkAnswer is what serve reads in each answer to a pushed /sync.

@@ -58,12 +58,14 @@ func read(r *http.Request, users func(*http.Request) txn.Digest) (q question, ok
 	part(string(q.user[:]))
 	part(path)
 	q.token = txn.User(r)
+	seen := make(map[string]bool)
 	for arg := range strings.SplitSeq(r.URL.RawQuery, "&") {
 		name, value, _ := strings.Cut(arg, "=")
 		text, err := url.QueryUnescape(value)
-		if err != nil {
+		if err != nil || seen[name] || strings.ContainsAny(name, "%+") {
 			return q, false // let the homeserver say what it thinks of it
 		}
+		seen[name] = true
 		switch name {
 		case "since":
 			q.since = text
