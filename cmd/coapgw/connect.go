@@ -185,6 +185,9 @@ func (c *connectCmd) Run(ctx context.Context, std streams, again reparse, ignore
 		fmt.Fprintf(std.out, "listening on %s://%s\n", scheme, l.Addr())
 	}
 	defer log.life(ctx, "connect", c.StopTimeout)()
+	if carrier.syncer != nil { // or RunWeb would wait for the polls that it holds
+		defer context.AfterFunc(ctx, carrier.syncer.Retire)()
+	}
 	defer notifyReady(ctx, log.Logger)()
 	return gateway.RunWeb(ctx, spans.Middleware(view.counted(&front.Switch)), c.StopTimeout, log.Logger, listeners...)
 }

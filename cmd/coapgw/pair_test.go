@@ -8,6 +8,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/json"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -15,6 +16,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -129,6 +131,55 @@ func TestPairing(t *testing.T) {
 		assert.Contains(t, string(body), "low_bandwidth")
 		http.DefaultClient.CloseIdleConnections()
 	})
+}
+
+// TestStopAnswersPolls: connect does not wait for polls that are held when it is told to stop,
+// nor cut them off: it says that nothing is new.
+func TestStopAnswersPolls(t *testing.T) {
+	asked := make(chan string, 10) // polls of the homeserver
+	hs := fakehs.New(fakehs.Config{})
+	homeserver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/sync") {
+			asked <- r.URL.Query().Get("since")
+		}
+		hs.ServeHTTP(w, r)
+	}))
+	t.Cleanup(homeserver.Close) // after serve, which polls it
+	server := start(t, "serve", "--listen", "127.0.0.1:0", "--homeserver", homeserver.URL, "--plain-insecure", "--log-level", "error", "--stop-timeout", "1s")
+	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
+	defer stop()
+	out, w := io.Pipe()
+	var errs bytes.Buffer
+	code := make(chan int, 1)
+	go func() {
+		code <- run(ctx, []string{"connect", "--listen", "127.0.0.1:0", "--status-listen", "", "--server", server, "--plain-insecure", "--log-level", "error", "--stop-timeout", "30s"},
+			streams{strings.NewReader(""), w, &errs})
+	}()
+	base := readyAddress(t, out)
+	client := &http.Client{Transport: &http.Transport{}}
+	defer client.CloseIdleConnections()
+	call := func(method, path, token, body string) (answer map[string]any) {
+		r, err := http.NewRequestWithContext(t.Context(), method, base+"/_matrix/client/v3"+path, strings.NewReader(body))
+		require.NoError(t, err)
+		if token != "" {
+			r.Header.Set("Authorization", "Bearer "+token)
+		}
+		res, err := client.Do(r)
+		require.NoError(t, err)
+		defer res.Body.Close()
+		require.Equal(t, http.StatusOK, res.StatusCode)
+		require.NoError(t, json.NewDecoder(res.Body).Decode(&answer))
+		return answer
+	}
+	token := call(http.MethodPost, "/register", "", `{"username":"ann","password":"secret","auth":{"type":"m.login.dummy"}}`)["access_token"].(string)
+	since := call(http.MethodGet, "/sync?timeout=0", token, "")["next_batch"].(string)
+	<-asked
+	go func() {
+		<-asked // by then the poll is held, and the homeserver is asked in its place
+		stop()
+	}()
+	assert.Equal(t, since, call(http.MethodGet, "/sync?timeout=600000&since="+since, token, "")["next_batch"])
+	assert.Equal(t, exitOK, <-code, errs.String())
 }
 
 func TestRequest(t *testing.T) {

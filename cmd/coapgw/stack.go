@@ -27,6 +27,8 @@ type stack struct {
 	// layers are those that end, the innermost first.
 	layers []io.Closer
 	policy *policy.Transport
+	// syncer is nil where nothing is pushed.
+	syncer *observe.Syncer
 }
 
 // newStack puts what the configuration asks for on a transport, which it closes with the
@@ -46,7 +48,8 @@ func (c *connectCmd) newStack(transport *coap.Transport, carrier http.RoundTripp
 		}
 	}
 	if c.Push {
-		add(s, &observe.Syncer{Carry: s.RoundTripper.RoundTrip, Source: transport, User: lineage.User, Profile: profile, Store: store, Log: log})
+		s.syncer = &observe.Syncer{Carry: s.RoundTripper.RoundTrip, Source: transport, User: lineage.User, Profile: profile, Store: store, Log: log}
+		add(s, s.syncer)
 	}
 	override, err := c.Override()
 	if err != nil {

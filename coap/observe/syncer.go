@@ -55,6 +55,7 @@ type Syncer struct {
 
 	mu      sync.Mutex
 	closed  bool
+	retired bool
 	life    *life
 	streams []*stream
 	last    int // number of the newest stream
@@ -107,6 +108,19 @@ func (s *Syncer) Close() error {
 	s.mu.Unlock()
 	s.Suspend(ErrClosed)
 	return nil
+}
+
+// Retire has polls answered at once, those that wait and those that come, with what is there or
+// that nothing is new. It is for a program that is about to end and should neither wait for
+// its clients nor leave them without an answer. What has to go on the link still does.
+func (s *Syncer) Retire() {
+	s.init()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.retired = true
+	for _, st := range s.streams {
+		st.tell()
+	}
 }
 
 // Suspend ends all observations, without a word to the server, and waits for everything that
@@ -213,6 +227,8 @@ func (s *Syncer) poll(r *http.Request, q question, st *stream) (*http.Response, 
 			return respond(r, st.failed.status, st.failed.header, st.failed.body), nil
 		case st.err != nil:
 			return nil, st.err
+		case s.retired:
+			return st.nothingNew(r, q), nil
 		case !st.keeping && (st.unpushed || q.timeout == 0):
 			return s.pass(r, q, st)
 		case st.live && (q.timeout == 0 || st.told != st.counts):

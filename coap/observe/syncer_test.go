@@ -402,6 +402,29 @@ func TestNotKept(t *testing.T) {
 	}
 }
 
+// TestRetire: who waits when the program is about to end is answered at once, with what is there
+// or that nothing is new, and so is who comes later.
+func TestRetire(t *testing.T) {
+	inWorld(t, 1, true, func(w *world) {
+		c := &client{}
+		w.settled(c)
+		began := time.Now()
+		go func() {
+			time.Sleep(time.Minute)
+			w.sync.Retire()
+		}()
+		require.Equal(t, http.StatusOK, c.poll(w.t.Context(), w.sync, 10*time.Minute, "", false))
+		assert.Equal(t, time.Minute, time.Since(began))
+		require.Equal(t, http.StatusOK, c.poll(w.t.Context(), w.sync, 10*time.Minute, "", false))
+		assert.Equal(t, time.Minute, time.Since(began))
+		assert.Empty(t, c.seen)
+		w.hs.add(true)
+		time.Sleep(time.Minute)
+		require.Equal(t, http.StatusOK, c.poll(w.t.Context(), w.sync, 10*time.Minute, "", false))
+		assert.Equal(t, []string{"e1"}, c.seen)
+	})
+}
+
 // TestSuspend: polls that wait fail, nothing runs any more, also where an acknowledgement is
 // held back, and nothing is lost.
 func TestSuspend(t *testing.T) {
