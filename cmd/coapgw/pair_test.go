@@ -153,7 +153,7 @@ func TestStopAnswersPolls(t *testing.T) {
 	code := make(chan int, 1)
 	go func() {
 		code <- run(ctx, []string{"connect", "--listen", "127.0.0.1:0", "--status-listen", "", "--server", server, "--plain-insecure", "--log-level", "error", "--stop-timeout", "30s"},
-			streams{strings.NewReader(""), w, &errs})
+			streams{in: strings.NewReader(""), out: w, err: &errs})
 	}()
 	base := readyAddress(t, out)
 	client := &http.Client{Transport: &http.Transport{}}
