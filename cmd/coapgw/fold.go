@@ -15,6 +15,8 @@ import (
 const (
 	firstFold   = time.Minute
 	longestFold = time.Hour
+	// overAfter is how long there was none when it is over: the next one is something new.
+	overAfter = 10 * time.Minute
 	// maxFolded bounds the lines that are remembered.
 	maxFolded = 64
 )
@@ -95,7 +97,7 @@ func (s *folds) take(text string, now time.Time) (left int, write bool) {
 	defer s.mu.Unlock()
 	l := s.lines[text]
 	switch {
-	case l == nil || now.Sub(l.last) > l.pause: // it is something new, maybe again
+	case l == nil || now.Sub(l.last) > min(l.pause, overAfter): // it is something new, maybe again
 		if l == nil {
 			s.makeRoom()
 		} else {

@@ -122,14 +122,13 @@ func (in *incoming) deliver(ctx context.Context, m *Message) error {
 		b.more = m.Code == Continue
 		m.Options = m.Options.clone().AddUint(Block1, b.value()) // RFC 7959 §2.3
 	}
-	// The request that completes a body: repeated, it would not find its transfer.
-	completes := m.Code != Continue && in.continuesUpload()
 	c.mu.Lock()
 	if !in.takeAnswer() {
 		c.mu.Unlock()
 		return nil
 	}
-	if completes {
+	if in.taken && m.Code != Continue {
+		// It completes a body: repeated, it would not find its transfer.
 		c.seen.keep(in.hash)
 	}
 	if in.acknowledged {
@@ -147,6 +146,7 @@ func (in *incoming) deliver(ctx context.Context, m *Message) error {
 	if in.m.Type == NonConfirmable {
 		mid, wait := c.mids.take(time.Now(), c.terms().lifetime)
 		if wait > 0 { // no message ID is free: the response is lost
+			c.seen.forget(in.hash)
 			c.mu.Unlock()
 			return nil
 		}

@@ -221,6 +221,36 @@ func TestAnsweredAfterExpiry(t *testing.T) {
 	require.Zero(t, d.share.held)
 }
 
+// TestLostBlocksLeaveNoMarks: blocks behind the first are taken even when no mark has room.
+// Those of no transfer, and those that get no answer for want of a message ID, would be
+// remembered without a bound.
+func TestLostBlocksLeaveNoMarks(t *testing.T) {
+	cfg := Config{Profile: testProfile(), Handler: counting(), Quota: NewQuota(1)}
+	climb(t, cfg, func(l *ladder) {
+		l.run(`
+			> CON PUT #0001 t=01 /x Block1=1/0/64 "end"
+			< ACK 4.08 #0001 t=01 Block1=1/0/64
+			> CON PUT #0001 t=01 /x Block1=1/0/64 "end"
+			< ACK 4.08 #0001 t=01 Block1=1/0/64
+		`)
+		l.conn.mu.Lock()
+		assert.Empty(t, l.conn.seen.marks, "of no transfer")
+		for wait := time.Duration(0); wait == 0; {
+			_, wait = l.conn.mids.take(time.Now(), l.conn.terms().lifetime)
+		}
+		l.conn.mu.Unlock()
+		l.run(`
+			> NON GET #0002 t=02 /x Block2=1/0/64
+			> NON PUT #0003 t=03 /x Block1=1/0/64 "end"
+			~ 1s
+		`)
+		l.conn.mu.Lock()
+		defer l.conn.mu.Unlock()
+		assert.Empty(t, l.conn.seen.marks, "of no answer")
+		assert.Zero(t, l.conn.seen.share.held)
+	})
+}
+
 // TestQuotaIsShared: what one session takes beyond what is its own others of the same quota
 // cannot have, but for what is theirs; all of it comes back.
 func TestQuotaIsShared(t *testing.T) {

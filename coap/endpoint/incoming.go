@@ -23,6 +23,7 @@ type incoming struct {
 	hasQBlock1           bool
 
 	// Guarded by c.mu:
+	taken        bool // by the upload of which it carries a block
 	acknowledged bool // by an empty acknowledgement
 	answered     bool
 	timer        *time.Timer

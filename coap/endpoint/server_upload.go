@@ -146,10 +146,12 @@ func (c *Conn) receiveBlock(in *incoming) {
 		c.mu.Unlock()
 		in.answer(&Message{Code: RequestEntityIncomplete})
 	case end > c.maxBody.Load():
+		in.taken = true
 		c.failUpload(u, &BlockError{Offset: u.next, Reason: "body is too large"})
 		c.mu.Unlock()
 		in.answer(c.tooLarge())
 	default:
+		in.taken = true
 		u.current = in
 		answered := u.takeCurrent()
 		u.signal()
