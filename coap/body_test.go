@@ -160,6 +160,35 @@ func TestBodiesAreClosed(t *testing.T) {
 	}
 }
 
+// TestLengthOfAnother: what a peer that is no gateway says of a body in blocks is an estimate (RFC 7959
+// §4), and no Content-Length.
+func TestLengthOfAnother(t *testing.T) {
+	m := NewMapping(MappingConfig{})
+	blocks := func() io.Reader { return &closable{Reader: strings.NewReader("\xa0")} }
+	for _, test := range []struct {
+		name   string
+		kind   PeerKind
+		format uint32
+		body   io.Reader
+		length int64
+		silent bool
+	}{
+		{"blocks", PeerForeign, formatOctets, blocks(), 1, true},
+		{"blocks of who is not known", PeerUnknown, formatOctets, blocks(), 1, true},
+		{"blocks of a gateway", PeerGateway, formatOctets, blocks(), 1, false},
+		{"one message", PeerForeign, formatOctets, bytes.NewReader([]byte("\xa0")), 1, false},
+		{"CBOR in blocks", PeerForeign, formatCBOR, blocks(), int64(len("{}")), false},
+	} {
+		got, err := m.decodeResponse(&endpoint.Response{
+			Code: endpoint.Content, Options: endpoint.Options(nil).AddUint(endpoint.ContentFormat, test.format), Body: test.body, Size: 1,
+		}, httptest.NewRequest("GET", "/", nil), test.kind)
+		require.NoError(t, err)
+		assert.Equal(t, test.length, got.ContentLength, test.name)
+		_, silent := got.Header["Content-Length"]
+		assert.Equal(t, test.silent, silent, test.name)
+	}
+}
+
 // TestReadUpTo: a body of exactly the limit is whole, one byte more is not.
 func TestReadUpTo(t *testing.T) {
 	for _, n := range []int{0, 1, 9, 10, 11, 1000} {

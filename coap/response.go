@@ -199,6 +199,13 @@ func (m *Mapping) decodeResponse(resp *endpoint.Response, r *http.Request, kind 
 	if err := m.responseBody(out, body, size, resp.Options); err != nil {
 		return nil, err
 	}
+	if _, streams := out.Body.(responseReader); streams && kind != PeerGateway {
+		if _, whole := body.(*bytes.Reader); !whole {
+			// Size2 is an estimate (RFC 7959 §4), of a gateway alone the homeserver's word: it may be
+			// reckoned with, but nil keeps it from being told.
+			out.Header["Content-Length"] = nil
+		}
+	}
 	restoreFields(out.Header, fs, inResponse)
 	if r.Method == http.MethodHead {
 		_ = out.Body.Close()

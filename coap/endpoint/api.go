@@ -124,7 +124,8 @@ type Response struct {
 	// reading fetches further blocks. When it is an io.Closer it is closed after
 	// the last use, also when the exchange fails.
 	Body io.Reader
-	// Size is the length of Body in bytes, -1 when it is not known.
+	// Size is the length of Body in bytes, -1 when it is not known. Of a body that arrives in
+	// blocks it is what the peer has said, and may be wrong (Size2, RFC 7959 §4).
 	Size int64
 	// Whole, on a notification, lets Body go in one message although it is longer than a
 	// block, where Conn.Whole has room for it.

@@ -90,9 +90,10 @@ func NewConnect(o ConnectOptions) *Connect {
 }
 
 // tellLength has the client know how much comes, where the far end has said so: a Transport over
-// CoAP has that in no header, and httputil.ReverseProxy looks nowhere else.
+// CoAP has that in no header, but for nil where it is an estimate, and httputil.ReverseProxy looks
+// nowhere else.
 func tellLength(res *http.Response) {
-	if res.ContentLength > 0 && res.Request.Method != http.MethodHead && res.Header["Content-Length"] == nil {
+	if _, said := res.Header["Content-Length"]; !said && res.ContentLength > 0 && res.Request.Method != http.MethodHead {
 		res.Header.Set("Content-Length", strconv.FormatInt(res.ContentLength, 10))
 	}
 }

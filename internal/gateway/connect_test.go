@@ -138,6 +138,28 @@ func TestConnectHead(t *testing.T) {
 	assert.Empty(t, readAll(t, res))
 }
 
+// TestConnectTellsLength: an estimate is not told, and nothing is cut by it.
+func TestConnectTellsLength(t *testing.T) {
+	long := strings.Repeat("x", 10_000)
+	for _, length := range []int64{9000, 11_000} {
+		base := newConnect(t, func(r *http.Request) (*http.Response, error) {
+			res := answer(r, http.StatusOK, "image/png", long)
+			if r.URL.Path == "/estimated" {
+				res.ContentLength = length
+				res.Header["Content-Length"] = nil
+			}
+			return res, nil
+		})
+		for path, want := range map[string]int64{"/told": int64(len(long)), "/estimated": -1} {
+			r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, base+path, nil)
+			require.NoError(t, err)
+			res := fetch(t, r)
+			assert.Equal(t, want, res.ContentLength, path)
+			assert.Equal(t, long, readAll(t, res), path)
+		}
+	}
+}
+
 func TestConnectMediaHeaders(t *testing.T) {
 	base := newConnect(t, func(r *http.Request) (*http.Response, error) {
 		res := answer(r, http.StatusOK, "text/html", "<script>")
