@@ -56,37 +56,31 @@ func unescapePlace(value string) (string, bool) {
 	return value, ok && value != ""
 }
 
-// withPlace returns a query with another value of that argument; ok is false if it has
-// none.
+// withPlace returns a query with another value of that argument, escaped in the style of the query;
+// ok is false if the argument is not there once, or there is no such style.
 func withPlace(query, argument, value string) (out string, ok bool) {
-	if !isUnreserved(value) {
-		return withEscapedPlace(query, argument, value)
-	}
-	old, ok := place(query, argument)
-	if !ok {
-		return "", false
-	}
-	at := 0
-	if !strings.HasPrefix(query, argument) {
-		at = strings.Index(query, "&"+argument) + 1
-	}
-	at += len(argument)
-	return query[:at] + value + query[at+len(old):], true
-}
-
-// withEscapedPlace escapes the value in the style of the query.
-func withEscapedPlace(query, argument, value string) (out string, ok bool) {
-	args, style, ok := paths.SplitQuery(query)
-	if !ok {
-		return "", false
-	}
-	for i := range args {
-		if strings.HasPrefix(args[i], argument) {
-			args[i] = argument + value
-			return paths.JoinQuery(args, style), true
+	begin, end, at := -1, 0, 0
+	for arg := range strings.SplitSeq(query, "&") {
+		if strings.HasPrefix(arg, argument) {
+			if begin >= 0 {
+				return "", false // which of both is meant?
+			}
+			begin, end = at, at+len(arg)
 		}
+		at += len(arg) + 1
 	}
-	return "", false
+	if begin < 0 {
+		return "", false
+	}
+	placed := argument + value
+	if !isUnreserved(value) {
+		_, style, ok := paths.SplitQuery(query)
+		if !ok {
+			return "", false
+		}
+		placed = paths.JoinQuery([]string{placed}, style)
+	}
+	return query[:begin] + placed + query[end:], true
 }
 
 // isUnreserved says whether every style of escaping leaves s as it is (RFC 3986 §2.3, but
@@ -151,8 +145,8 @@ func (s *state) appendSticky(dst []byte, query, asked string) (out []byte, ok bo
 	}
 	value, _ := place(query, s.argument)
 	since, ok := unescapePlace(value)
-	if !ok || strings.Count("&"+query, "&"+s.argument) > 1 {
-		return dst, false // or there are two places
+	if !ok {
+		return dst, false
 	}
 	ref, ok := s.x.Refer.Find([]byte(since))
 	if !ok {

@@ -47,7 +47,7 @@ func TestSticky(t *testing.T) {
 			{get(path + "a=%zz&since=s0_0"), `{"next_batch":"s1_2"}`, false},
 			{get(path + "a=%zz&since=s1_2"), `{}`, true},
 		}},
-		{"two places", []poll{ // of which other readers may take either
+		{"two places", []poll{ // of which either may be meant
 			{get(path + "since=s0_0&since=x"), `{"next_batch":"s1_2"}`, false},
 			{get(path + "since=s1_2&since=x"), `{}`, false},
 		}},
@@ -97,6 +97,7 @@ func TestStickyOfAnother(t *testing.T) {
 		{"no note", syncRoute + "d701", "", ErrReference},
 		{"no such reference", syncRoute + "d709", "since=x", ErrReference},
 		{"no place", syncRoute + "d700", "timeout=0", ErrReference},
+		{"two places", syncRoute + "d700", "since=1&since=2", ErrReference},
 		{"of a sliding sync", syncRoute + "d700", "pos=1 \xa0", ErrReference},
 		{"of a sync", slidingRoute + "d700", "since=1", ErrReference},
 		{"without a body", slidingRoute + "d700", "pos=1", ErrReference},
@@ -115,6 +116,26 @@ func TestStickyOfAnother(t *testing.T) {
 			err = codec.DecodeRequest(&r, payload, &Context{Solve: reading{p}})
 			require.ErrorIs(t, err, c.err)
 		})
+	}
+}
+
+// TestWithPlace: the place is the argument that is written so, and nothing else of the query changes.
+func TestWithPlace(t *testing.T) {
+	for _, c := range []struct {
+		query, value, want string
+	}{
+		{"since=1", "2", "since=2"},
+		{"a=b%2F&since=1&c=d", "s/2", "a=b%2F&since=s%2F2&c=d"},
+		{"s%69nce=1", "s/2", ""},
+		{"a=%zz&since=1", "2", "a=%zz&since=2"},
+		{"a=%zz&since=1", "s/2", ""}, // of no style
+		{"since=1&a=b&since=1", "2", ""},
+		{"since=1&a=b&since=1", "s/2", ""},
+		{"asince=1", "2", ""},
+	} {
+		got, ok := withPlace(c.query, "since=", c.value)
+		require.Equal(t, c.want != "", ok, c.query)
+		require.Equal(t, c.want, got, c.query)
 	}
 }
 
