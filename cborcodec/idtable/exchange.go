@@ -172,8 +172,8 @@ func (x *Exchange) learn(base *Batch, s State, texts []string, note any) error {
 	c, e := x.client, x.epoch
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if len(texts) == 0 && s.none() != nil {
-		return s.none()
+	if len(texts) == 0 && s.Inserts {
+		return ErrMalformed // before anything else of it counts
 	}
 	if s.HasTop {
 		top := s.Top

@@ -197,7 +197,10 @@ func (c *Call) learn(st State, texts []string, note any) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(texts) == 0 {
-		return st.none()
+		if st.Inserts {
+			return ErrMalformed
+		}
+		return nil
 	}
 	b, err := batchOf(st, c.base, texts, note)
 	if err != nil {

@@ -33,14 +33,6 @@ type State struct {
 	Asked    uint64
 }
 
-// none refuses a message that names a batch of its own and has inserted nothing.
-func (s State) none() error {
-	if s.Inserts {
-		return ErrMalformed
-	}
-	return nil
-}
-
 // How many values there are to name a base with, beside 0 for none.
 const (
 	serverNames       = 15
