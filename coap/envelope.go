@@ -52,13 +52,12 @@ func openEnvelope(body io.Reader, size int64) (items []string, _ io.Reader, _ in
 		head = slices.Grow(head, want-n)[:want]
 		read, failed := io.ReadFull(body, head[n:])
 		head = head[:n+read]
-		in := cborcodec.NewItems(head)
-		items, err = envelopeItems(in)
+		items, rest, err := OpenEnvelope(head)
 		if err == nil {
 			if size >= 0 {
-				size -= int64(in.Offset())
+				size -= int64(len(head) - len(rest))
 			}
-			return items, withCloser{io.MultiReader(bytes.NewReader(in.Rest()), body), body}, size, nil
+			return items, withCloser{io.MultiReader(bytes.NewReader(rest), body), body}, size, nil
 		}
 		if failed != nil && failed != io.ErrUnexpectedEOF && failed != io.EOF {
 			return nil, nil, 0, failed
@@ -69,8 +68,9 @@ func openEnvelope(body io.Reader, size int64) (items []string, _ io.Reader, _ in
 	}
 }
 
-// OpenEnvelope reads the envelope at the start of a whole payload, for who looks at messages, and returns
-// its items and the body behind it.
+// OpenEnvelope reads the envelope at the start of a payload, as a Server and a Transport do, for who looks
+// at messages. It returns its items and the body behind it, a part of payload. It fails where there is
+// no array of strings, or one of more than 64 items or 64 kB.
 func OpenEnvelope(payload []byte) (items []string, body []byte, err error) {
 	in := cborcodec.NewItems(payload[:min(len(payload), maxEnvelope)])
 	items, err = envelopeItems(in)

@@ -39,19 +39,15 @@ func payload2(p payload, status int, contentType string, silent bool, code codin
 // decodeResponse2 restores the HTTP response to r, a request of version 2. The error
 // is wire2.ErrUnknown when the request is to be made again.
 func (m *Mapping) decodeResponse2(resp *endpoint.Response, r *http.Request, x *wire2.Exchange) (*http.Response, error) {
-	if byLayer(resp) || resp.Options.Has(OptionControl) {
-		x.Refused()
-		return m.decodeResponse(resp, r, PeerGateway)
-	}
-	if resp.Options.Has(endpoint.ContentFormat) {
-		x.Answered()
+	if !AnswersVersion2(resp, r.Method == http.MethodHead) {
+		if byLayer(resp) || resp.Options.Has(OptionControl) {
+			x.Refused()
+		} else {
+			x.Answered()
+		}
 		return m.decodeResponse(resp, r, PeerGateway)
 	}
 	status := responseStatus(resp)
-	if r.Method == http.MethodHead || !hasContent(status) {
-		x.Answered()
-		return m.decodeResponse(resp, r, PeerGateway)
-	}
 	body, size := resp.Body, resp.Size
 	var long []field
 	if resp.Options.Has(OptionEnvelope) {
@@ -106,6 +102,14 @@ func named(fs []field, name string) bool {
 		}
 	}
 	return false
+}
+
+// AnswersVersion2 reports whether the response to a request of wire version 2 is of that version as well, its
+// payload, which may be empty, a message of it (docs/wire-v2.md, "Which message is of version 2"); head says
+// that the request is HEAD. A Transport goes by it, and so may who looks at messages. It does not read the body.
+func AnswersVersion2(resp *endpoint.Response, head bool) bool {
+	return !byLayer(resp) && !resp.Options.Has(OptionControl) && !resp.Options.Has(endpoint.ContentFormat) &&
+		!head && hasContent(responseStatus(resp))
 }
 
 // byLayer reports whether a response is the message layer's own: the request was not

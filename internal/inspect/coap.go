@@ -2,7 +2,6 @@ package inspect
 
 import (
 	"fmt"
-	"net/http"
 
 	"github.com/coapgw/coapgw/cborcodec/dialect"
 	"github.com/coapgw/coapgw/cborcodec/wire2"
@@ -174,34 +173,9 @@ func version2(m *endpoint.Message) bool {
 	return false
 }
 
-// answers2 reports whether the response to a request of version 2 has a payload of that, which may
-// be empty (docs/wire-v2.md, "Which message is of version 2").
-func answers2(m *endpoint.Message, size int, asked *Asked) bool {
-	if m.Options.Has(coap.OptionControl) || m.Options.Has(endpoint.ContentFormat) {
-		return false
-	}
-	said := m.Options.Has(coap.OptionStatus)
-	switch m.Code {
-	case endpoint.BadOption, endpoint.RequestEntityIncomplete:
-		return false // the message layer's own
-	case endpoint.RequestEntityTooLarge, endpoint.ServiceUnavailable:
-		if size == 0 && !said {
-			return false
-		}
-	case endpoint.Valid:
-		if !said {
-			return false
-		}
-	}
-	switch status(m) {
-	case http.StatusNoContent, http.StatusNotModified:
-		return false
-	}
-	return asked == nil || !asked.head
-}
-
 // whole reports on a payload that is there from beginning to end; m has its options.
 func (c *Conversation) whole(r *Report, m *endpoint.Message, payload []byte, x *exchange, request bool) {
+	answered := &endpoint.Response{Code: m.Code, Options: m.Options, Size: int64(len(payload))}
 	format, formatted := m.Options.GetUint(endpoint.ContentFormat)
 	if m.Options.Has(coap.OptionEnvelope) {
 		var ok bool
@@ -213,7 +187,7 @@ func (c *Conversation) whole(r *Report, m *endpoint.Message, payload []byte, x *
 	case request && x.version2:
 		r.say(0, "payload: a request of version 2, %d bytes", len(payload))
 		x.asked, _ = c.Request(r, payload)
-	case !request && x.version2 && answers2(m, len(payload), x.asked):
+	case !request && x.version2 && coap.AnswersVersion2(answered, x.asked != nil && x.asked.head):
 		r.say(0, "payload: a response of version 2, %d bytes", len(payload))
 		_ = c.Response(r, payload, status(m), x.asked)
 	case len(payload) == 0:

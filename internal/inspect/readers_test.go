@@ -53,6 +53,7 @@ func TestNotOfVersion2(t *testing.T) {
 		{"an empty one", false, endpoint.Content, nil, "", 2},
 		{"an error", false, endpoint.NotFound, nil, "\x00\xa0", 2},
 		{"busy, as the homeserver is", false, endpoint.ServiceUnavailable, options(coap.OptionStatus, 503), "\x00\xa0", 2},
+		{"busy, with headers alone", false, endpoint.ServiceUnavailable, options(coap.OptionEnvelope, 0), "\x80", 2},
 		{"busy, as the message layer is", false, endpoint.ServiceUnavailable, nil, "", 0},
 		{"an option that is not known", false, endpoint.BadOption, nil, "\x00\xa0", 0},
 		{"missing blocks", false, endpoint.RequestEntityIncomplete, nil, "\x00\xa0", 0},
