@@ -61,7 +61,8 @@ func (f *Format) Open(prelude, payload []byte, limit int) (*Opened, error) {
 	if len(payload) == 0 {
 		return o, ErrMalformed
 	}
-	if isUnknown(payload) {
+	request := len(prelude) > 0 && prelude[0] == preludeRequest
+	if !request && isUnknown(payload) { // a server alone says it
 		o.Control = controlUnknown
 		return o, nil
 	}
@@ -89,7 +90,7 @@ func (f *Format) Open(prelude, payload []byte, limit int) (*Opened, error) {
 		return o, err
 	}
 	o.State, o.Since, o.HeadSize = state, since, len(o.Message)-len(items)
-	if len(prelude) > 0 && prelude[0] == preludeRequest {
+	if request {
 		state.Server = o.Flags & 15
 		return o, checkRequest(state, since)
 	}

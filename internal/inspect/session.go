@@ -74,9 +74,6 @@ func Route(request string) (row int, ok bool) { return dialect.RouteNumber(reque
 func (s *Session) Request(r *Report, payload []byte) (*Asked, error) {
 	a := &Asked{Route: dialect.OtherRoute}
 	o, err := s.format.Open(wire2.RequestPrelude(), payload, maxDecoded)
-	if err == nil && o.Control != 0 {
-		err = wire2.ErrMalformed // only a server says that
-	}
 	v := view{report: r, payload: payload, opened: o, request: true}
 	if err != nil {
 		v.malformed(err)
