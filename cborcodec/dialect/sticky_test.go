@@ -2,6 +2,7 @@ package dialect
 
 import (
 	"encoding/hex"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -128,7 +129,8 @@ func TestWithPlace(t *testing.T) {
 		{"a=b%2F&since=1&c=d", "s/2", "a=b%2F&since=s%2F2&c=d"},
 		{"s%69nce=1", "s/2", ""},
 		{"a=%zz&since=1", "2", "a=%zz&since=2"},
-		{"a=%zz&since=1", "s/2", ""}, // of no style
+		{"a=%zz&since=1", "s/2", ""},                       // of no style
+		{strings.Repeat("a", 256) + "&since=1", "s/2", ""}, // no Uri-Query is as long
 		{"since=1&a=b&since=1", "2", ""},
 		{"since=1&a=b&since=1", "s/2", ""},
 		{"asince=1", "2", ""},

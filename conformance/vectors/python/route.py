@@ -6,7 +6,7 @@ from urllib.parse import unquote_to_bytes
 from context import in_order
 from decode import Syntax
 from dialect import Items
-from paths import PATH_STYLES, QUERY_STYLES, escape, join_argument, unescape_argument
+from paths import PATH_STYLES, QUERY_STYLES, Error, escape, shorten
 
 SYNC = re.compile(r"/_matrix/client/.*/sync\Z")
 SEND = re.compile(r"PUT .*/send/{eventType}/{txnId}\Z")
@@ -119,20 +119,15 @@ class RequestItems(Items):
         if sum(a.startswith(name) for a in arguments) != 1: raise Syntax
         place = self.since
         if not re.fullmatch("[A-Za-z0-9._-]*", place):
-            style = next((s for s in QUERY_STYLES if joined(query, s) == query), None)
-            if style is None: raise Syntax
-            place = escape(place, style)
+            try: _, _, form = shorten("/?" + query, {}, False)
+            except Error: raise Syntax
+            place = escape(place, QUERY_STYLES[form >> 3])
         return "&".join(name + place if a.startswith(name) else a for a in arguments), body
 
     def rest(self, method):
         if self.at == len(self.data): return "{}" if method in EMPTY_BODY else None
         if self.data[self.at:] == b"\xf7": return self.take(1) and None
         return self.item()
-
-
-def joined(query, style):
-    """The arguments of a query in another style."""
-    return "&".join(join_argument(unescape_argument(a, style[1]), style) for a in query.split("&"))
 
 
 NONE = object()
