@@ -57,6 +57,17 @@ func Training(root string, f func(Session) error) error { return each(root, fals
 // HeldOut calls f with every session of a homeserver that is held out.
 func HeldOut(root string, f func(Session) error) error { return each(root, true, f) }
 
+// Talks calls f with every session in which people say what a model may learn of how they write,
+// in an order that never changes. There is no more to learn from them.
+func Talks(f func(Session) error) error {
+	for _, s := range traffic.Talks() {
+		if err := f(Session{Name: s.Name, Server: s.Server, Entries: s.Entries}); err != nil {
+			return fmt.Errorf("%s: %w", s.Name, err)
+		}
+	}
+	return nil
+}
+
 func each(root string, heldOut bool, f func(Session) error) error {
 	if err := recorded(root, heldOut, f); err != nil {
 		return err

@@ -79,7 +79,6 @@ func (s *session) transaction() string {
 // put sends an event.
 func (s *session) put(r *room, what act) *event {
 	d := s.compose(r, s.me, what)
-	txn := s.transaction()
 	kind := sendKinds[what]
 	switch {
 	case d.kind == "m.room.encrypted":
@@ -89,6 +88,12 @@ func (s *session) put(r *room, what act) *event {
 	case kind == "":
 		kind = "send_text"
 	}
+	return s.putDraft(r, d, kind)
+}
+
+// putDraft sends what is composed.
+func (s *session) putDraft(r *room, d draft, kind string) *event {
+	txn := s.transaction()
 	if s.client.sorted {
 		d.content = sortedKeys(d.content).(object)
 	}

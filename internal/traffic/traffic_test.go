@@ -91,6 +91,7 @@ func TestHeldOutIsUnknown(t *testing.T) {
 			learned.Write(recording(t, generated()[s.Name]))
 		}
 	}
+	learned.Write(recording(t, Talks()))
 	training := learned.Bytes()
 	identifier := regexp.MustCompile(`[@!$#][A-Za-z0-9._=/+-]+:[a-z.]+|[$!][A-Za-z0-9_-]{43}`)
 	words := map[string]bool{}

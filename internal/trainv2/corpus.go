@@ -38,7 +38,35 @@ func trainingMessages(root string) ([]train.Message, error) {
 		sources++
 		return err
 	})
+	if err != nil {
+		return nil, err
+	}
+	group := len(groups)
+	err = corpus.Talks(func(s corpus.Session) error {
+		messages, err := c.said(s)
+		for i, m := range messages {
+			// Each is of somebody else: what two of them have in common is the language.
+			all = append(all, train.Message{Group: group, Source: sources + i, Prelude: m.prelude, Payload: m.payload})
+		}
+		sources += len(messages)
+		group++
+		return err
+	})
 	return all, err
+}
+
+// said makes the requests of a session.
+func (c *capture) said(s corpus.Session) ([]message, error) {
+	var all, requests []message
+	session := c.session(s.Server, false, &all)
+	for _, e := range s.Entries {
+		all = all[:0]
+		if err := session.add(e); err != nil {
+			return nil, err
+		}
+		requests = append(requests, all[0])
+	}
+	return requests, nil
 }
 
 // Long messages say the same again and again: of those above sparse bytes one in each

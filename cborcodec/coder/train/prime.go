@@ -2,7 +2,6 @@ package train
 
 import (
 	"cmp"
-	"math"
 	"math/bits"
 	"slices"
 
@@ -10,100 +9,32 @@ import (
 )
 
 // maxPrimed is how many slots a model primes: the others are for what messages bring.
-const maxPrimed = 66000
+const maxPrimed = 74000
 
 // uniform is what half a byte costs when nothing is known, in 1/256 bit.
 const uniform = int64(4 << 8)
 
-// candidates are the contexts that a model could prime.
-type candidates struct {
-	// number maps contexts to the rest, by open addressing; 0 is free, others are one
-	// more.
-	number []uint32
-	mask   uint32
-
-	contexts []uint32
-	// gains are what they save in all messages, in 1/256 bit.
-	gains  []int64
-	counts []mixing.SlotCounts
-}
-
-func newCandidates(shift int) *candidates {
-	return &candidates{number: make([]uint32, 1<<shift), mask: 1<<shift - 1}
-}
-
-// find returns the number of a context, and false if it has none.
-func (c *candidates) find(context uint32) (n uint32, ok bool) {
-	for at := context & c.mask; ; at = (at + 1) & c.mask {
-		n := c.number[at]
-		if n == 0 {
-			return at, false
-		}
-		if c.contexts[n-1] == context {
-			return n - 1, true
-		}
-	}
-}
-
-// add returns the number of a context, a new one if it has none.
-func (c *candidates) add(context uint32) uint32 {
-	at, ok := c.find(context)
-	if ok {
-		return at
-	}
-	c.contexts = append(c.contexts, context)
-	c.gains = append(c.gains, 0)
-	c.counts = append(c.counts, mixing.SlotCounts{})
-	c.number[at] = uint32(len(c.contexts))
-	if len(c.contexts) > len(c.number)/2 {
-		c.grow()
-	}
-	return uint32(len(c.contexts)) - 1
-}
-
-func (c *candidates) grow() {
-	c.number = make([]uint32, 2*len(c.number))
-	c.mask = uint32(len(c.number)) - 1
-	for n, context := range c.contexts {
-		at := context & c.mask
-		for c.number[at] != 0 {
-			at = (at + 1) & c.mask
-		}
-		c.number[at] = uint32(n) + 1
-	}
-}
+// rounds are how many contexts are left after each round of choosing, in hundredths of
+// maxPrimed: what a context is worth depends on which others are there. Some find no place in
+// the table, so the last round leaves more than are needed.
+var rounds = []int{400, 200, 133, 105}
 
 // prime gives m the most useful contexts of messages.
 func prime(m *mixing.Model, messages []Message) {
-	all := count(m, messages, shared(m, messages))
-	for _, msg := range messages {
-		m.Walk(msg.Prelude, msg.Payload, func(v *mixing.Visit) {
-			byLastByte := uniform
-			if n, ok := all.find(v.Contexts[0]); ok {
-				byLastByte = cost(&all.counts[n], v.Half)
-			}
-			for i, h := range v.Contexts {
-				n, ok := all.find(h)
-				if !ok {
-					continue
-				}
-				before := byLastByte
-				if i == 0 || i == mixing.KindContext {
-					before = uniform
-				}
-				all.gains[n] += before - cost(&all.counts[n], v.Half)
-			}
-		})
+	all := newCandidates(16)
+	seen := all.count(m, messages, shared(m, messages))
+	chosen := make([]bool, len(all.contexts))
+	for n := range chosen {
+		chosen[n] = true
 	}
-	order := make([]uint32, 0, len(all.contexts))
-	for n, gain := range all.gains {
-		if gain > 0 {
-			order = append(order, uint32(n))
+	var order []uint32
+	for _, percent := range rounds {
+		order = all.best(seen, chosen, maxPrimed*percent/100)
+		clear(chosen)
+		for _, n := range order {
+			chosen[n] = true
 		}
 	}
-	slices.SortFunc(order, func(a, b uint32) int {
-		return cmp.Or(cmp.Compare(all.gains[b], all.gains[a]), cmp.Compare(all.contexts[a], all.contexts[b]))
-	})
 	primed := 0
 	for _, n := range order {
 		if primed == maxPrimed {
@@ -115,66 +46,87 @@ func prime(m *mixing.Model, messages []Message) {
 	}
 }
 
-// maxPlaces bounds the table of shared, as a logarithm.
-const maxPlaces = 26
-
-// shared returns a function that tells whether a context occurs in two sources at least.
-// It errs on the side of yes where contexts share a place in its table.
-func shared(m *mixing.Model, messages []Message) func(context uint32) bool {
-	total := 0
-	for _, msg := range messages {
-		total += len(msg.Payload)
+// best returns those of the chosen that save the most for what they take in the model, at most
+// so many.
+func (c *candidates) best(seen *visits, chosen []bool, most int) []uint32 {
+	clear(c.gains)
+	for at := range seen.halves {
+		c.credit(seen, at, chosen)
 	}
-	// Four places for each context that there may be.
-	shift := 32 - min(bits.Len(uint(total*2*mixing.Contexts*4)), maxPlaces)
-	const several = math.MaxUint16
-	sources := make([]uint16, 1<<(32-shift))
-	for _, msg := range messages {
-		source := uint16(msg.Source%(several-1)) + 1
-		m.Walk(msg.Prelude, msg.Payload, func(v *mixing.Visit) {
-			for _, h := range v.Contexts {
-				switch s := &sources[h>>shift]; *s {
-				case 0:
-					*s = source
-				case source:
-				default:
-					*s = several
-				}
-			}
-		})
+	var order []uint32
+	for n, gain := range c.gains {
+		if gain > 0 && chosen[n] {
+			c.gains[n] = gain * 64 / size(&c.counts[n])
+			order = append(order, uint32(n))
+		}
 	}
-	return func(context uint32) bool { return sources[context>>shift] == several }
+	slices.SortFunc(order, func(a, b uint32) int {
+		return cmp.Or(cmp.Compare(c.gains[b], c.gains[a]), cmp.Compare(c.contexts[a], c.contexts[b]))
+	})
+	return order[:min(len(order), most)]
 }
 
-// count counts the bits in each context that is shared.
-func count(m *mixing.Model, messages []Message, shared func(uint32) bool) *candidates {
-	all := newCandidates(16)
-	for _, msg := range messages {
-		m.Walk(msg.Prelude, msg.Payload, func(v *mixing.Visit) {
-			for _, h := range v.Contexts {
-				if !shared(h) {
-					continue
-				}
-				n := all.add(h)
-				c := &all.counts[n]
-				mixing.Path(v.Half, func(history, bit int) {
-					if c[history][bit] < math.MaxUint16 {
-						c[history][bit]++
-					}
-				})
-			}
-		})
+// agreement is the part, as one in so many, that counts of what a context saves though others
+// save it too: contexts that agree make the mixer sure.
+const agreement = 4
+
+// credit gives the chosen contexts of a half byte what each saves that no other does, and a part
+// of what it saves beyond the last byte.
+func (c *candidates) credit(seen *visits, at int, chosen []bool) {
+	var costs [mixing.Contexts]int64
+	found, half := &seen.found[at], seen.halves[at]
+	byLastByte, least, second := uniform, uniform, uniform
+	for i, n := range found {
+		costs[i] = -1
+		if n == 0 || !chosen[n-1] {
+			continue
+		}
+		costs[i] = cost(&c.counts[n-1], half)
+		if i == 0 {
+			byLastByte = min(costs[i], uniform)
+		}
+		if costs[i] < least {
+			least, second = costs[i], least
+		} else {
+			second = min(second, costs[i])
+		}
 	}
-	return all
+	for i, x := range costs {
+		if x < 0 {
+			continue
+		}
+		others, before := least, byLastByte
+		if x == least {
+			others = second
+		}
+		if i == 0 || i == mixing.KindContext {
+			before = uniform
+		}
+		c.gains[found[i]-1] += seen.weights[at] * (max(others-x, 0) + (before-x)/agreement)
+	}
 }
 
-// cost is what half costs in the context of these counts, in 1/256 bit.
+// size is about what a slot with these counts takes in a packed model, in units of 1/8 byte: the
+// check byte, and less than a byte for each history.
+func size(c *mixing.SlotCounts) int64 {
+	total := int64(8)
+	for _, n := range c[1:] {
+		if n[0]+n[1] > 0 {
+			total += 5
+		}
+	}
+	return total
+}
+
+// cost is what half costs in the context of these counts, in 1/256 bit, by what was seen there
+// besides it.
 func cost(c *mixing.SlotCounts, half byte) int64 {
 	var sum int64
 	node := 1
 	for i := 3; i >= 0; i-- {
 		bit := int(half>>i) & 1
-		n := &c[node]
+		n := c[node]
+		n[bit] -= min(n[bit], 1)
 		sum += log2(uint64(n[0])*5+uint64(n[1])*5+2) - log2(uint64(n[bit])*5+1)
 		node = node<<1 | bit
 	}
