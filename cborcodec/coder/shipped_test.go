@@ -25,6 +25,13 @@ func TestShippedID(t *testing.T) {
 	assert.Equal(t, m.ID().String(), strings.TrimSpace(string(b)), "run make model")
 }
 
+// TestShippedSize: a program that talks over terrible links is loaded over them too.
+func TestShippedSize(t *testing.T) {
+	file, err := os.Stat("shipped.model")
+	require.NoError(t, err)
+	assert.LessOrEqual(t, file.Size(), int64(400_000))
+}
+
 // TestShippedFor: a microcontroller and a server understand each other.
 func TestShippedFor(t *testing.T) {
 	whole, err := coder.ShippedFor(coder.Server)

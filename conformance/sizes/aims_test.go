@@ -24,7 +24,7 @@ type aim struct {
 
 func rows() []aim {
 	return []aim{
-		{name: "send text", kind: "send_text", most: 34, lots: true},
+		{name: "send text", kind: "send_text", most: 34},
 		{name: "send text, response", kind: "send_text", response: true, most: 34},
 		{name: "sync with one message, response", kind: oneMessage, response: true, most: 72},
 		{name: "receipt", kind: "receipt", most: 4},

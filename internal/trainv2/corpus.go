@@ -46,7 +46,7 @@ func trainingMessages(root string) ([]train.Message, error) {
 		messages, err := c.said(s)
 		for i, m := range messages {
 			// Each is of somebody else: what two of them have in common is the language.
-			all = append(all, train.Message{Group: group, Source: sources + i, Prelude: m.prelude, Payload: m.payload})
+			all = append(all, train.Message{Group: group, Source: sources + i, Said: true, Prelude: m.prelude, Payload: m.payload})
 		}
 		sources += len(messages)
 		group++

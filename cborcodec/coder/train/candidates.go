@@ -105,21 +105,23 @@ type visits struct {
 	weights []int64
 }
 
-// Short messages are most of those that somebody waits for: to save a bit of one of up to
-// shortSize bytes counts shortWeight times.
-const (
-	shortSize   = 200
-	shortWeight = 3
-)
+// worth is what it counts to save a bit of a message: the short ones are most of those that
+// somebody waits for.
+func worth(payload []byte) int64 {
+	switch n := len(payload); {
+	case n < 200:
+		return 3
+	case n < 500:
+		return 2
+	}
+	return 1
+}
 
 // count adds the contexts that are shared, with the bits that were seen in each.
 func (c *candidates) count(m *mixing.Model, messages []Message, shared func(uint32) bool) *visits {
 	seen := new(visits)
 	for _, msg := range messages {
-		weight := int64(1)
-		if len(msg.Payload) < shortSize {
-			weight = shortWeight
-		}
+		weight := worth(msg.Payload)
 		m.Walk(msg.Prelude, msg.Payload, func(v *mixing.Visit) {
 			var found [mixing.Contexts]uint32
 			for i, h := range v.Contexts {

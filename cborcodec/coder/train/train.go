@@ -18,6 +18,9 @@ type Message struct {
 	// Source names what messages have in common more closely: a session. Only what
 	// occurs in two sources at least is learned.
 	Source int
+	// Said marks what shows how people write, and in more messages than there are of any other
+	// kind: the dictionary quotes none of it, and mixers learn from one in saidEach.
+	Said bool
 	// Prelude is what both sides know before the message.
 	Prelude []byte
 	// Payload is the message.
@@ -27,7 +30,7 @@ type Message struct {
 // Train makes a model of messages, packed as coder.Load takes it. It is a pure function:
 // the same messages in the same order make the same model.
 func Train(messages []Message) ([]byte, error) {
-	dictionary := Dictionary(messages, dictionarySize)
+	dictionary := Dictionary(slices.DeleteFunc(slices.Clone(messages), func(m Message) bool { return m.Said }), dictionarySize)
 	m := fit(clip(messages), dictionary)
 	return pack(m.Append(nil))
 }
@@ -49,7 +52,7 @@ func fit(messages []Message, dictionary []byte) *mixing.Model {
 		all.Go(func() {
 			prime(primed[i], halves[1-i])
 			predictor := mixing.NewPredictor(primed[i])
-			for _, message := range halves[i] {
+			for _, message := range lessSaid(halves[i]) {
 				predictor.Observe(message.Prelude, beginning(message.Payload), &observers[i])
 			}
 		})
@@ -62,7 +65,7 @@ func fit(messages []Message, dictionary []byte) *mixing.Model {
 		for i, p := range primed {
 			p.Share(m)
 			predictor := mixing.NewPredictor(p)
-			for _, message := range halves[i] {
+			for _, message := range lessSaid(halves[i]) {
 				predictor.Learn(message.Prelude, beginning(message.Payload), rates)
 			}
 			m.Share(p)
@@ -71,6 +74,24 @@ func fit(messages []Message, dictionary []byte) *mixing.Model {
 	all.Wait()
 	final.Share(m)
 	return final
+}
+
+// saidEach is how many messages of those that are Said there are for one that mixers learn from.
+const saidEach = 4
+
+// lessSaid leaves out all but one in saidEach of those that are Said.
+func lessSaid(messages []Message) []Message {
+	var less []Message
+	said := 0
+	for _, m := range messages {
+		if m.Said {
+			said++
+		}
+		if !m.Said || said%saidEach == 0 {
+			less = append(less, m)
+		}
+	}
+	return less
 }
 
 // shuffled returns messages in an order in which those of one group are far apart, so
