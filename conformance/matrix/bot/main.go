@@ -57,7 +57,8 @@ func run(ctx context.Context, pairing string, user id.UserID, token string) erro
 	})
 	syncer.OnEventType(event.EventMessage, func(ctx context.Context, e *event.Event) {
 		if e.Content.AsMessage().Body == "!ping" && e.Sender != user {
-			if _, err := bot.SendText(ctx, e.RoomID, "pong"); err != nil {
+			// An answer that is under way arrives before the bot ends.
+			if _, err := bot.SendText(context.WithoutCancel(ctx), e.RoomID, "pong"); err != nil {
 				log.Print(err)
 			}
 		}
