@@ -157,7 +157,7 @@ func exact(v any) any {
 	case big.Int:
 		return ratio(v.String())
 	case float64:
-		return ratio(strconv.FormatFloat(v, 'g', -1, 64))
+		return new(big.Rat).SetFloat64(v).String()
 	case cbor.Tag:
 		switch content := v.Content.(type) {
 		case []byte: // tag 262
@@ -173,12 +173,44 @@ func exact(v any) any {
 	return v
 }
 
+// ratio is the value of a decimal. The shortest digits of a float stand for that
+// float (RFC 8785 §3.2.2.3): 0.1 is the float that prints so, while an integer
+// beyond 2^53 that is a float without being its shortest digits is that float as well.
 func ratio(number string) string {
 	r, ok := new(big.Rat).SetString(number)
 	if !ok {
 		panic("no number: " + number)
 	}
+	f, err := strconv.ParseFloat(number, 64)
+	if err != nil {
+		return r.String() // beyond the range of float64
+	}
+	shortest, ok := new(big.Rat).SetString(strconv.FormatFloat(f, 'g', -1, 64))
+	if ok && r.Cmp(shortest) == 0 {
+		return new(big.Rat).SetFloat64(f).String()
+	}
 	return r.String()
+}
+
+// What a float says of itself is compared by its value, not by the digits printed.
+func TestExactComparesValues(t *testing.T) {
+	same := [][2]any{
+		{json.Number("18100000000000032.0"), 18100000000000032.0},
+		{json.Number("18100000000000030"), 18100000000000032.0}, // its shortest digits
+		{json.Number("0.1"), 0.1},
+		{json.Number("1e400"), cbor.Tag{Number: 4, Content: []any{int64(400), uint64(1)}}},
+	}
+	for _, pair := range same {
+		require.Equal(t, exact(pair[0]), exact(pair[1]))
+	}
+	other := [][2]any{
+		{json.Number("18100000000000033"), 18100000000000032.0},
+		{json.Number("0.10000000000000001"), 0.1},
+		{json.Number("0.2"), 0.1},
+	}
+	for _, pair := range other {
+		require.NotEqual(t, exact(pair[0]), exact(pair[1]))
+	}
 }
 
 // With a buffer that is large enough neither direction allocates.
