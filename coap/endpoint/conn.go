@@ -57,7 +57,8 @@ type Conn struct {
 	vigil       vigil
 	lastPath    uint32              // of the last datagram but the one being handled
 	echoes      *echoes             // nil until a request is challenged
-	pathCheck   chan struct{}       // see checkPath, nil while none is under way
+	pathCheck   *pathCheck          // see checkPath, nil while none is under way
+	withheld    []*packet           // answers, see withhold
 	attended    map[token]int       // requests being served, see attend
 	fetching    int                 // block requests being answered
 	uploads     []*upload           // of the peer

@@ -82,8 +82,8 @@ func (c *Conn) isFresh(opts Options) bool {
 	if e.fresh == 0 {
 		e.fresh = c.received
 	}
-	if c.cfg.Paths != nil {
-		c.cfg.Paths.PathVerified(path)
+	if c.cfg.Paths != nil && c.cfg.Paths.PathVerified(path) {
+		c.start(c.release) // which takes c.mu
 	}
 	return true
 }

@@ -88,10 +88,16 @@ func (c *Conn) outageBegins(now time.Time) {
 			stopped = append(stopped, t)
 		}
 	}
-	slices.SortFunc(stopped, func(a, b *transmission) int {
+	c.resend(stopped)
+}
+
+// resend queues messages once more, in the order of their last transmissions, for which no
+// retransmission is spent. c.mu is held.
+func (c *Conn) resend(all []*transmission) {
+	slices.SortFunc(all, func(a, b *transmission) int {
 		return cmp.Or(a.begins.Compare(b.begins), cmp.Compare(a.mid, b.mid))
 	})
-	for _, t := range stopped {
+	for _, t := range all {
 		t.timer.Stop()
 		t.resumed = true
 		c.repeatLater(t)
@@ -184,14 +190,7 @@ func (c *Conn) revive(silent time.Time) {
 			waiting = append(waiting, t)
 		}
 	}
-	slices.SortFunc(waiting, func(a, b *transmission) int {
-		return cmp.Or(a.begins.Compare(b.begins), cmp.Compare(a.mid, b.mid))
-	})
-	for _, t := range waiting {
-		t.timer.Stop()
-		t.resumed = true
-		c.repeatLater(t)
-	}
+	c.resend(waiting)
 	c.mu.Unlock()
 	if len(waiting) > 0 {
 		c.flush()

@@ -190,10 +190,15 @@ func (c *Conn) depart(p *packet) (before state) {
 	begins := c.estimator.send(now, len(p.data))
 	c.vigil.spoke = now
 	c.busy(len(p.data), true)
-	if p.t != nil {
+	withheld := c.withholds(len(p.data))
+	switch {
+	case p.t != nil:
 		c.follow(p.t)
 		before.t = *p.t
+		p.t.withheld = withheld
 		p.t.departs(c, now, begins)
+	case withheld && p.left == nil:
+		c.withhold(p)
 	}
 	return before
 }

@@ -48,26 +48,17 @@ func (c *Conn) showed(t *transmission) {
 }
 
 // reach waits until a message of that many bytes may go to where the peer is; more says
-// that others follow it. When the peer does not answer it returns all the same, and the
-// layer below keeps the message back.
+// that others follow it. When the peer does not answer it returns all the same, and what
+// the layer below then keeps back is sent when it may be (see release).
 func (c *Conn) reach(ctx context.Context, bytes int, more bool) {
 	if c.cfg.Paths == nil {
 		return
 	}
-	for range maxPathChecks {
-		_, room, verified := c.cfg.Paths.PathState()
-		if verified || bytes <= room && !more {
-			return
-		}
-		c.mu.Lock()
-		checked := c.checkPath()
-		c.mu.Unlock()
-		select {
-		case <-checked:
-		case <-ctx.Done():
-			return
-		}
+	_, room, verified := c.cfg.Paths.PathState()
+	if verified || bytes <= room && !more {
+		return
 	}
+	c.ask(ctx)
 }
 
 // ProvePath asks the peer whether it receives where it is now, if that is not known, and
@@ -80,6 +71,11 @@ func (c *Conn) ProvePath(ctx context.Context) {
 	if _, _, verified := c.cfg.Paths.PathState(); verified {
 		return
 	}
+	c.ask(ctx)
+}
+
+// ask has the path checked and waits until that is over or ctx ends.
+func (c *Conn) ask(ctx context.Context) {
 	c.mu.Lock()
 	checked := c.checkPath()
 	c.mu.Unlock()
@@ -89,58 +85,63 @@ func (c *Conn) ProvePath(ctx context.Context) {
 	}
 }
 
-// look is called when a datagram has come. What is under way may be too large for where
-// the peer is now.
-func (c *Conn) look() {
-	if c.cfg.Paths == nil {
-		return
-	}
-	id, room, verified := c.cfg.Paths.PathState()
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.lastPath = id
-	if verified {
-		return
-	}
-	large := len(c.sending) > 0
-	for _, t := range c.outstanding {
-		large = large || len(t.data) > room
-	}
-	if large {
-		c.checkPath()
-	}
+// pathCheck is the question whether the peer receives where it is.
+type pathCheck struct {
+	// over is closed when it has answered, or will not.
+	over chan struct{}
+	// ping is the message that asks, nil before the first one.
+	ping *transmission
 }
 
-// checkPath asks the peer whether it receives, unless that is under way. The channel is
-// closed when it has answered, or will not. c.mu is held.
+// errMoved: the peer was asked where it is no longer.
+var errMoved = errors.New("coap: the peer has moved")
+
+// checkPath asks the peer whether it receives where it is, unless that is under way. The
+// channel is closed when it has answered, or will not. c.mu is held.
 func (c *Conn) checkPath() <-chan struct{} {
-	if c.pathCheck != nil {
-		return c.pathCheck
-	}
-	over := make(chan struct{})
-	if c.closed() {
-		close(over)
-		return over
-	}
-	c.pathCheck = over
-	c.start(func() {
-		result := make(chan error, 1)
-		// What it would wait for may be kept back until it is answered.
-		t := &transmission{class: class{priority: priorityControl}, unbidden: true, ended: func(err error) { result <- err }}
-		err := c.transmit(c.ctx, &Message{Type: Confirmable, Code: Empty}, t, nil)
-		if err == nil {
-			err = <-result
+	if check := c.pathCheck; check != nil {
+		if id := c.pathID(); check.ping != nil && check.ping.timer != nil && check.ping.path != id {
+			c.settle(check.ping, errMoved)
 		}
-		var rejected *ResetError
-		if err != nil && !errors.As(err, &rejected) {
-			c.log.Debug("coap: the peer's path was not verified", "err", err)
+		return check.over
+	}
+	check := &pathCheck{over: make(chan struct{})}
+	if c.closed() {
+		close(check.over)
+		return check.over
+	}
+	c.pathCheck = check
+	c.start(func() {
+		for range maxPathChecks {
+			if c.ping(check) {
+				break
+			}
 		}
 		c.mu.Lock()
 		c.pathCheck = nil
 		c.mu.Unlock()
-		close(over)
+		close(check.over)
 	})
-	return over
+	return check.over
+}
+
+// ping asks once. It reports false when the peer receives, but elsewhere: it has moved, or
+// the question went to two places.
+func (c *Conn) ping(check *pathCheck) (over bool) {
+	result := make(chan error, 1)
+	// What it would wait for may be kept back until it is answered.
+	t := &transmission{class: class{priority: priorityControl}, unbidden: true, ended: func(err error) { result <- err }}
+	err := c.transmit(c.ctx, &Message{Type: Confirmable, Code: Empty}, t, func() { check.ping = t })
+	if err == nil {
+		err = <-result
+	}
+	var rejected *ResetError
+	if err != nil && !errors.As(err, &rejected) && !errors.Is(err, errMoved) {
+		c.log.Debug("coap: the peer's path was not verified", "err", err)
+		return true
+	}
+	_, _, verified := c.cfg.Paths.PathState()
+	return verified
 }
 
 // datagram is the size of the first message of a response, in bytes.

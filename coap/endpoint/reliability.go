@@ -35,6 +35,8 @@ type transmission struct {
 	// path is that of the last transmission, strayed says that others went elsewhere.
 	path    uint32
 	strayed bool
+	// withheld: the layer below kept the last transmission back.
+	withheld bool
 	// inquires: it asks about an earlier request (see inquiry).
 	inquires bool
 	// moved: the answer to that says that our address has changed.
