@@ -91,6 +91,7 @@ func TestStickyOfAnother(t *testing.T) {
 		return hex.EncodeToString(payload[:1])
 	}
 	syncRoute, slidingRoute := route(get("/_matrix/client/v3/sync")), route(sliding("", ""))
+	typingRoute := route(put("/_matrix/client/v3/rooms/r/typing/u", ""))
 	for _, c := range []struct {
 		name, payload, query string
 		err                  error
@@ -104,7 +105,7 @@ func TestStickyOfAnother(t *testing.T) {
 		{"without a body", slidingRoute + "d700", "pos=1", ErrReference},
 		{"with a body too", slidingRoute + "d700a0", "pos=1 \xa0", errTrailing},
 		{"a broken body", slidingRoute + "d700", "pos=1 \xff", cborcodec.ReasonReserved},
-		{"not a sync", "03c06161c06161d700", "since=1", errItem},
+		{"not a sync", typingRoute + "c06161c06161d700", "since=1", errItem},
 		{"truncated", syncRoute + "d7", "since=1", errTruncated},
 		{"not an integer", syncRoute + "d761", "since=1", errItem},
 	} {

@@ -21,7 +21,7 @@ var (
 	txn   = regexp.MustCompile(`/send/[^/]+/([^/?]+)`)
 	nanos = regexp.MustCompile(`1[0-9]{18}`)
 	timed = regexp.MustCompile(`1[0-9]{12}`)
-	uuid4 = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}`)
+	uuid4 = regexp.MustCompile(`[0-9a-f]{8}-?[0-9a-f]{4}-?4[0-9a-f]{3}-?[89ab][0-9a-f]{3}-?[0-9a-f]{12}`)
 	js53  = regexp.MustCompile(`^t[0-9a-f]{14}$`)
 	hexed = regexp.MustCompile(`^[0-9a-f]{16,}$`)
 	mixed = regexp.MustCompile(`[A-Za-z0-9_-]{16,}`)
@@ -94,6 +94,7 @@ func TestFloor(t *testing.T) {
 		{"8d1f0bd2-6a5e-4c39-9a53-0c1b1f8f7a11", 122},
 		{"$local.8d1f0bd2-6a5e-4c39-9a53-0c1b1f8f7a11", 122},
 		{"t0a23e5b7c8d9f1", 53},
+		{"8d1f0bd26a5e4c399a530c1b1f8f7a11", 122},
 		{"0123456789abcdef0123456789abcdef", 128},
 		{"aB3dE6gH9jK2mN5p", 95.3},
 		{"17", 0},

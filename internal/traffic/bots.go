@@ -58,7 +58,7 @@ func (w *world) changeState(r *room, u *user, what act) *event {
 	case 0, 1:
 		return w.setState(r, u, "m.room.topic", "", w.topic(r))
 	case 2:
-		if last := w.target(r, nil); last != nil {
+		if last := w.target(r, u, false); last != nil {
 			return w.setState(r, u, "m.room.pinned_events", "", obj("pinned", []string{last.id}))
 		}
 	case 3:

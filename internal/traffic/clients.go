@@ -31,7 +31,7 @@ var clients = map[string]client{
 		crypto: true, typing: true,
 	},
 	"element-x": {
-		base: "v3", device: "Element X Android", escape: escapeRuma, txn: func(s *session) string { return s.hex(16) }, query: querySorted,
+		base: "v3", device: "Element X Android", escape: escapeRuma, txn: txnRuma, query: querySorted,
 		crypto: true, typing: true, threads: true, sliding: true,
 	},
 	"element-android": {
@@ -134,6 +134,9 @@ func txnHydrogen(s *session) string {
 }
 
 func (s *session) uuidTxn() string { return s.uuid() }
+
+// txnRuma is a UUID without hyphens.
+func txnRuma(s *session) string { return strings.ReplaceAll(s.uuid(), "-", "") }
 
 func queryJS(s *session, timeout int) string {
 	q := fmt.Sprintf("filter=%s&timeout=%d", s.filterID, timeout)

@@ -10,6 +10,7 @@ const (
 
 // event is how the homeserver shows an event to the client.
 func (s *session) event(e *event, f form) object {
+	e.told = s.dev
 	switch s.w.server.Software {
 	case Synapse:
 		return s.synapseEvent(e, f)

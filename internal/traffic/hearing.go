@@ -151,10 +151,15 @@ func (s *session) around() {
 // read tells that the user has read a room.
 func (s *session) read() {
 	r := s.talk()
-	if len(r.timeline) == 0 || r.read == r.timeline[len(r.timeline)-1] {
+	var last *event
+	for _, e := range r.timeline {
+		if s.knows(s.me, e) {
+			last = e
+		}
+	}
+	if last == nil || last == r.read {
 		return
 	}
-	last := r.timeline[len(r.timeline)-1]
 	r.read = last
 	thread := ""
 	if s.client.threads {

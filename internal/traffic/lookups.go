@@ -104,7 +104,7 @@ func (s *session) oneEvent() {
 
 func (s *session) relations() {
 	r := s.talk()
-	root := s.target(r, nil)
+	root := s.target(r, s.me, false)
 	if root == nil {
 		return
 	}
@@ -229,7 +229,7 @@ func (s *session) thirdParty() {
 
 func (s *session) notifications() {
 	r := s.talk()
-	if e := s.target(r, nil); e != nil {
+	if e := s.target(r, s.me, false); e != nil {
 		s.do("notifications", "GET", s.path("/notifications")+"?limit=20", nil, 200, obj("notifications", array{obj("room_id", r.id, "profile_tag", raw("null"), "actions", array{"notify", obj("set_tweak", "highlight", "value", false)}, "ts", e.ts, "event", s.event(e, inRoom), "read", s.percent(50))}, "next_token", fmt.Sprint(e.position)))
 	}
 }

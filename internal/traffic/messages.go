@@ -68,7 +68,7 @@ func (w *world) happen(r *room) *event {
 func (w *world) does(r *room, u *user, what act) *event {
 	switch what {
 	case actRedact:
-		if target := w.target(r, u); target != nil {
+		if target := w.target(r, u, true); target != nil {
 			return w.redact(r, u, target, w.reason(u))
 		}
 		what = actText
@@ -114,11 +114,11 @@ func (w *world) redact(r *room, u *user, target *event, reason string) *event {
 	return e
 }
 
-// target is an earlier message of the room, of the user if one is given.
-func (w *world) target(r *room, by *user) *event {
+// target is an earlier message of the room that a user knows of, one of their own if own is set.
+func (w *world) target(r *room, u *user, own bool) *event {
 	var fit []*event
 	for _, e := range r.timeline[max(0, len(r.timeline)-25):] {
-		if !e.state && e.redacted == nil && e.text != "" && (by == nil || e.sender == by) {
+		if !e.state && e.redacted == nil && e.text != "" && (!own || e.sender == u) && w.knows(u, e) {
 			fit = append(fit, e)
 		}
 	}
@@ -131,6 +131,9 @@ func (w *world) target(r *room, by *user) *event {
 	}
 	return pick(w.source, fit)
 }
+
+// knows reports whether a user knows of an event: whose client is at work knows what it was told.
+func (w *world) knows(u *user, e *event) bool { return u != w.listener || e.told == u.devices[0] }
 
 // compose writes an event of a user, encrypted if the room is.
 func (w *world) compose(r *room, u *user, what act) draft {
@@ -153,7 +156,7 @@ func (w *world) plain(r *room, u *user, what act) draft {
 	s := w.source
 	switch what {
 	case actReaction, actVote:
-		target := w.target(r, nil)
+		target := w.target(r, u, false)
 		if target == nil {
 			break
 		}
@@ -162,15 +165,15 @@ func (w *world) plain(r *room, u *user, what act) draft {
 		}
 		return draft{kind: "m.reaction", content: obj("m.relates_to", obj("rel_type", "m.annotation", "event_id", target.id, "key", pick(s, reactions)))}
 	case actReply:
-		if target := w.target(r, nil); target != nil {
+		if target := w.target(r, u, false); target != nil {
 			return w.reply(u, target)
 		}
 	case actThread:
-		if root := w.target(r, nil); root != nil {
+		if root := w.target(r, u, false); root != nil {
 			return w.threaded(r, u, root)
 		}
 	case actEdit:
-		if target := w.target(r, u); target != nil {
+		if target := w.target(r, u, true); target != nil {
 			return w.edit(u, target)
 		}
 	case actHTML:

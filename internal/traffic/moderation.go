@@ -13,7 +13,7 @@ func (s *session) moderate() {
 	case 2:
 		s.do("unban", "POST", s.path("/rooms/%s/unban", r.id), obj("user_id", u.id), 200, obj())
 	case 3:
-		if e := s.target(r, nil); e != nil {
+		if e := s.target(r, s.me, false); e != nil {
 			s.do("report", "POST", s.path("/rooms/%s/report/%s", r.id, e.id), obj("reason", s.me.speaker.phrase(), "score", when(s.percent(50), -100)), 200, obj())
 		}
 	case 4:

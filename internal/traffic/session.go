@@ -39,6 +39,7 @@ func newSession(w *world, i int, c client) *session {
 	s.dev = w.newDevice()
 	s.dev.name = c.device
 	s.me.devices = append([]*device{s.dev}, s.me.devices...)
+	w.listener = s.me
 	s.me.bodyFirst, s.me.quotes, s.me.reader = c.sorted, c.base == "r0", c.base != "r0" && !c.bot
 	s.skew = w.span(-1500, 1500)
 	s.length = choose(w.source, []choice[int]{{90, w.between(150, 165)}, {10, w.between(300, 400)}})

@@ -98,21 +98,21 @@ func (s *session) putDraft(r *room, d draft, kind string) *event {
 		d.content = sortedKeys(d.content).(object)
 	}
 	e := s.send(r, s.me, d)
-	e.txn, e.txnOf = plainTxn(txn), s.dev
+	e.txn, e.txnOf, e.told = plainTxn(txn), s.dev, s.dev
 	s.do(kind, "PUT", s.path("/rooms/%s/send/%s/%s", r.id, raw(d.kind), raw(txn)), d.content, 200, obj("event_id", e.id))
 	return e
 }
 
 // withdraw redacts a message of the user.
 func (s *session) withdraw(r *room) *event {
-	target := s.target(r, s.me)
+	target := s.target(r, s.me, true)
 	if target == nil {
 		return s.put(r, actText)
 	}
 	txn := s.transaction()
 	reason := s.reason(s.me)
 	e := s.redact(r, s.me, target, reason)
-	e.txn, e.txnOf = plainTxn(txn), s.dev
+	e.txn, e.txnOf, e.told = plainTxn(txn), s.dev, s.dev
 	s.do("redact", "PUT", s.path("/rooms/%s/redact/%s/%s", r.id, target.id, raw(txn)), obj("reason", optional(reason)), 200, obj("event_id", e.id))
 	return e
 }
@@ -120,6 +120,7 @@ func (s *session) withdraw(r *room) *event {
 // putState changes the state of a room.
 func (s *session) putState(r *room, what act) *event {
 	e := s.changeState(r, s.me, what)
+	e.told = s.dev
 	s.do("state_put", "PUT", s.path("/rooms/%s/state/%s/%s", r.id, raw(e.kind), e.stateKey), e.content, 200, obj("event_id", e.id))
 	return e
 }

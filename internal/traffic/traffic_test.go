@@ -82,6 +82,32 @@ func TestTimesGoOn(t *testing.T) {
 	}
 }
 
+// TestClientsNameWhatTheyKnow: whoever reacts, answers, edits, redacts or has read means an
+// event of which the session has told.
+func TestClientsNameWhatTheyKnow(t *testing.T) {
+	named := map[string]bool{"send_reaction": true, "send_reply": true, "send_edit": true, "send_thread": true, "redact": true, "receipt": true, "read_markers": true}
+	id := regexp.MustCompile(`(?:\$|%24)[A-Za-z0-9_-]{43}`)
+	bare := func(found string) string { return strings.TrimPrefix(strings.TrimPrefix(found, "$"), "%24") }
+	checked := 0
+	for _, sessions := range generated() {
+		for _, s := range sessions {
+			told := map[string]bool{}
+			for _, e := range s.Entries {
+				if named[e.Kind] {
+					for _, found := range id.FindAllString(e.Target+" "+string(e.Request), -1) {
+						require.True(t, told[bare(found)], "%s %s %s", s.Name, e.Kind, found)
+						checked++
+					}
+				}
+				for _, found := range id.FindAllString(string(e.Response), -1) {
+					told[bare(found)] = true
+				}
+			}
+		}
+	}
+	require.Greater(t, checked, 1000)
+}
+
 // TestHeldOutIsUnknown: nothing of the servers that are held out is in what a model may
 // learn from: no server, no user, no room, no phrase.
 func TestHeldOutIsUnknown(t *testing.T) {

@@ -19,6 +19,7 @@ type world struct {
 	rooms    []*room
 	now      int64
 	streams  streams
+	listener *user // whose client is at work, with its first device
 }
 
 // streams are the counters of a homeserver that sync tokens are made of, in the order of
@@ -67,8 +68,9 @@ type event struct {
 	text     string // what it says, for those who answer
 	txn      string // transaction ID, for the device that sent it
 	txnOf    *device
-	latest   *event // newest edit
-	replies  int    // in the thread that it is the root of
+	told     *device // the last one that was told of it
+	latest   *event  // newest edit
+	replies  int     // in the thread that it is the root of
 }
 
 // room is a room and its history.
