@@ -53,45 +53,68 @@ func begins(escaped string, tree []string) bool {
 	return len(segments) > len(tree) && segments[0] == "" && slices.Equal(segments[1:len(tree)+1], tree)
 }
 
-// stays reports whether no reading of an escaped path leaves the tree in which it begins.
-func stays(path string, tree []string) bool {
-	for range maxDecodings {
-		if leaves(path, len(tree)) {
+// stays reports whether no reading of an escaped path leaves the tree in which it begins. It
+// counts how many segments there are at least above the tree, in whatever order readers decode,
+// split and resolve: "/" alone divides segments for all of them, what lies between counts as one
+// name at most, and takes away as many as any reading of it does.
+func stays(escaped string, tree []string) bool {
+	above := 0
+	for _, segment := range strings.Split(escaped, "/")[len(tree)+1:] {
+		name, back, ok := readings(segment)
+		if !ok {
 			return false
 		}
-		decoded := decodeLoosely(path)
-		if decoded == path {
-			return true
+		switch {
+		case back > above:
+			return false
+		case back > 0:
+			above -= back
+		case name:
+			above++
 		}
-		path = decoded
 	}
-	return false
+	return true
 }
 
-// leaves reports whether a path has dot segments that lead above its first depth segments,
-// or what readers take for the end of a string or for another character. An empty segment
-// is none to go back over: that is the stricter reading.
-func leaves(path string, depth int) bool {
-	at := 0
-	for segment := range strings.FieldsFuncSeq(path, func(r rune) bool { return r == '/' || r == '\\' }) {
-		name := segment
-		if end := strings.IndexAny(segment, ";?#"); end >= 0 {
-			name = segment[:end]
+// readings are what readers may take a segment of an escaped path for: name says that for all of
+// them it is a name at least, and back how many segments it goes back for one of them. It is
+// not ok if it has been encoded too often, or holds what readers take for the end of a string or
+// for another character.
+func readings(segment string) (name bool, back int, ok bool) {
+	name = true
+	for range maxDecodings {
+		// 0xC0 and 0xC1 begin overlong forms of ASCII (RFC 3629 §3), as of "." and "/".
+		if strings.IndexByte(segment, 0) >= 0 || strings.IndexByte(segment, 0xc0) >= 0 || strings.IndexByte(segment, 0xc1) >= 0 {
+			return false, 0, false
 		}
-		switch name {
+		slashes, n := parts(segment, "/")
+		both, m := parts(segment, `/\`)
+		name, back = name && slashes && both, max(back, n, m)
+		decoded := decodeLoosely(segment)
+		if decoded == segment {
+			return name, back, true
+		}
+		segment = decoded
+	}
+	return false, 0, false
+}
+
+// parts divides a segment where it holds separators after all, and reports whether there is a
+// name among its parts, and how many go back.
+func parts(segment, separators string) (name bool, back int) {
+	for part := range strings.FieldsFuncSeq(segment, func(r rune) bool { return strings.ContainsRune(separators, r) }) {
+		if end := strings.IndexAny(part, ";?#"); end >= 0 {
+			part = part[:end]
+		}
+		switch part {
 		case "", ".":
-			continue
 		case "..":
-			at--
+			back++
 		default:
-			at++
-		}
-		if at < depth && name == ".." {
-			return true
+			name = true
 		}
 	}
-	// 0xC0 and 0xC1 begin overlong forms of ASCII (RFC 3629 §3), as of "." and "/".
-	return strings.ContainsAny(path, "\x00") || strings.IndexByte(path, 0xc0) >= 0 || strings.IndexByte(path, 0xc1) >= 0
+	return name, back
 }
 
 // decodeLoosely undoes percent-encoding where there is any, and leaves alone what is not.
