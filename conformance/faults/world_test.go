@@ -16,6 +16,7 @@ import (
 
 	"github.com/coapgw/coapgw/coap"
 	"github.com/coapgw/coapgw/coap/link"
+	"github.com/coapgw/coapgw/conformance/process"
 	"github.com/coapgw/coapgw/dtls"
 	"github.com/coapgw/coapgw/internal/gateway"
 	"github.com/coapgw/coapgw/internal/keys"
@@ -39,7 +40,9 @@ type homeserver struct {
 }
 
 func newHomeserver(t *testing.T) *homeserver {
-	h := &homeserver{t: t, address: "127.0.0.1:0", open: map[net.Conn]bool{}}
+	address, err := process.FreeAddr("tcp") // on which it can start again
+	require.NoError(t, err)
+	h := &homeserver{t: t, address: address, open: map[net.Conn]bool{}}
 	h.start()
 	t.Cleanup(h.stop)
 	return h
@@ -48,7 +51,7 @@ func newHomeserver(t *testing.T) *homeserver {
 func (h *homeserver) start() {
 	l, err := net.Listen("tcp", h.address)
 	require.NoError(h.t, err)
-	h.address, h.listener = l.Addr().String(), l
+	h.listener = l
 	h.running.Go(func() {
 		for {
 			c, err := l.Accept()

@@ -107,16 +107,10 @@ func (p *programs) start(command string, flags ...string) *process.Process {
 	return started
 }
 
-// free returns an address of this machine that nobody listens on.
+// free returns an address of this machine that is left to this test: nobody gets it by chance
+// while a program that listens on it is dead.
 func free(t testing.TB, network string) string {
-	if network == "udp" {
-		pc, err := net.ListenPacket("udp", "127.0.0.1:0")
-		require.NoError(t, err)
-		defer pc.Close()
-		return pc.LocalAddr().String()
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	addr, err := process.FreeAddr(network)
 	require.NoError(t, err)
-	defer l.Close()
-	return l.Addr().String()
+	return addr
 }

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/coapgw/coapgw/conformance/process"
 )
 
 // service is serve as a service manager runs it; the test is the manager.
@@ -93,7 +95,7 @@ func (s *service) start() {
 func (s *service) await(want string) string {
 	t := s.p.t
 	t.Helper()
-	require.NoError(t, s.notify.SetReadDeadline(time.Now().Add(30*time.Second)))
+	require.NoError(t, s.notify.SetReadDeadline(time.Now().Add(process.Patience)))
 	for b := make([]byte, 4096); ; {
 		n, err := s.notify.Read(b)
 		require.NoError(t, err, "waiting for %s, told %q, %s", want, s.told, s.log())
@@ -132,7 +134,7 @@ func (s *service) stop() {
 	require.NoError(s.p.t, syscall.Kill(s.pid, syscall.SIGTERM))
 	select {
 	case <-s.ended:
-	case <-time.After(20 * time.Second):
+	case <-time.After(process.Patience):
 		require.Fail(s.p.t, "serve does not stop", s.log())
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/coapgw/coapgw/conformance/matrix/program"
+	"github.com/coapgw/coapgw/conformance/process"
 )
 
 const (
@@ -19,8 +20,9 @@ const (
 	dendriteConfig = "../matrix/homeserver/dendrite.yaml"
 
 	buildTimeout = 15 * time.Minute
-	readyTimeout = time.Minute
-	stopTimeout  = 15 * time.Second
+	// Safety nets: a busy machine is far from them.
+	readyTimeout = 3 * time.Minute
+	stopTimeout  = time.Minute
 )
 
 // buildDendrite compiles the homeserver in the version that its module pins.
@@ -61,7 +63,7 @@ func startDendrite(ctx context.Context, executable, dir string, s server) (url s
 	if err := os.WriteFile(filepath.Join(dir, "matrix_key.pem"), key, 0o600); err != nil {
 		return "", nil, err
 	}
-	addr, err := program.FreeAddr()
+	addr, err := process.FreeAddr("tcp")
 	if err != nil {
 		return "", nil, err
 	}

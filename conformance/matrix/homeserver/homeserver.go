@@ -12,14 +12,16 @@ import (
 	"time"
 
 	"github.com/coapgw/coapgw/conformance/matrix/program"
+	"github.com/coapgw/coapgw/conformance/process"
 )
 
 //go:embed dendrite.yaml
 var config []byte
 
 const (
-	readyTimeout = 60 * time.Second // at first it creates its databases
-	stopTimeout  = 15 * time.Second
+	// Safety nets: a busy machine is far from them. At first it creates its databases.
+	readyTimeout = 3 * time.Minute
+	stopTimeout  = time.Minute
 )
 
 // Build compiles Dendrite in the version that the module in moduleDir pins and
@@ -57,7 +59,7 @@ func Start(ctx context.Context, executable, dir string) (*Homeserver, error) {
 	if err := writeSigningKey(filepath.Join(dir, "matrix_key.pem")); err != nil {
 		return nil, fmt.Errorf("configure dendrite: %w", err)
 	}
-	addr, err := program.FreeAddr()
+	addr, err := process.FreeAddr("tcp")
 	if err != nil {
 		return nil, fmt.Errorf("start dendrite: %w", err)
 	}

@@ -18,7 +18,7 @@ const (
 	// maxLine bounds a line that the program prints, in bytes.
 	maxLine = 1 << 20
 	// stopTimeout is how long the program may take to end.
-	stopTimeout = 20 * time.Second
+	stopTimeout = time.Minute
 )
 
 // ErrExited says that the program ended although nobody stopped it.

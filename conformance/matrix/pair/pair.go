@@ -17,8 +17,9 @@ import (
 )
 
 const (
-	readyTimeout = 30 * time.Second
-	stopTimeout  = 20 * time.Second // longer than coapgw itself waits for requests
+	// Safety nets: a busy machine is far from them.
+	readyTimeout = 2 * time.Minute
+	stopTimeout  = time.Minute // longer than coapgw itself waits for requests
 )
 
 // Build compiles coapgw of the module in moduleDir into the executable out. The

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"os/exec"
 	"strings"
@@ -161,15 +160,4 @@ func (p *Program) Announced(ctx context.Context, prefix string) (string, error) 
 		return fmt.Errorf("it has not printed %q yet", prefix)
 	})
 	return rest, err
-}
-
-// FreeAddr returns a loopback address whose TCP port nobody uses at the moment,
-// for a program that cannot choose one itself. Another process may still take it
-// first; the program then fails to bind and exits, which Ready reports.
-func FreeAddr() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	return l.Addr().String(), l.Close()
 }
