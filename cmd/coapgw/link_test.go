@@ -11,6 +11,8 @@ import (
 	"net/http/httptest"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -47,9 +49,9 @@ func TestLinkRelaysCoAP(t *testing.T) {
 		"-T", "fields", "-E", "separator=,", "-e", "frame.protocols", "-e", "udp.dstport", "-e", "udp.checksum.status", "-e", "coap.code").Output()
 	require.NoError(t, err, "tshark must be installed")
 	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
-	require.GreaterOrEqual(t, len(lines), 2)
 	assert.Regexp(t, `^raw:ip:udp:coap.*,`+port+`,1,1$`, lines[0], "a GET")
-	assert.Regexp(t, `^raw:ip:udp:coap.*,1,69$`, lines[1], "2.05")
+	answered := regexp.MustCompile(`^raw:ip:udp:coap.*,1,69$`)
+	assert.True(t, slices.ContainsFunc(lines[1:], answered.MatchString), "no 2.05: %q", lines)
 }
 
 func TestLinkFailures(t *testing.T) {
@@ -73,7 +75,7 @@ func TestLinkStats(t *testing.T) {
 	const none = `{"datagrams":0,"payload_bytes":0,"bytes":0,"busy_seconds":0,"lost":0,"unclaimed":0,"dropped":0,"too_large":0}`
 	for flags, want := range map[string]string{
 		"--rebind 1h":       `^$`,
-		"--stats 1h":        `^gprs 0s: up 0 datagrams 0 B busy 0 %, down 0 datagrams 0 B busy 0 %, clients: 0\n$`,
+		"--stats 1h":        `^gprs \d+s: up 0 datagrams 0 B busy 0 %, down 0 datagrams 0 B busy 0 %, clients: 0\n$`,
 		"--json":            `^{"link":"gprs","seconds":[0-9.e-]+,"clients":0,"turns":0,"up":` + none + `,"down":` + none + `}\n$`,
 		"--json --stats 1h": `^{"link":"gprs".*}\n$`,
 	} {
