@@ -30,7 +30,7 @@ func runExample(t *testing.T, program string, under ...string) {
 		p.hears(text + "\n")
 	}
 	p.succeeds()
-	assert.EqualValues(t, 1, w.socket.hellos.Load())
+	assert.Equal(t, 1, w.socket.handshakes())
 }
 
 func TestExample(t *testing.T) {

@@ -63,7 +63,7 @@ func TestObserve(t *testing.T) {
 	}
 	assert.Contains(t, p.out.String(), "end 3 0 the client was closed meanwhile")
 	assert.NotContains(t, p.out.String(), "trouble")
-	assert.EqualValues(t, 1, w.socket.hellos.Load())
+	assert.Equal(t, 1, w.socket.handshakes())
 }
 
 // A room is observed as a stream of single events, over sleep, and from where it was left; one

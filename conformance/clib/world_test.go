@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -27,31 +26,41 @@ type world struct {
 	line, lineFile string
 	homeserver     string
 	socket         *listened
-	// hangs gets a value for each request that is left without an answer.
+	// hangs gets a value for each request that is left without an answer, but for those to
+	// "silent", which may be given up before they arrive.
 	hangs chan struct{}
 }
 
-// listened is serve's socket, on which hellos of DTLS are counted and clients looked at.
+// listened is serve's socket, on which clients are looked at and their handshakes, by the random
+// of the ClientHello: one that is sent again is the same.
 type listened struct {
 	net.PacketConn
-	hellos atomic.Int64
 	mu     sync.Mutex
 	peers  map[string]bool
+	shaken map[string]bool
 }
 
 // ReadFrom implements net.PacketConn.
 func (l *listened) ReadFrom(b []byte) (int, net.Addr, error) {
 	n, from, err := l.PacketConn.ReadFrom(b)
 	const handshake, clientHello, headers = 22, 1, 13 // RFC 6347 §4.1, §4.2.2
-	if err == nil && n > headers && b[0] == handshake && b[headers] == clientHello {
-		l.hellos.Add(1)
-	}
+	const random, size = headers + 12 + 2, 32         // RFC 6347 §4.2.2, RFC 5246 §7.4.1.2
 	if err == nil {
 		l.mu.Lock()
 		l.peers[from.String()] = true
+		if n >= random+size && b[0] == handshake && b[headers] == clientHello {
+			l.shaken[string(b[random:random+size])] = true
+		}
 		l.mu.Unlock()
 	}
 	return n, from, err
+}
+
+// handshakes is how many were begun.
+func (l *listened) handshakes() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.shaken)
 }
 
 // addresses is how many a client has used.
@@ -69,7 +78,7 @@ func newWorld(t *testing.T) *world {
 	w.homeserver = homeserver.URL
 	pc, err := net.ListenPacket("udp", "127.0.0.1:0")
 	require.NoError(t, err)
-	w.socket = &listened{PacketConn: pc, peers: make(map[string]bool)}
+	w.socket = &listened{PacketConn: pc, peers: make(map[string]bool), shaken: make(map[string]bool)}
 	far, err := ashore.Open(ashore.Options{
 		Homeserver: homeserver.URL, Name: ashore.Name, Socket: w.socket,
 		Guard: gateway.GuardOptions{Limits: gateway.Limits{Rate: -1}}, // sixteen threads that do not wait are many
@@ -82,8 +91,8 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-// handler is a homeserver with two addresses of its own: one gives back what it is sent, the
-// other never answers.
+// handler is a homeserver with addresses of its own: one gives back what it is sent, the others
+// never answer.
 func (w *world) handler(homeserver http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/", homeserver)
@@ -91,6 +100,7 @@ func (w *world) handler(homeserver http.Handler) http.Handler {
 		w.hangs <- struct{}{}
 		<-r.Context().Done()
 	})
+	mux.HandleFunc("/_matrix/client/v3/silent", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
 	mux.HandleFunc("/_matrix/client/v3/echo", func(rw http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		if err != nil {

@@ -5,10 +5,12 @@
 #include "check.h"
 
 #define HANG "/_matrix/client/v3/hang"
+#define SILENT "/_matrix/client/v3/silent"
 #define VERSIONS "/_matrix/client/versions"
 
 struct hanging {
 	coapgw_client client;
+	const char *path;
 	uint64_t tag;
 	uint32_t timeout_ms;
 	int error;
@@ -21,7 +23,7 @@ static void *hang(void *argument)
 	coapgw_request request = COAPGW_REQUEST_INIT;
 	coapgw_response *response;
 
-	request.path = HANG;
+	request.path = h->path;
 	request.tag = h->tag;
 	request.timeout_ms = h->timeout_ms;
 	h->error = coapgw_exchange(h->client, &request, &response, NULL);
@@ -29,9 +31,10 @@ static void *hang(void *argument)
 	return NULL;
 }
 
-static void begin(struct hanging *h, coapgw_client client, uint64_t tag, uint32_t timeout_ms)
+static void begin(struct hanging *h, coapgw_client client, const char *path, uint64_t tag, uint32_t timeout_ms)
 {
 	h->client = client;
+	h->path = path;
 	h->tag = tag;
 	h->timeout_ms = timeout_ms;
 	CHECK(pthread_create(&h->thread, NULL, hang, h) == 0);
@@ -50,13 +53,14 @@ int main(void)
 	uint32_t canceled;
 
 	/* Its own time. */
-	begin(&a, client, 0, 50);
+	CHECK(get(client, VERSIONS) == COAPGW_OK);
+	begin(&a, client, SILENT, 0, 50);
 	CHECK(end(&a) == COAPGW_ETIMEDOUT);
 
 	/* Cancellation, of those with the tag alone. */
-	begin(&a, client, 7, 0);
-	begin(&b, client, 7, 0);
-	begin(&c, client, 8, 0);
+	begin(&a, client, HANG, 7, 0);
+	begin(&b, client, HANG, 7, 0);
+	begin(&c, client, HANG, 8, 0);
 	say("three hang");
 	wait_line();
 	CHECK(coapgw_cancel(client, 9, &canceled) == COAPGW_OK && canceled == 0);
@@ -82,8 +86,8 @@ int main(void)
 	CHECK(get(client, VERSIONS) == COAPGW_OK);
 
 	/* Closing ends what hangs. */
-	begin(&a, client, 0, 0);
-	begin(&b, client, 1, 1000 * 1000);
+	begin(&a, client, HANG, 0, 0);
+	begin(&b, client, HANG, 1, 1000 * 1000);
 	say("two hang");
 	wait_line();
 	CHECK(coapgw_close(client, NULL) == COAPGW_OK);
