@@ -83,7 +83,7 @@ func TestLibcoapObservesSync(t *testing.T) {
 			h := startSyncScript(t, roomsWith(5), "", roomsWith(3000), roomsWith(10), "", roomsWith(20_000), roomsWith(7))
 			s := startServe(t, h.Server)
 			client := start(t, debian(t, "coap-client-"+variant.tls), append(variant.args(s),
-				"-s", "60", "-w", "-A", "50", "-O", "256,secret", "coaps://"+s.addr+"/7?timeout=30000")...)
+				"-s", "600", "-w", "-A", "50", "-O", "256,secret", "coaps://"+s.addr+"/7?timeout=30000")...)
 			// coap-client ends the line only after a notification of one block.
 			client.Await(`"batch6"`)
 			printed := json.NewDecoder(strings.NewReader(client.Printed()))
@@ -110,7 +110,7 @@ func TestLibcoapCancelsObservation(t *testing.T) {
 			h := startSyncScript(t, roomsWith(5))
 			s := startServe(t, h.Server)
 			client := start(t, debian(t, "coap-client-"+variant), "-u", pskIdentity, "-k", pskKey,
-				"-s", "1", "-w", "-A", "50", "coaps://"+s.addr+"/_matrix/client/v3/sync")
+				"-s", "3", "-w", "-A", "50", "coaps://"+s.addr+"/_matrix/client/v3/sync")
 			client.Await(`"batch0"`)
 			receive(t, h.hanging, "the poll after the first batch")
 			receive(t, h.ended, "the end of the poll")

@@ -70,7 +70,7 @@ func TestLibcoapObservesARoom(t *testing.T) {
 			h.say("bob", "before")
 			observe := func(query string) *process.Process {
 				return start(t, debian(t, "coap-client-"+variant.tls), append(variant.args(s), "-v", "7",
-					"-s", "60", "-w", "-O", "256,"+h.tokens["alice"], "coaps://"+s.addr+"/~/%23lab"+query)...)
+					"-s", "600", "-w", "-O", "256,"+h.tokens["alice"], "coaps://"+s.addr+"/~/%23lab"+query)...)
 			}
 			first := observe("?n=1")
 			first.Await(told("bob", "before"))

@@ -14,7 +14,7 @@ const (
 	moduleDir    = "../.."
 	buildTimeout = 5 * time.Minute
 	// patience bounds every wait for a peer: far more than any exchange takes.
-	patience = 30 * time.Second
+	patience = 3 * time.Minute
 )
 
 // coapgw is the path of the program under test; TestMain sets it.

@@ -3,12 +3,13 @@ package interop
 import (
 	"context"
 	"net"
+	"sync"
 	"sync/atomic"
 
 	"github.com/coapgw/coapgw/coap/endpoint"
 )
 
-// optionCount counts the messages sent with an option.
+// optionCount counts the messages sent with an option. One that is sent again counts once.
 type optionCount struct {
 	number endpoint.OptionNumber
 	sent   atomic.Int64
@@ -28,12 +29,15 @@ func (n *optionCount) tap(dial func(context.Context) (net.Conn, error)) func(con
 type tapped struct {
 	net.Conn
 	count *optionCount
+	seen  sync.Map // message IDs
 }
 
 // Write implements net.Conn.
 func (t *tapped) Write(p []byte) (int, error) {
 	if m, err := endpoint.ParseMessage(p); err == nil && m.Options.Has(t.count.number) {
-		t.count.sent.Add(1)
+		if _, again := t.seen.LoadOrStore(m.MessageID, true); !again {
+			t.count.sent.Add(1)
+		}
 	}
 	return t.Conn.Write(p)
 }
