@@ -96,7 +96,7 @@ func TestRefused(t *testing.T) {
 	defer hs.Close()
 	greedy, modest := keys.NewPSK(), keys.NewPSK()
 	s := serve(t, hs.URL, []keys.PSK{greedy, modest}, "--rate", "5", "--burst", "20")
-	ctx, stop := context.WithTimeout(t.Context(), 4*time.Second)
+	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	var much, little tally
 	var running sync.WaitGroup
@@ -106,6 +106,11 @@ func TestRefused(t *testing.T) {
 		send(ctx, transport, modest.Identity, fmt.Sprint(n), http.MethodPut, fmt.Sprintf("/_matrix/client/v3/rooms/!r:hs/send/m.room.message/%d", n), 60, false, &little)
 	}
 	require.NoError(t, transport.Close())
+	assert.Eventually(t, func() (enough bool) {
+		much.add(func() { enough = much.served > 0 && much.refused > 0 && much.deaths > 0 })
+		return enough
+	}, process.Patience, 10*time.Millisecond)
+	stop()
 	running.Wait()
 	assert.Empty(t, append(much.wrong, little.wrong...))
 	assert.Positive(t, much.served)
