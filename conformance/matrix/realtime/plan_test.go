@@ -33,9 +33,9 @@ const (
 // planOf is the session over a link.
 func planOf(profile string) (plan, bool) {
 	for _, p := range []plan{
-		{profile: "geo-vsat", patience: impatience, deadline: 4 * time.Minute, pause: 3 * time.Second, logEntries: 20, oneTimeKeys: 50, mediaSize: 4000},
-		{profile: "certus100", patience: impatience, deadline: 5 * time.Minute, pause: 5 * time.Second, logEntries: 20, oneTimeKeys: 50, mediaSize: 4000},
-		{profile: "iridium-2400", patience: impatience, deadline: 8 * time.Minute, pause: 25 * time.Second, logEntries: 45, oneTimeKeys: 10, mediaSize: 3000},
+		{profile: "geo-vsat", patience: impatience, deadline: 10 * time.Minute, pause: 3 * time.Second, logEntries: 20, oneTimeKeys: 50, mediaSize: 4000},
+		{profile: "certus100", patience: impatience, deadline: 10 * time.Minute, pause: 5 * time.Second, logEntries: 20, oneTimeKeys: 50, mediaSize: 4000},
+		{profile: "iridium-2400", patience: impatience, deadline: 15 * time.Minute, pause: 25 * time.Second, logEntries: 45, oneTimeKeys: 10, mediaSize: 3000},
 		// A person at such a link has a client that waits.
 		{profile: "hf-vara500", patience: time.Hour, deadline: 3 * time.Hour, pause: 3 * time.Minute, short: true, logEntries: 5},
 		{profile: "hf-s5066-75", patience: 3 * time.Hour, deadline: 10 * time.Hour, pause: 10 * time.Minute, short: true, logEntries: 5},

@@ -31,7 +31,7 @@ const (
 	// slowProfile is a link on which serve cuts first syncs, fast enough to wait for.
 	slowProfile = "iridium-2400"
 	// slowDeadline is far more than that takes.
-	slowDeadline = 8 * time.Minute
+	slowDeadline = 15 * time.Minute
 	// crew are the members of the room besides the one behind the link, chatter what is
 	// said in it.
 	crew, chatter = 4, 30
