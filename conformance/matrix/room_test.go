@@ -128,12 +128,18 @@ func TestEmptyLongPoll(t *testing.T) {
 		alice := newUser(ctx, t, r, "alice")
 		alice.catchUp(ctx, t)
 		const timeout = 2 * time.Second
-		begin := time.Now()
-		resp, err := alice.sync(ctx, timeout)
-		require.NoError(t, err)
-		require.GreaterOrEqual(t, time.Since(begin), timeout)
-		require.Empty(t, resp.Rooms.Join)
-		require.NotEmpty(t, resp.NextBatch)
+		for {
+			before, begin := alice.since, time.Now()
+			resp, err := alice.sync(ctx, timeout)
+			require.NoError(t, err)
+			require.Empty(t, resp.Rooms.Join)
+			require.NotEmpty(t, resp.NextBatch)
+			if resp.NextBatch == before {
+				require.GreaterOrEqual(t, time.Since(begin), timeout)
+				return
+			}
+			// The homeserver had something to tell of the registration after all.
+		}
 	})
 }
 

@@ -102,6 +102,15 @@ func (s *script) quiet(since string) string {
 	}
 }
 
+// hears waits until a number is the latest that was said in somebody's rooms: the homeserver
+// answers a send before readers see the event.
+func (s *script) hears(p person, number int) {
+	s.t.Helper()
+	latest := v3 + "/sync?timeout=0&filter=" + url.QueryEscape(`{"room":{"timeline":{"limit":1}}}`)
+	for !strings.Contains(fmt.Sprint(s.ashore(p, "GET", latest, "")), fmt.Sprintf("[body:%d ", number)) { // as long as the scenario has time
+	}
+}
+
 // idle is a long-poll that nothing answers before its timeout.
 func (s *script) idle() {
 	s.since = s.quiet(s.since)

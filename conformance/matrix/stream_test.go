@@ -124,6 +124,7 @@ func TestRoomStream(t *testing.T) {
 	}
 
 	say(3)
+	s.hears(device, said-1)
 	told, o := observe("n=2")
 	expect(told, 1, 3)
 	for n := 3; n < 8; n++ {
@@ -152,6 +153,7 @@ func TestRoomStream(t *testing.T) {
 	expect(again, 61, 101)
 	require.NoError(t, o.Cancel(ctx))
 	say(150)
+	s.hears(device, said-1)
 	again, o = observe(fmt.Sprintf("s=%d", again.mark), "m=100")
 	select {
 	case gap := <-again.told:

@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	scenarioTimeout = 90 * time.Second
+	scenarioTimeout = 5 * time.Minute  // ends what hangs
 	pollTimeout     = 20 * time.Second // of one long-poll
 	password        = "correct horse battery staple"
 )
