@@ -23,13 +23,18 @@ type (
 const maxPSKFile = 4 << 20
 
 // NewPSK makes a key of 128 random bits. Its identity is random too, because it
-// travels in clear: 8 characters that say nothing about their owner.
+// travels in clear: 8 characters that say nothing about their owner. The first is no "-", which
+// a command line would take for an option.
 func NewPSK() PSK {
 	var id [6]byte
 	key := make(Key, pairing.MinKey)
-	rand.Read(id[:])
 	rand.Read(key)
-	return PSK{Identity: base64.RawURLEncoding.EncodeToString(id[:]), Key: key}
+	for {
+		rand.Read(id[:])
+		if identity := base64.RawURLEncoding.EncodeToString(id[:]); identity[0] != '-' {
+			return PSK{Identity: identity, Key: key}
+		}
+	}
 }
 
 // PSKs are the keys of a server by identity.

@@ -64,6 +64,18 @@ func TestParsePSKsRefuses(t *testing.T) {
 	}
 }
 
+// TestNewPSK: no identity looks like an option. One in 64 would by chance.
+func TestNewPSK(t *testing.T) {
+	seen := map[string]bool{}
+	for range 5000 {
+		p := NewPSK()
+		require.Len(t, p.Identity, 8)
+		require.NotEqual(t, byte('-'), p.Identity[0], p.Identity)
+		seen[p.Identity] = true
+	}
+	assert.Len(t, seen, 5000)
+}
+
 func TestPSKFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "psk")
 	a, b := NewPSK(), NewPSK()
