@@ -53,7 +53,7 @@ func TestBodyBehindNoContent(t *testing.T) {
 	r := coapgw(t, "", "request", "GET", "/_matrix/client/v3/account/whoami", "--server", serve.address, "--plain-insecure", "-v")
 	require.Equal(t, exitOK, r.code, r.err)
 	assert.Contains(t, r.err, "204")
-	require.Eventually(t, func() bool { return strings.Contains(serve.log.String(), "a library has something to say") }, 20*time.Second, 10*time.Millisecond, serve.log)
+	require.Eventually(t, func() bool { return strings.Contains(serve.log.String(), "a library has something to say") }, patience, 10*time.Millisecond, serve.log)
 	for _, text := range []string{serve.log.String(), r.out, r.err} {
 		assert.NotContains(t, text, "somebody", fmt.Sprint(text))
 	}

@@ -24,6 +24,9 @@ import (
 	"github.com/coapgw/coapgw/internal/fakehs"
 )
 
+// patience ends what hangs.
+const patience = 2 * time.Minute
+
 // readyAddress reads the line that says where a command listens.
 func readyAddress(t *testing.T, out io.Reader) string {
 	t.Helper()
@@ -103,7 +106,7 @@ func TestPairing(t *testing.T) {
 		{"plain", []string{"--server", plain, "--plain-insecure"}, "versions"},
 		{"authority, no client certificate", []string{"--server", signed, "--ca", at("ca.pem")}, ""},
 		{"another server's pin", []string{"--pairing", strings.TrimSpace(pinned.out)}, ""},
-		{"unknown key", []string{"--server", keyed, "--pairing", strings.TrimSpace(pskLine), "--timeout", "3s"}, ""},
+		{"unknown key", []string{"--server", keyed, "--pairing", strings.TrimSpace(pskLine), "--timeout", patience.String()}, ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -86,7 +86,7 @@ func (e *ended) page(t *testing.T) string {
 	require.Eventually(t, func() bool {
 		found = pageLine.FindStringSubmatch(e.log.String())
 		return found != nil
-	}, 10*time.Second, 10*time.Millisecond)
+	}, patience, 10*time.Millisecond)
 	return strings.TrimSuffix(found[1], "/")
 }
 
