@@ -61,16 +61,13 @@ func TestLive(t *testing.T) {
 		s.Sessions[0].Transfers[0].Done = 20_000
 		s.Sessions[0].Transfers[0].Left = 4 * time.Minute
 	})
-	_, err := chromedp.Run(ctx, chromedp.Poll[bool](`document.querySelector("progress").value == 74`))
-	require.NoError(t, err)
+	await(t, ctx, `document.querySelector("progress").value == 74`)
 	assert.Contains(t, eval[string](t, ctx, `document.getElementById("transfers").innerText`), "about 4 min left")
 	assert.Equal(t, "BUTTON", eval[string](t, ctx, "document.activeElement.tagName"))
 	w.set(func(s *coap.Status) { s.Sessions[0].Stats.Down = true })
-	_, err = chromedp.Run(ctx, chromedp.Poll[bool](`document.title.startsWith("The link is down")`))
-	require.NoError(t, err)
+	await(t, ctx, `document.title.startsWith("The link is down")`)
 	w.Close()
-	_, err = chromedp.Run(ctx, chromedp.Poll[bool](`document.body.classList.contains("stale")`))
-	require.NoError(t, err)
+	await(t, ctx, `document.body.classList.contains("stale")`)
 	assert.Contains(t, eval[string](t, ctx, `document.getElementById("fresh").innerText`), "These numbers are old")
 }
 

@@ -23,6 +23,9 @@ import (
 
 var update = flag.Bool("update", false, "write the screenshots of docs/img")
 
+// patience ends what hangs: a browser takes its time to start on a busy machine.
+const patience = 5 * time.Minute
+
 // browser starts a Chromium of its own, which ends with the test. The page must not
 // complain, but for complaints with a text of those that are expected.
 func browser(t *testing.T, expected ...string) context.Context {
@@ -35,10 +38,11 @@ func browser(t *testing.T, expected ...string) context.Context {
 		}
 	}
 	require.NotEmpty(t, path, "no Chromium: apt-get install chromium")
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewExecAllocator(ctx, append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.UserDataDir(t.TempDir()), chromedp.Flag("disable-dev-shm-usage", true))...)
+		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.UserDataDir(t.TempDir()), chromedp.Flag("disable-dev-shm-usage", true),
+		chromedp.WSURLReadTimeout(patience))...)
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewContext(ctx)
 	t.Cleanup(func() {
@@ -100,6 +104,13 @@ func eval[T any](t *testing.T, ctx context.Context, expression string) T {
 	v, err := chromedp.Run(ctx, chromedp.Evaluate[T](expression))
 	require.NoError(t, err, expression)
 	return v
+}
+
+// await waits until an expression is true on the page.
+func await(t *testing.T, ctx context.Context, expression string) {
+	t.Helper()
+	_, err := chromedp.Run(ctx, chromedp.Poll[bool](expression, chromedp.WithPollingTimeout(0)))
+	require.NoError(t, err, expression)
 }
 
 // shoot takes a screenshot of the whole page, and keeps it in docs/img with -update.

@@ -30,10 +30,16 @@ func TestRealTransfer(t *testing.T) {
 	require.True(t, ok)
 	air := linkemu.New(linkemu.FromProfile(p, 1))
 	defer air.Close()
-	server := &coap.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	seen := make(chan struct{})
+	server := &coap.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "image/jpeg")
 		w.Header().Set("Content-Length", "3000000")
-		_, _ = w.Write(make([]byte, size))
+		_, _ = w.Write(make([]byte, size/2))
+		select { // it is not over before a browser has looked, be that as slow as it may
+		case <-seen:
+		case <-r.Context().Done():
+		}
+		_, _ = w.Write(make([]byte, size/2))
 	})}
 	ctx, stop := context.WithCancel(context.Background())
 	var running sync.WaitGroup
@@ -73,20 +79,19 @@ func TestRealTransfer(t *testing.T) {
 	}()
 	// The reader sees how far it is, and later that it is further.
 	for _, at := range []context.Context{atNear, atFar} {
-		_, err := chromedp.Run(at, chromedp.Poll[bool](`document.querySelector("#transfers progress")?.value > 0`))
-		require.NoError(t, err)
+		await(t, at, `document.querySelector("#transfers progress")?.value > 0`)
 		text := eval[string](t, at, `document.getElementById("transfers").innerText`)
 		assert.Contains(t, text, "Loading a file")
 		assert.Contains(t, text, "of 3.0 MB")
 	}
+	close(seen)
 	select {
 	case err := <-fetched:
 		require.NoError(t, err)
-	case <-time.After(time.Minute):
+	case <-time.After(patience):
 		require.FailNow(t, "the file does not come")
 	}
-	_, err := chromedp.Run(atNear, chromedp.Poll[bool](`!document.querySelector("#transfers progress")`))
-	require.NoError(t, err)
+	await(t, atNear, `!document.querySelector("#transfers progress")`)
 	assert.Contains(t, eval[string](t, atNear, `document.querySelector("#today").innerText`), "3.")
 
 	resp, err := http.Get(near.URL + "/metrics")
