@@ -87,9 +87,10 @@ func (l *lane) events() chatEvents {
 	}}
 }
 
-// speak lets a party say something again and again, each after a pause.
+// speak lets a party say something again and again, each after a pause, and once at least: it may
+// have taken all the time until both are in the room.
 func (l *lane) speak(ctx context.Context, from party, texts []string, pause time.Duration, until time.Time) error {
-	for n := 0; time.Now().Before(until); n++ {
+	for n := 0; n == 0 || time.Now().Before(until); n++ {
 		if n%typingEvery == 0 {
 			if err := from.typing(ctx, true); err != nil {
 				return fmt.Errorf("%s: typing: %w", l.name, err)
