@@ -58,7 +58,8 @@ type Conn struct {
 	lastPath    uint32              // of the last datagram but the one being handled
 	echoes      *echoes             // nil until a request is challenged
 	pathCheck   *pathCheck          // see checkPath, nil while none is under way
-	withheld    []*packet           // answers, see withhold
+	strays      int                 // checks of the path in vain since the peer sent something unasked
+	withheld    []withheldAnswer    // see withhold
 	attended    map[token]int       // requests being served, see attend
 	fetching    int                 // block requests being answered
 	uploads     []*upload           // of the peer

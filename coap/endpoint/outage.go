@@ -180,13 +180,16 @@ func (c *Conn) downtimeLocked() time.Duration {
 
 // revive sends again at once what was repeated in vain since the peer was last heard,
 // silent: it was the link that was away. Its backoff would have it wait for as long
-// again. No retransmission is spent on that.
+// again. So it does with what was repeated towards where the peer is no longer. No
+// retransmission is spent on that.
 func (c *Conn) revive(silent time.Time) {
 	c.mu.Lock()
 	var waiting []*transmission
 	now := time.Now()
 	for _, t := range c.outstanding {
-		if !t.queued && t.repeated > 0 && silent.Before(t.begins) && now.Sub(t.begins) > t.timeout>>t.repeated {
+		_, rests := c.rests(t, now)
+		missed := !t.begins.Before(silent) && now.Sub(t.begins) > t.timeout>>t.repeated
+		if !rests && !t.queued && t.repeated > 0 && (missed || c.hasLeft(t)) {
 			waiting = append(waiting, t)
 		}
 	}

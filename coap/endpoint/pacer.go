@@ -197,8 +197,11 @@ func (c *Conn) depart(p *packet) (before state) {
 		before.t = *p.t
 		p.t.withheld = withheld
 		p.t.departs(c, now, begins)
+		if withheld && !p.t.unbidden {
+			c.checkPath()
+		}
 	case withheld && p.left == nil:
-		c.withhold(p)
+		c.withhold(p, now)
 	}
 	return before
 }

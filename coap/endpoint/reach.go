@@ -23,7 +23,9 @@ type Paths interface {
 	PathVerified(id uint32) bool
 }
 
-// maxPathChecks bounds how often a peer is asked that keeps moving.
+// maxPathChecks bounds how often a peer is asked that keeps moving: each answer to the
+// question may come from elsewhere, and would have it asked again, for ever. It is asked anew
+// when it sends something of its own accord.
 const maxPathChecks = 3
 
 // follow notes on which path t is sent. The path may change before it leaves; then its
@@ -36,6 +38,9 @@ func (c *Conn) follow(t *transmission) {
 	t.strayed = t.strayed || !t.sent.IsZero() && t.path != id
 	t.path = id
 }
+
+// hasLeft reports whether the peer is no longer where t was sent last. c.mu is held.
+func (c *Conn) hasLeft(t *transmission) bool { return c.cfg.Paths != nil && t.path != c.pathID() }
 
 // showed takes note that the peer has answered t. c.mu is held.
 func (c *Conn) showed(t *transmission) {
@@ -100,34 +105,38 @@ var errMoved = errors.New("coap: the peer has moved")
 // channel is closed when it has answered, or will not. c.mu is held.
 func (c *Conn) checkPath() <-chan struct{} {
 	if check := c.pathCheck; check != nil {
-		if id := c.pathID(); check.ping != nil && check.ping.timer != nil && check.ping.path != id {
-			c.settle(check.ping, errMoved)
+		if p := check.ping; p != nil && p.timer != nil && c.hasLeft(p) {
+			c.settle(p, errMoved)
 		}
 		return check.over
 	}
 	check := &pathCheck{over: make(chan struct{})}
-	if c.closed() {
+	if c.closed() || c.strays >= maxPathChecks {
 		close(check.over)
 		return check.over
 	}
 	c.pathCheck = check
 	c.start(func() {
-		for range maxPathChecks {
-			if c.ping(check) {
-				break
+		for again := true; again; {
+			again = c.ping(check)
+			c.mu.Lock()
+			if again {
+				c.strays++
+				again = c.strays < maxPathChecks
 			}
+			if !again {
+				c.pathCheck = nil
+			}
+			c.mu.Unlock()
 		}
-		c.mu.Lock()
-		c.pathCheck = nil
-		c.mu.Unlock()
 		close(check.over)
 	})
 	return check.over
 }
 
-// ping asks once. It reports false when the peer receives, but elsewhere: it has moved, or
+// ping asks once. It reports true when the peer receives, but elsewhere: it has moved, or
 // the question went to two places.
-func (c *Conn) ping(check *pathCheck) (over bool) {
+func (c *Conn) ping(check *pathCheck) (again bool) {
 	result := make(chan error, 1)
 	// What it would wait for may be kept back until it is answered.
 	t := &transmission{class: class{priority: priorityControl}, unbidden: true, ended: func(err error) { result <- err }}
@@ -138,10 +147,10 @@ func (c *Conn) ping(check *pathCheck) (over bool) {
 	var rejected *ResetError
 	if err != nil && !errors.As(err, &rejected) && !errors.Is(err, errMoved) {
 		c.log.Debug("coap: the peer's path was not verified", "err", err)
-		return true
+		return false
 	}
 	_, _, verified := c.cfg.Paths.PathState()
-	return verified
+	return !verified
 }
 
 // datagram is the size of the first message of a response, in bytes.

@@ -26,7 +26,7 @@ func (c *Conn) receive(datagram []byte) {
 	c.busy(len(data), false)
 	c.mu.Unlock()
 	defer c.revive(silent)
-	defer c.look()
+	defer c.look(m.Type == Acknowledgement || m.Type == Reset)
 	switch {
 	case m.Type == Acknowledgement || m.Type == Reset:
 		c.receiveAck(&m, len(data))

@@ -39,8 +39,8 @@ func withhold(t *testing.T, f func(l *ladder, nc *strict)) {
 	})
 }
 
-// A response that was kept back is sent when the peer has shown that it receives where it
-// is, not when its timer fires.
+// A response that is kept back has the peer asked where it is, and is sent when the peer has
+// shown that it receives there. No timer repeats it meanwhile.
 func TestWithheldUntilVerified(t *testing.T) {
 	withhold(t, func(l *ladder, nc *strict) {
 		l.run(`
@@ -49,22 +49,23 @@ func TestWithheldUntilVerified(t *testing.T) {
 			< CON 2.05 #r t=03 [0:200]  @2s..2s
 		`)
 		nc.p.moves(100)
-		l.run(`~ 40s`)
-		require.EqualValues(l.t, 4, nc.held.Load(), "repeated in vain")
 		l.run(`
-			> CON EMPTY #0004 t=
-			< RST EMPTY #0004 t=
-			< CON EMPTY #p t=
+			< CON EMPTY #p t=  @2s..3s
+			< CON EMPTY #p t=  @2s..3s
+			< CON EMPTY #p t=  @4s..6s
+			< CON EMPTY #p t=  @8s..12s
 			~ 500ms
 			> RST EMPTY #p t=
 			< CON 2.05 #r t=03 [0:200]
 			> ACK EMPTY #r
 		`)
 		require.True(l.t, nc.p.isVerified())
+		require.EqualValues(l.t, 1, nc.held.Load())
 	})
 }
 
-// A peer whose address is another one whenever it sends is asked again at once.
+// A peer whose address is another one whenever it sends is asked again at once, but not for
+// ever: its answer would bring the next question.
 func TestWithheldFromMovingPeer(t *testing.T) {
 	withhold(t, func(l *ladder, nc *strict) {
 		l.run(`
@@ -73,17 +74,17 @@ func TestWithheldFromMovingPeer(t *testing.T) {
 			< CON 2.05 #r t=03 [0:200]  @2s..2s
 		`)
 		nc.p.moves(100)
-		l.run(`
-			~ 20s
-			> CON EMPTY #0004 t=
-			< RST EMPTY #0004 t=
-			< CON EMPTY #p t=
-		`)
-		nc.p.moves(100)
-		l.run(`
-			> RST EMPTY #p t=
-			< CON EMPTY #q t=
-		`)
+		l.run(`< CON EMPTY #p t=  @2s..3s`)
+		for range 5 {
+			answersElsewhere(l, nc)
+			l.run(`~ 20s`)
+			nc.p.moves(100)
+			l.run(`
+				> CON EMPTY #0004 t=
+				< RST EMPTY #0004 t=
+				< CON EMPTY #p t=
+			`)
+		}
 		nc.p.moves(100)
 		l.run(`
 			> CON EMPTY #0005 t=
@@ -94,6 +95,87 @@ func TestWithheldFromMovingPeer(t *testing.T) {
 			> ACK EMPTY #r
 		`)
 		require.True(l.t, nc.p.isVerified())
+		require.EqualValues(l.t, 1, nc.held.Load())
+	})
+}
+
+// What was never sent is not given up while the peer is heard, and repeated as often as
+// anything when it can be.
+func TestWithheldForLong(t *testing.T) {
+	withhold(t, func(l *ladder, nc *strict) {
+		l.run(`
+			> CON GET #0003 t=03 /large ?later
+			< ACK EMPTY #0003  @1s..1s
+		`)
+		nc.p.moves(100)
+		l.run(`< CON EMPTY #p t=  @2s..2s`)
+		for range 6 {
+			answersElsewhere(l, nc)
+			l.run(`~ 1m`)
+			nc.p.moves(100)
+			l.run(`
+				> CON EMPTY #0004 t=
+				< RST EMPTY #0004 t=
+				< CON EMPTY #p t=
+			`)
+		}
+		l.run(`
+			> RST EMPTY #p t=
+			< CON 2.05 #r t=03 [0:200]
+			< CON 2.05 #r t=03 [0:200]  @2s..3s
+			< CON 2.05 #r t=03 [0:200]  @4s..6s
+			> ACK EMPTY #r
+		`)
+	})
+}
+
+// answersElsewhere answers the question #p and those that follow from another address each.
+func answersElsewhere(l *ladder, nc *strict) {
+	for n := range maxPathChecks {
+		nc.p.moves(100)
+		l.run(`> RST EMPTY #p t=`)
+		delete(l.mids, "p")
+		if n < maxPathChecks-1 {
+			l.run(`< CON EMPTY #p t=`)
+		}
+	}
+}
+
+// It is given up when the peer is silent for longer than it would wait.
+func TestWithheldFromSilentPeer(t *testing.T) {
+	withhold(t, func(l *ladder, nc *strict) {
+		nc.p.moves(100)
+		done := make(chan error, 1)
+		go func() {
+			done <- l.conn.confirm(l.t.Context(), &Message{Type: Confirmable, Code: Content, Payload: testBody(200)}, class{})
+		}()
+		begun := time.Now()
+		require.ErrorIs(l.t, <-done, ErrTimeout)
+		require.Equal(l.t, l.conn.Lifetime(), time.Since(begun))
+		require.EqualValues(l.t, 1, nc.held.Load())
+	})
+}
+
+// What was repeated in vain towards where the peer is no longer goes to where it is.
+func TestRepeatedElsewhere(t *testing.T) {
+	withhold(t, func(l *ladder, nc *strict) {
+		l.run(`
+			> CON GET #0003 t=03 /small ?later
+			< ACK EMPTY #0003  @1s..1s
+			< CON 2.05 #r t=03 [0:20]  @2s..2s
+			< CON 2.05 #r t=03 [0:20]  @2s..3s
+			~ 100ms
+		`)
+		nc.p.moves(1000)
+		l.run(`
+			> CON EMPTY #0004 t=
+			< RST EMPTY #0004 t=
+			< CON 2.05 #r t=03 [0:20]
+			> CON EMPTY #0005 t=
+			< RST EMPTY #0005 t=
+			~ 1s
+			> ACK EMPTY #r
+		`)
 	})
 }
 
@@ -106,7 +188,7 @@ func TestWithheldUntilItFits(t *testing.T) {
 			< CON 2.05 #r t=03 [0:200]  @2s..2s
 		`)
 		nc.p.moves(100)
-		l.run(`~ 4s`)
+		l.run(`< CON EMPTY #p t=  @2s..3s`)
 		nc.p.mu.Lock()
 		nc.p.room = 300
 		nc.p.mu.Unlock()
@@ -116,6 +198,30 @@ func TestWithheldUntilItFits(t *testing.T) {
 			< CON 2.05 #r t=03 [0:200]
 			> ACK EMPTY #r
 		`)
+	})
+}
+
+// An answer for which the peer cannot wait any more is not sent.
+func TestWithheldAnswerGetsStale(t *testing.T) {
+	withhold(t, func(l *ladder, nc *strict) {
+		l.run(`
+			> CON GET #0001 t=01 /large
+			< ACK 2.05 #0001 t=01 [0:200]
+		`)
+		nc.p.moves(100)
+		l.run(`
+			> CON GET #0001 t=01 /large
+			< CON EMPTY #p t=
+			< CON EMPTY #p t=  @2s..3s
+			< CON EMPTY #p t=  @4s..6s
+			< CON EMPTY #p t=  @8s..12s
+			< CON EMPTY #p t=  @16s..24s
+			~ 3m
+			> CON EMPTY #0004 t=
+			< RST EMPTY #0004 t=
+			~ 1m
+		`)
+		require.EqualValues(l.t, 1, nc.held.Load())
 	})
 }
 

@@ -202,6 +202,17 @@ func (c *Conn) retransmit(t *transmission) {
 		return
 	}
 	now := time.Now()
+	if rest, ok := c.rests(t, now); ok {
+		if rest > 0 {
+			t.timer.Reset(rest)
+			c.mu.Unlock()
+			return
+		}
+		c.settle(t, ErrTimeout)
+		c.mu.Unlock()
+		c.record(trace.GaveUp, t.data)
+		return
+	}
 	if t.repeated < c.terms().profile.MaxRetransmit || c.estimator.mayRepeat(t.repeated, t.first, now) || t.steady && now.Sub(t.first) < c.terms().profile.MaxTransmitSpan() {
 		c.repeatLater(t)
 		c.handOver(nil)
