@@ -2,6 +2,7 @@ package endpoint
 
 import (
 	"context"
+	"errors"
 	"io"
 	"sync"
 	"time"
@@ -33,6 +34,7 @@ type bulkSend struct {
 	turn   int       // blocks that may still be sent in this turn, where there are turns
 	poll   *incoming // a confirmable report, to be answered by the next block
 	failed bool      // the body did
+	asked  bool      // a report came
 	// progress is what Stats tells.
 	progress *transfer
 }
@@ -49,7 +51,9 @@ func (c *Conn) newBulkSend(cl class, progress *transfer, code Code, tok token, s
 	}
 	s.ctx, s.end = context.WithCancel(c.ctx)
 	s.window.add(first, true, 0)
-	s.window.send(0, time.Now())
+	// The message with the first block is repeated by itself, or may be kept back: when it
+	// arrives tells nothing of a round trip (Karn's rule).
+	s.window.send(0, time.Now()).times++
 	return s
 }
 
@@ -216,6 +220,7 @@ func (s *bulkSend) report(p progress, in *incoming) {
 	now := time.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.asked = true
 	if p.next > s.window.next() || p.next == noMore {
 		p = progress{next: s.window.next()}
 		s.window.ended = true // nothing is wanted any more
@@ -250,6 +255,18 @@ func (s *bulkSend) idle() time.Duration {
 		return s.c.terms().sendingLifetime()
 	}
 	return time.Until(s.expires)
+}
+
+// settled takes what came of the message with the first block. Where it was given up, and the
+// peer does not know of the others either, it asks for none: when it asks whether there will
+// be a response (see inquiry), it is to hear that there will not.
+func (s *bulkSend) settled(err error) {
+	s.mu.Lock()
+	asked := s.asked
+	s.mu.Unlock()
+	if errors.Is(err, ErrTimeout) && !asked {
+		s.end()
+	}
 }
 
 // forget ends the transfer.
@@ -309,12 +326,12 @@ func (c *Conn) respondInBulk(in *incoming, label string, resp *Response, opts Op
 		case <-s.turned:
 		case <-s.ctx.Done():
 		}
-		_ = in.deliver(c.ctx, m)
+		s.settled(in.deliver(c.ctx, m))
 		return
 	}
 	if in.needsConfirmation() {
 		c.start(run)
-		_ = in.deliver(c.ctx, m)
+		s.settled(in.deliver(c.ctx, m))
 		return
 	}
 	_ = in.deliver(c.ctx, m)
