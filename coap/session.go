@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"sync"
+	"time"
 
 	"github.com/coapgw/coapgw/cborcodec/wire2"
 	"github.com/coapgw/coapgw/coap/endpoint"
@@ -168,5 +169,32 @@ func (s *session) identify(ctx context.Context) error {
 	defer s.mu.Unlock()
 	s.refusesVersion = s.refusesVersion || resp.Code == endpoint.BadOption
 	s.settle(resp)
+	if hello, ok := resp.Options.Get(OptionGateway); ok && knowsLinks(hello) {
+		s.conn.AnswersInquiries()
+	}
 	return nil
+}
+
+// acquaint finds out who the peer is when the answer to a first request, which would tell,
+// takes long: a coapgw can be asked whether there will be one, while a peer of which nothing
+// is known shows only that it lives, and the answer may have been given up. stop has to be
+// called when the request is over.
+func (s *session) acquaint(ctx context.Context) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var asking sync.WaitGroup
+	asking.Go(func() {
+		s.conn.Guard(func() {
+			timer := time.NewTimer(s.profile.MaxTransmitWait())
+			defer timer.Stop()
+			select {
+			case <-timer.C:
+				_ = s.identify(ctx) // in vain where the link is away, which the request finds out
+			case <-ctx.Done():
+			}
+		})
+	})
+	return func() {
+		cancel()
+		asking.Wait()
+	}
 }

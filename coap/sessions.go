@@ -191,6 +191,7 @@ func (t *Transport) dial(s *slotted) {
 		MaxBody:       t.bodies.or(t.MaxBody),
 		Lives:         carrier.Incarnation(),
 		KnownCritical: criticalInResponse,
+		Unanswered:    func() { t.unanswered(s.session) },
 		Recover:       t.Recover,
 		Log:           t.Log,
 		Recorder:      t.Recorder,
@@ -246,6 +247,19 @@ func (t *Transport) lose(s *session, err error) error {
 	}
 	t.drop(s)
 	return &lostError{err}
+}
+
+// unanswered is called when nothing has answered on a session that waits in silence. Where
+// its server could not tell that it has lost it, that would stay unknown for as long as
+// nothing is sent but such questions: the session is given up then, as it is with a request
+// that has timed out, and what was observed on it is observed anew.
+func (t *Transport) unanswered(s *session) {
+	s.mu.Lock()
+	endures := s.resettable
+	s.mu.Unlock()
+	if !endures {
+		t.drop(s)
+	}
 }
 
 // lostError is the failure of an exchange with which its session was given up:

@@ -215,6 +215,9 @@ func (t *Transport) send(r *http.Request, s *session, kind PeerKind, out *outgoi
 	req.Label = label(out.method, out.path)
 	req.Patience = patience(r)
 	req.Priority, req.Flow = priorityOf(r.Method, r.URL), endpoint.Flow(sig.slot)
+	if kind == PeerUnknown {
+		defer s.acquaint(r.Context())()
+	}
 	resp, err := s.conn.Do(r.Context(), req)
 	if errors.Is(err, endpoint.ErrTooLarge) { // nothing was sent
 		x.refused()

@@ -55,7 +55,7 @@ func (x *exchange) probe(ctx context.Context, answer chan reply) {
 		}
 	}
 	m := &Message{Type: Confirmable, Code: Empty}
-	if c.terms().peerKnown {
+	if c.inquires() {
 		m, t.inquires = inquiry(x.token), true
 	}
 	if err := c.transmit(ctx, m, t, nil); err != nil {

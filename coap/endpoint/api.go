@@ -186,6 +186,11 @@ type Config struct {
 	// Paths tells where the peer is, nil where its address does not change: then it is
 	// always taken to receive there.
 	Paths Paths
+	// Unanswered is called when the peer has not answered an inquiry, made to break a silence
+	// (link.Profile.KeepAlive) and repeated like any confirmable message: the link is away, or
+	// the peer has lost the session. Nil is not called. It may close the session, but not wait
+	// for it.
+	Unanswered func()
 	// Recover has a panic in a goroutine of the session, that of a handler too, end the session
 	// with a *PanicError, and not the program.
 	Recover bool

@@ -36,6 +36,8 @@ type Conn struct {
 	tally tally
 	// current is what the session goes by, see terms. It is replaced with mu held.
 	current atomic.Pointer[terms]
+	// answersInquiries: see AnswersInquiries.
+	answersInquiries atomic.Bool
 
 	ctx    context.Context // ends with the session
 	cancel context.CancelFunc

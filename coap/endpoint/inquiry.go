@@ -25,6 +25,13 @@ func inquiry(tok token) *Message {
 	return &Message{Type: Confirmable, Code: GET, Token: tok.bytes(), Options: Options{{Number: Inquiry}}}
 }
 
+// AnswersInquiries says that the peer is an endpoint of this package, where nothing else is
+// known of it yet, as it is after SetPeer: then it is asked after what takes long.
+func (c *Conn) AnswersInquiries() { c.answersInquiries.Store(true) }
+
+// inquires reports whether the peer may be sent an inquiry.
+func (c *Conn) inquires() bool { return c.terms().peerKnown || c.answersInquiries.Load() }
+
 func (m *Message) isInquiry() bool {
 	return m.Type == Confirmable && m.Code == GET && m.Options.Has(Inquiry)
 }

@@ -2,6 +2,7 @@ package endpoint
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
@@ -158,7 +159,7 @@ func (c *Conn) watchIn(wait time.Duration) {
 
 // inquire breaks a silence and learns from the answer.
 func (c *Conn) inquire(tok token, silence time.Duration) {
-	m, known := &Message{Type: Confirmable, Code: Empty}, c.terms().peerKnown
+	m, known := &Message{Type: Confirmable, Code: Empty}, c.inquires()
 	if known {
 		m = inquiry(tok)
 	}
@@ -167,6 +168,9 @@ func (c *Conn) inquire(tok token, silence time.Duration) {
 	err := c.transmit(c.ctx, m, t, nil)
 	if err == nil {
 		err = <-result
+	}
+	if errors.Is(err, ErrTimeout) && c.cfg.Unanswered != nil {
+		c.cfg.Unanswered()
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
