@@ -12,8 +12,8 @@ import (
 const (
 	// grace is for how long an observation stays when nobody polls.
 	grace = 10 * time.Minute
-	// firstRetry and lastRetry bound the wait before an observation that ended is made
-	// again, which doubles each time.
+	// firstRetry and lastRetry bound the time from one registration to the next, where the
+	// observation has ended meanwhile, which doubles each time.
 	firstRetry = time.Second
 	lastRetry  = time.Minute
 )
@@ -71,7 +71,7 @@ func (s *Syncer) keeper(l *life, st *stream) {
 		if time.Since(begun) > lastRetry {
 			pause = firstRetry
 		}
-		sleep(l, pause)
+		sleep(l, pause-time.Since(begun))
 		pause = min(2*pause, lastRetry)
 	}
 }

@@ -90,13 +90,15 @@ func company(ctx context.Context, held, own Update, wait time.Duration, poll Pol
 func Deliver(ctx context.Context, o *endpoint.Observer, r func() *endpoint.Response, wait time.Duration) error {
 	pause, longest := wait, min(wait<<probesDoubled, longestProbe)
 	for {
+		// Who was heard meanwhile is there, though all that was sent was lost.
+		heard := o.Heard()
 		err := o.Notify(ctx, r())
 		if !errors.Is(err, endpoint.ErrTimeout) {
 			return err
 		}
 		timer := time.NewTimer(pause)
 		select {
-		case <-o.Heard():
+		case <-heard:
 		case <-timer.C:
 			pause = min(2*pause, longest)
 		case <-ctx.Done():

@@ -381,6 +381,28 @@ func TestLinkAway(t *testing.T) {
 	})
 }
 
+// TestLostAgain: the pause between two registrations counts from the first, so that an observation
+// that was there for almost as long is made again soon, however often it is lost.
+func TestLostAgain(t *testing.T) {
+	inWorld(t, 1, true, func(w *world) {
+		c := &client{}
+		w.settled(c)
+		for n := range 10 {
+			time.Sleep(50 * time.Second)
+			w.far.mu.Lock()
+			for o := range w.far.observations {
+				o.cancel() // as with its session
+			}
+			clear(w.far.observations)
+			w.far.mu.Unlock()
+			w.hs.add(false)
+			begun := time.Now()
+			require.Equal(t, http.StatusOK, c.poll(w.t.Context(), w.sync, 10*time.Minute, "", false))
+			assert.Less(t, time.Since(begun), 15*time.Second, "loss %d", n)
+		}
+	})
+}
+
 // TestNotKept: without a store a notification is rejected that the client does not come for,
 // and told again later; with one it is kept.
 func TestNotKept(t *testing.T) {
