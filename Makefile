@@ -29,7 +29,7 @@
 #             installation in a clean root; needs root and Debian
 # make vuln   known vulnerabilities of dependencies, from their database on the network
 # make soak   the tests over and over under the race detector, ten thousand histories of
-#             pushed syncs, a session over every link with SEEDS seeds, one in real
+#             pushed syncs and as many adversaries, a session over every link with SEEDS seeds, one in real
 #             time over each of SLOW, two clients that talk for CHAT in real time, into
 #             docs/clients.md, ten minutes of load, then long fuzzing
 
@@ -184,6 +184,7 @@ soak:
 	for i in $$(seq $(SOAK)); do $(GO) test -race -count 1 -timeout 0 ./... || exit 1; done
 	$(GO) test -count 1 -timeout 0 -run 'TestHistories$$' ./coap/observe -histories 2000
 	$(GO) test -count 1 -timeout 0 -run 'TestHistories$$' ./conformance/push -histories 10000
+	$(GO) test -count 1 -timeout 0 -run 'TestLiveness$$' ./conformance/push -lives 10000
 	$(GO) test -v -timeout 0 -run 'TestProfiles$$' ./conformance/profiles -seeds $(SEEDS)
 	$(GO) -C conformance/matrix test $(TAGS) -v -timeout 0 -run 'TestSession$$' ./realtime -profiles $(SLOW)
 	$(GO) -C conformance/matrix test $(TAGS) -v -timeout 0 -run 'TestClients$$' ./realtime -duration $(CHAT) -idle 10m -update
