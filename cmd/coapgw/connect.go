@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/coapgw/coapgw/coap"
+	"github.com/coapgw/coapgw/coap/link"
 	"github.com/coapgw/coapgw/coap/outbox"
 	"github.com/coapgw/coapgw/dtls"
 	"github.com/coapgw/coapgw/dtls/dialer"
@@ -136,6 +137,9 @@ func (c *connectCmd) Run(ctx context.Context, std streams, again reparse, ignore
 		return err
 	}
 	log.Info("the link to the server", "profile", profile.Name, "description", profile.Description)
+	if profile == link.Default() {
+		log.Info("nothing breaks a silence on this link: behind a NAT that forgets, what is new waits for the next request; --link base=default,keepalive=25s")
+	}
 	view.options.Ready = sessionOpens(transport.Status)
 	view.options.Actions.Rehandshake = func(context.Context) error {
 		transport.Renew()

@@ -73,12 +73,16 @@ func page() string {
 		fmt.Fprintf(&b, "| %s | %s | %s / %s | %s | %.1f %% | %d B, %s | %s |\n", p.Name, p.Description, bitRate(p.RateUp), bitRate(p.RateDown),
 			delay(p), 100*p.Loss.Mean(), p.MaxDatagram(true), short(p.Airtime(p.MaxDatagram(true), true)), open)
 	}
-	b.WriteString("\n| profile | NSTART | block | ACK_TIMEOUT | MAX_RETRANSMIT | MAX_LATENCY | MAX_TRANSMIT_SPAN | MAX_TRANSMIT_WAIT | EXCHANGE_LIFETIME | NON_LIFETIME | empty ACK after | DTLS flight | handshake at most |\n")
-	b.WriteString("|---|---|---|---|---|---|---|---|---|---|---|---|---|\n")
+	b.WriteString("\n| profile | NSTART | block | ACK_TIMEOUT | MAX_RETRANSMIT | MAX_LATENCY | MAX_TRANSMIT_SPAN | MAX_TRANSMIT_WAIT | EXCHANGE_LIFETIME | NON_LIFETIME | empty ACK after | DTLS flight | handshake at most | keepalive |\n")
+	b.WriteString("|---|---|---|---|---|---|---|---|---|---|---|---|---|---|\n")
 	for _, p := range append([]Profile{Default()}, Profiles()...) {
-		fmt.Fprintf(&b, "| %s | %d | %d B | %s | %d | %s | %s | %s | %s | %s | %s | %s | %s |\n", p.Name, p.NStart, p.BlockSize,
+		keepAlive := "–"
+		if p.KeepAlive > 0 {
+			keepAlive = short(p.KeepAlive)
+		}
+		fmt.Fprintf(&b, "| %s | %d | %d B | %s | %d | %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", p.Name, p.NStart, p.BlockSize,
 			short(p.AckTimeout), p.MaxRetransmit, short(p.MaxLatency), short(p.MaxTransmitSpan()), short(p.MaxTransmitWait()),
-			short(p.ExchangeLifetime()), short(p.NonLifetime()), short(p.EmptyAckDelay), short(p.FlightInterval), short(p.HandshakeTimeout))
+			short(p.ExchangeLifetime()), short(p.NonLifetime()), short(p.EmptyAckDelay), short(p.FlightInterval), short(p.HandshakeTimeout), keepAlive)
 	}
 	b.WriteString("\nKeys of a profile of your own: `base`")
 	for _, f := range fields() {
