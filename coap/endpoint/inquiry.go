@@ -55,7 +55,8 @@ func (c *Conn) receiveInquiry(m *Message) {
 
 // owes reports whether the peer may expect something under a token. c.mu is held.
 func (c *Conn) owes(tok token) bool {
-	return c.attended[tok] > 0 || c.sending[tok] != nil || c.observers[tok] != nil ||
+	sending := c.sending[tok]
+	return c.attended[tok] > 0 || sending != nil && sending.expected() || c.observers[tok] != nil ||
 		// Of a block that is being read only the transfer is known.
 		c.fetching > 0 || slices.ContainsFunc(c.downloads, func(d *download) bool { return d.token == tok })
 }

@@ -15,17 +15,21 @@ import (
 // timer here; a transfer without a report for three times MAX_TRANSMIT_WAIT is
 // forgotten: the peer asks for one, may give up then, and resume within another.
 type bulkSend struct {
-	c       *Conn
-	ctx     context.Context
-	end     context.CancelFunc
-	token   token
-	class   class
-	code    Code
-	szx     uint8
-	path    path
-	kick    chan struct{} // a report came
-	turned  chan struct{} // closed when the first turn was sent
-	expires time.Time     // guarded by c.mu
+	c      *Conn
+	ctx    context.Context
+	end    context.CancelFunc
+	token  token
+	class  class
+	code   Code
+	szx    uint8
+	path   path
+	kick   chan struct{} // a report came
+	turned chan struct{} // closed when the first turn was sent
+
+	// Guarded by c.mu:
+	expires time.Time
+	asked   bool // a report came
+	missed  bool // nobody has acknowledged the first block
 
 	mu     sync.Mutex
 	window sendWindow
@@ -34,7 +38,6 @@ type bulkSend struct {
 	turn   int       // blocks that may still be sent in this turn, where there are turns
 	poll   *incoming // a confirmable report, to be answered by the next block
 	failed bool      // the body did
-	asked  bool      // a report came
 	// progress is what Stats tells.
 	progress *transfer
 }
@@ -220,7 +223,6 @@ func (s *bulkSend) report(p progress, in *incoming) {
 	now := time.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.asked = true
 	if p.next > s.window.next() || p.next == noMore {
 		p = progress{next: s.window.next()}
 		s.window.ended = true // nothing is wanted any more
@@ -257,17 +259,19 @@ func (s *bulkSend) idle() time.Duration {
 	return time.Until(s.expires)
 }
 
-// settled takes what came of the message with the first block. Where it was given up, and the
-// peer does not know of the others either, it asks for none: when it asks whether there will
-// be a response (see inquiry), it is to hear that there will not.
+// settled takes what came of the message with the first block.
 func (s *bulkSend) settled(err error) {
-	s.mu.Lock()
-	asked := s.asked
-	s.mu.Unlock()
-	if errors.Is(err, ErrTimeout) && !asked {
-		s.end()
-	}
+	s.c.mu.Lock()
+	defer s.c.mu.Unlock()
+	s.missed = errors.Is(err, ErrTimeout)
 }
+
+// expected reports whether the peer knows of the transfer, as far as can be told. If its first
+// block was given up and it has asked for no other, it is to hear that there will be no response
+// when it asks that (see inquiry): it has nothing to ask for blocks by. But it may have them all
+// the same, where only what it sends is lost: then its next report goes on with them. c.mu is
+// held.
+func (s *bulkSend) expected() bool { return s.asked || !s.missed }
 
 // forget ends the transfer.
 func (s *bulkSend) forget() {
@@ -286,6 +290,7 @@ func (c *Conn) receiveReport(in *incoming) {
 	s := c.sending[tokenOf(in.m.Token)]
 	if s != nil {
 		s.expires = time.Now().Add(c.terms().sendingLifetime())
+		s.asked = true
 	}
 	c.mu.Unlock()
 	var p progress
