@@ -187,9 +187,9 @@ type Config struct {
 	// always taken to receive there.
 	Paths Paths
 	// Unanswered is called when the peer has not answered an inquiry, made to break a silence
-	// (link.Profile.KeepAlive) and repeated like any confirmable message: the link is away, or
-	// the peer has lost the session. Nil is not called. It may close the session, but not wait
-	// for it.
+	// (link.Profile.KeepAlive) and repeated like any confirmable message, and was not heard
+	// meanwhile either: the link is away, or the peer has lost the session. Nil is not called.
+	// It may close the session, but not wait for it.
 	Unanswered func()
 	// Recover has a panic in a goroutine of the session, that of a handler too, end the session
 	// with a *PanicError, and not the program.

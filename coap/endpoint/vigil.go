@@ -169,7 +169,10 @@ func (c *Conn) inquire(tok token, silence time.Duration) {
 	if err == nil {
 		err = <-result
 	}
-	if errors.Is(err, ErrTimeout) && c.cfg.Unanswered != nil {
+	c.mu.Lock()
+	silent := !c.heard.After(t.sent)
+	c.mu.Unlock()
+	if errors.Is(err, ErrTimeout) && silent && c.cfg.Unanswered != nil {
 		c.cfg.Unanswered()
 	}
 	c.mu.Lock()

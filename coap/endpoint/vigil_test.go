@@ -176,3 +176,29 @@ func TestLongPollHoldsMapping(t *testing.T) {
 		require.Equal(t, Mapping{Lasts: 15 * time.Second, Dies: 20 * time.Second}, l.conn.Mapping())
 	})
 }
+
+// A peer that did not answer the question, but was heard after it was asked, has not lost the
+// session: its answers were lost, or the question.
+func TestHeardIsNotUnanswered(t *testing.T) {
+	for _, heard := range []bool{false, true} {
+		unanswered := 0
+		cfg := Config{Profile: testProfile(), Side: SideConstrained, Unanswered: func() { unanswered++ }}
+		cfg.Profile.KeepAlive = 10 * time.Second
+		cfg.Profile.MaxRetransmit = 1
+		climb(t, cfg, func(l *ladder) {
+			l.conn.SetPeer(cfg.Profile)
+			w := l.observe(registered)
+			require.NoError(t, w.err)
+			l.run(`
+				< CON GET #b t=$t O265=  @10s..10s
+				< CON GET #b t=$t O265=  @2s..2s
+				~ 1s
+			`)
+			if heard {
+				l.run(`> NON 2.05 #0001 t=$t Observe=11 "19 Cel"`)
+			}
+			l.run(`~ 4s`)
+		})
+		assert.Equal(t, !heard, unanswered == 1, "heard: %v", heard)
+	}
+}
