@@ -277,6 +277,7 @@ func (c *Conn) sweep() {
 	down := c.out.outage.on // then transfers wait for its end
 	c.sweepAt = time.Time{}
 	c.sweepBefore(c.seen.expire(now))
+	c.sweepWithheld(now)
 	for _, d := range slices.Clone(c.downloads) {
 		switch {
 		case down:

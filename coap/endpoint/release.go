@@ -35,18 +35,31 @@ func (c *Conn) withholds(bytes int) bool {
 
 // withhold keeps an answer that cannot go now, and has the path checked. c.mu is held.
 func (c *Conn) withhold(p *packet, now time.Time) {
+	c.sweepWithheld(now)
 	c.withheld = slices.DeleteFunc(c.withheld, func(other withheldAnswer) bool {
-		return c.stale(other, now) || bytes.Equal(other.data, p.data)
+		return bytes.Equal(other.data, p.data)
 	})
 	if len(c.withheld) < maxWithheld {
 		c.withheld = append(c.withheld, withheldAnswer{p, now})
+		c.sweepBefore(now.Add(c.terms().profile.MaxTransmitWait()))
 	}
 	c.checkPath()
 }
 
+// sweepWithheld forgets answers for which nobody waits any more, so that a peer that has left
+// takes up no memory. c.mu is held.
+func (c *Conn) sweepWithheld(now time.Time) {
+	c.withheld = slices.DeleteFunc(c.withheld, func(a withheldAnswer) bool { return c.stale(a, now) })
+	if len(c.withheld) == 0 {
+		c.withheld = nil
+		return
+	}
+	c.sweepBefore(c.withheld[0].then.Add(c.terms().profile.MaxTransmitWait()))
+}
+
 // stale reports whether nobody waits for an answer any more (RFC 7252 §4.8.2).
 func (c *Conn) stale(a withheldAnswer, now time.Time) bool {
-	return now.Sub(a.then) > c.terms().profile.MaxTransmitWait()
+	return now.Sub(a.then) >= c.terms().profile.MaxTransmitWait()
 }
 
 // rests reports whether t waits for its path instead of its timer, and for how long at most;
@@ -55,7 +68,7 @@ func (c *Conn) rests(t *transmission, now time.Time) (most time.Duration, ok boo
 	if !t.withheld || t.unbidden || !c.withholds(len(t.data)) {
 		return 0, false
 	}
-	since := t.sent
+	since := t.begins // it was sent once more after an outage
 	if c.heard.After(since) {
 		since = c.heard
 	}

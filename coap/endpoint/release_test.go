@@ -243,3 +243,44 @@ func TestWithheldAnswer(t *testing.T) {
 		require.EqualValues(l.t, 1, nc.held.Load())
 	})
 }
+
+// Time stands still for it, too, while the link is known to be down.
+func TestWithheldInOutage(t *testing.T) {
+	withhold(t, func(l *ladder, nc *strict) {
+		nc.p.moves(100)
+		done := make(chan error, 1)
+		go func() {
+			done <- l.conn.confirm(l.t.Context(), &Message{Type: Confirmable, Code: Content, Payload: testBody(200)}, class{})
+		}()
+		l.run(`< CON EMPTY #p t=`)
+		l.conn.SetLink(false)
+		time.Sleep(l.conn.Lifetime())
+		l.conn.SetLink(true)
+		l.run(`
+			< CON EMPTY #p t=
+			< CON EMPTY #p t=  @2s..2s
+			~ 500ms
+			> RST EMPTY #p t=
+			< CON 2.05 #r t= [0:200]
+			> ACK EMPTY #r
+		`)
+		require.NoError(l.t, <-done)
+	})
+}
+
+// Answers for which the peer cannot wait any more are not kept for a peer that is silent.
+func TestWithheldAnswersAreForgotten(t *testing.T) {
+	withhold(t, func(l *ladder, nc *strict) {
+		l.run(`
+			> CON GET #0001 t=01 /large
+			< ACK 2.05 #0001 t=01 [0:200]
+		`)
+		nc.p.moves(100)
+		l.run(`> CON GET #0001 t=01 /large`)
+		time.Sleep(2 * testProfile().MaxTransmitWait())
+		synctest.Wait()
+		l.conn.mu.Lock()
+		defer l.conn.mu.Unlock()
+		require.Empty(l.t, l.conn.withheld)
+	})
+}
