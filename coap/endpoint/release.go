@@ -63,7 +63,8 @@ func (c *Conn) stale(a withheldAnswer, now time.Time) bool {
 }
 
 // rests reports whether t waits for its path instead of its timer, and for how long at most;
-// an inquiry after the path itself does not. c.mu is held.
+// an inquiry after the path itself does not. On a link of little latency that inquiry may be
+// answered later than EXCHANGE_LIFETIME, in MAX_TRANSMIT_WAIT. c.mu is held.
 func (c *Conn) rests(t *transmission, now time.Time) (most time.Duration, ok bool) {
 	if !t.withheld || t.unbidden || !c.withholds(len(t.data)) {
 		return 0, false
@@ -72,7 +73,7 @@ func (c *Conn) rests(t *transmission, now time.Time) (most time.Duration, ok boo
 	if c.heard.After(since) {
 		since = c.heard
 	}
-	return c.terms().lifetime - now.Sub(since), true
+	return max(c.terms().lifetime, c.terms().profile.MaxTransmitWait()) - now.Sub(since), true
 }
 
 // look is called when a datagram has come. asked says that it only answers one of ours.

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/coapgw/coapgw/coap/link"
 )
 
 // strict is a connection that keeps back what is too large for where the peer is.
@@ -26,10 +28,14 @@ func (s *strict) Write(b []byte) (int, error) {
 
 // withhold is roam with such a connection. Timers back off from 2 to 3 s.
 func withhold(t *testing.T, f func(l *ladder, nc *strict)) {
+	withholdOver(t, testProfile(), f)
+}
+
+func withholdOver(t *testing.T, profile link.Profile, f func(l *ladder, nc *strict)) {
 	synctest.Test(t, func(t *testing.T) {
 		ours, theirs := datagramPipe()
 		nc := &strict{datagrams: ours, p: &roamer{verified: true}}
-		cfg := Config{Profile: testProfile(), Handler: HandlerFunc(bodies), Paths: nc.p}
+		cfg := Config{Profile: profile, Handler: HandlerFunc(bodies), Paths: nc.p}
 		cfg.Profile.MaxRetransmit = 4
 		l := &ladder{t: t, conn: New(nc, cfg), peer: theirs,
 			mids: map[string]uint16{}, toks: map[string][]byte{}, clock: time.Now()}
@@ -282,5 +288,32 @@ func TestWithheldAnswersAreForgotten(t *testing.T) {
 		l.conn.mu.Lock()
 		defer l.conn.mu.Unlock()
 		require.Empty(l.t, l.conn.withheld)
+	})
+}
+
+// On a link of little latency EXCHANGE_LIFETIME is shorter than MAX_TRANSMIT_WAIT: what waits
+// for the answer to a question is not given up before that.
+func TestWithheldAsLongAsTheQuestion(t *testing.T) {
+	profile := testProfile()
+	profile.MaxLatency = time.Second
+	require.Less(t, profile.ExchangeLifetime(), 36*time.Second)
+	withholdOver(t, profile, func(l *ladder, nc *strict) {
+		nc.p.moves(100)
+		done := make(chan error, 1)
+		go func() {
+			done <- l.conn.confirm(l.t.Context(), &Message{Type: Confirmable, Code: Content, Payload: testBody(200)}, class{})
+		}()
+		l.run(`
+			< CON EMPTY #p t=
+			< CON EMPTY #p t=  @2s..2s
+			< CON EMPTY #p t=  @4s..4s
+			< CON EMPTY #p t=  @8s..8s
+			< CON EMPTY #p t=  @16s..16s
+			~ 25s
+			> RST EMPTY #p t=
+			< CON 2.05 #r t= [0:200]
+			> ACK EMPTY #r
+		`)
+		require.NoError(l.t, <-done)
 	})
 }
