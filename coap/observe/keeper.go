@@ -12,8 +12,8 @@ import (
 const (
 	// grace is for how long an observation stays when nobody polls.
 	grace = 10 * time.Minute
-	// firstRetry and lastRetry bound the time from one registration to the next, where the
-	// observation has ended meanwhile, which doubles each time.
+	// firstRetry and lastRetry bound the time from the answer to a registration to the next
+	// one, where the observation has ended meanwhile, which doubles each time.
 	firstRetry = time.Second
 	lastRetry  = time.Minute
 )
@@ -37,7 +37,6 @@ func (s *Syncer) keeper(l *life, st *stream) {
 		if !ok {
 			return
 		}
-		begun := time.Now()
 		o, err := s.Source.Observe(ask, left, func(p Pushed) error { return s.deliver(st, number, p) })
 		s.mu.Lock()
 		if err != nil {
@@ -52,6 +51,7 @@ func (s *Syncer) keeper(l *life, st *stream) {
 		st.live = true
 		st.tell()
 		s.mu.Unlock()
+		begun := time.Now() // on a slow link it takes minutes to register
 		left = s.attend(l, st, o)
 		s.mu.Lock()
 		st.live = false

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"runtime"
 	"strconv"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -379,6 +380,49 @@ func TestLinkAway(t *testing.T) {
 		w.far.down = false
 		assert.Equal(t, http.StatusOK, c.poll(w.t.Context(), w.sync, 30*time.Second, "", false))
 	})
+}
+
+// TestLostAtOnce: a registration that takes minutes, as on a slow link, does not count as an
+// observation that has lasted. If that is lost at once, the link is left alone for a while.
+func TestLostAtOnce(t *testing.T) {
+	inWorld(t, 1, true, func(w *world) {
+		slow := &slowFar{far: w.far}
+		w.sync.Source = slow
+		c := &client{}
+		w.settled(c)
+		slow.slow.Store(true)
+		w.far.mu.Lock()
+		for o := range w.far.observations {
+			o.cancel()
+		}
+		clear(w.far.observations)
+		w.far.mu.Unlock()
+		for begun := time.Now(); time.Since(begun) < time.Hour; {
+			require.Equal(t, http.StatusOK, c.poll(w.t.Context(), w.sync, 10*time.Minute, "", false))
+		}
+		assert.InDelta(t, 22, slow.registrations.Load(), 2)
+	})
+}
+
+// slowFar takes two minutes to register what it then loses.
+type slowFar struct {
+	*far
+	slow          atomic.Bool
+	registrations atomic.Int32
+}
+
+// Observe implements observe.Source.
+func (f *slowFar) Observe(r *http.Request, instead observe.Observation, deliver func(observe.Pushed) error) (observe.Observation, error) {
+	slow := f.slow.Load()
+	if slow {
+		f.registrations.Add(1)
+		time.Sleep(2 * time.Minute)
+	}
+	o, err := f.far.Observe(r, instead, deliver)
+	if slow && err == nil {
+		o.(*observation).cancel()
+	}
+	return o, err
 }
 
 // TestLostAgain: the pause between two registrations counts from the first, so that an observation
