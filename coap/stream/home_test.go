@@ -58,6 +58,7 @@ func (h *home) say(sender string, bodies ...string) {
 	h.wake()
 }
 
+// add adds an event. h.mu is held, or nobody follows yet.
 func (h *home) add(typ, sender, body string) {
 	h.log = append(h.log, hsEvent{id: fmt.Sprintf("$e%d:h", len(h.log)+1), typ: typ, sender: sender, body: body})
 }

@@ -225,9 +225,11 @@ func TestOwnEventsLeftOut(t *testing.T) {
 func TestTypes(t *testing.T) {
 	virtual(t, func(t *testing.T, h *home) {
 		c := follow(t, h, "t=org.example.*", "t=m.room.topic")
+		h.mu.Lock()
 		h.add("org.example.switch", "@a:h", "on")
 		h.add("m.room.encrypted", "@a:h", "")
 		h.add("m.room.topic", "@a:h", "topic")
+		h.mu.Unlock()
 		h.say("@a:h", "text")
 		assert.Equal(t, event27(1, "on"), c.next())
 		assert.Equal(t, event27(3, "topic"), c.next())
