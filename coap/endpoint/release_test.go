@@ -26,7 +26,7 @@ func (s *strict) Write(b []byte) (int, error) {
 	return s.datagrams.Write(b)
 }
 
-// withhold is roam with such a connection. Timers back off from 2 to 3 s.
+// withhold is roam with such a connection. A message is repeated after 2 to 3 s first, and four times.
 func withhold(t *testing.T, f func(l *ladder, nc *strict)) {
 	withholdOver(t, testProfile(), f)
 }
@@ -45,15 +45,34 @@ func withholdOver(t *testing.T, profile link.Profile, f func(l *ladder, nc *stri
 	})
 }
 
+// What most of these tests begin with, while the peer is where it is known to be: a response that
+// is a message of its own, and one that comes with the acknowledgement.
+const (
+	lateResponse = `
+		> CON GET #0003 t=03 /large ?later
+		< ACK EMPTY #0003  @1s..1s
+		< CON 2.05 #r t=03 [0:200]  @2s..2s
+	`
+	answered = `
+		> CON GET #0001 t=01 /large
+		< ACK 2.05 #0001 t=01 [0:200]
+	`
+)
+
+// sendLarge sends a message of 200 bytes and tells what came of it.
+func sendLarge(l *ladder) <-chan error {
+	done := make(chan error, 1)
+	go func() {
+		done <- l.conn.confirm(l.t.Context(), &Message{Type: Confirmable, Code: Content, Payload: testBody(200)}, class{})
+	}()
+	return done
+}
+
 // A response that is kept back has the peer asked where it is, and is sent when the peer has
 // shown that it receives there. No timer repeats it meanwhile.
 func TestWithheldUntilVerified(t *testing.T) {
 	withhold(t, func(l *ladder, nc *strict) {
-		l.run(`
-			> CON GET #0003 t=03 /large ?later
-			< ACK EMPTY #0003  @1s..1s
-			< CON 2.05 #r t=03 [0:200]  @2s..2s
-		`)
+		l.run(lateResponse)
 		nc.p.moves(100)
 		l.run(`
 			< CON EMPTY #p t=  @2s..3s
@@ -74,11 +93,7 @@ func TestWithheldUntilVerified(t *testing.T) {
 // ever: its answer would bring the next question.
 func TestWithheldFromMovingPeer(t *testing.T) {
 	withhold(t, func(l *ladder, nc *strict) {
-		l.run(`
-			> CON GET #0003 t=03 /large ?later
-			< ACK EMPTY #0003  @1s..1s
-			< CON 2.05 #r t=03 [0:200]  @2s..2s
-		`)
+		l.run(lateResponse)
 		nc.p.moves(100)
 		l.run(`< CON EMPTY #p t=  @2s..3s`)
 		for range 5 {
@@ -151,10 +166,7 @@ func answersElsewhere(l *ladder, nc *strict) {
 func TestWithheldFromSilentPeer(t *testing.T) {
 	withhold(t, func(l *ladder, nc *strict) {
 		nc.p.moves(100)
-		done := make(chan error, 1)
-		go func() {
-			done <- l.conn.confirm(l.t.Context(), &Message{Type: Confirmable, Code: Content, Payload: testBody(200)}, class{})
-		}()
+		done := sendLarge(l)
 		begun := time.Now()
 		require.ErrorIs(l.t, <-done, ErrTimeout)
 		require.Equal(l.t, l.conn.Lifetime(), time.Since(begun))
@@ -188,11 +200,7 @@ func TestRepeatedElsewhere(t *testing.T) {
 // What a peer has sent is room for what is sent to it.
 func TestWithheldUntilItFits(t *testing.T) {
 	withhold(t, func(l *ladder, nc *strict) {
-		l.run(`
-			> CON GET #0003 t=03 /large ?later
-			< ACK EMPTY #0003  @1s..1s
-			< CON 2.05 #r t=03 [0:200]  @2s..2s
-		`)
+		l.run(lateResponse)
 		nc.p.moves(100)
 		l.run(`< CON EMPTY #p t=  @2s..3s`)
 		nc.p.mu.Lock()
@@ -210,10 +218,7 @@ func TestWithheldUntilItFits(t *testing.T) {
 // An answer for which the peer cannot wait any more is not sent.
 func TestWithheldAnswerGetsStale(t *testing.T) {
 	withhold(t, func(l *ladder, nc *strict) {
-		l.run(`
-			> CON GET #0001 t=01 /large
-			< ACK 2.05 #0001 t=01 [0:200]
-		`)
+		l.run(answered)
 		nc.p.moves(100)
 		l.run(`
 			> CON GET #0001 t=01 /large
@@ -234,10 +239,7 @@ func TestWithheldAnswerGetsStale(t *testing.T) {
 // The answer to a request that is repeated from elsewhere, too.
 func TestWithheldAnswer(t *testing.T) {
 	withhold(t, func(l *ladder, nc *strict) {
-		l.run(`
-			> CON GET #0001 t=01 /large
-			< ACK 2.05 #0001 t=01 [0:200]
-		`)
+		l.run(answered)
 		nc.p.moves(100)
 		l.run(`
 			> CON GET #0001 t=01 /large
@@ -254,10 +256,7 @@ func TestWithheldAnswer(t *testing.T) {
 func TestWithheldInOutage(t *testing.T) {
 	withhold(t, func(l *ladder, nc *strict) {
 		nc.p.moves(100)
-		done := make(chan error, 1)
-		go func() {
-			done <- l.conn.confirm(l.t.Context(), &Message{Type: Confirmable, Code: Content, Payload: testBody(200)}, class{})
-		}()
+		done := sendLarge(l)
 		l.run(`< CON EMPTY #p t=`)
 		l.conn.SetLink(false)
 		time.Sleep(l.conn.Lifetime())
@@ -277,10 +276,7 @@ func TestWithheldInOutage(t *testing.T) {
 // Answers for which the peer cannot wait any more are not kept for a peer that is silent.
 func TestWithheldAnswersAreForgotten(t *testing.T) {
 	withhold(t, func(l *ladder, nc *strict) {
-		l.run(`
-			> CON GET #0001 t=01 /large
-			< ACK 2.05 #0001 t=01 [0:200]
-		`)
+		l.run(answered)
 		nc.p.moves(100)
 		l.run(`> CON GET #0001 t=01 /large`)
 		time.Sleep(2 * testProfile().MaxTransmitWait())
@@ -299,10 +295,7 @@ func TestWithheldAsLongAsTheQuestion(t *testing.T) {
 	require.Less(t, profile.ExchangeLifetime(), 36*time.Second)
 	withholdOver(t, profile, func(l *ladder, nc *strict) {
 		nc.p.moves(100)
-		done := make(chan error, 1)
-		go func() {
-			done <- l.conn.confirm(l.t.Context(), &Message{Type: Confirmable, Code: Content, Payload: testBody(200)}, class{})
-		}()
+		done := sendLarge(l)
 		l.run(`
 			< CON EMPTY #p t=
 			< CON EMPTY #p t=  @2s..2s

@@ -8,7 +8,7 @@ const (
 	inRoom             // as /messages and the like return it
 )
 
-// event is how the homeserver shows an event to the client.
+// event is how the homeserver shows an event to the client, which then knows of it.
 func (s *session) event(e *event, f form) object {
 	e.told = s.dev
 	switch s.w.server.Software {

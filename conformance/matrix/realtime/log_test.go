@@ -16,6 +16,8 @@ type log struct {
 	t     *testing.T
 	begin time.Time
 	steps []string
+	// longest is what the longest step took.
+	longest time.Duration
 }
 
 func newLog(t *testing.T) *log { return &log{t: t, begin: time.Now()} }
@@ -26,6 +28,7 @@ func (l *log) step(name string, do func() error) {
 	begin := time.Now()
 	err := do()
 	took := time.Since(begin)
+	l.longest = max(l.longest, took)
 	l.steps = append(l.steps, fmt.Sprintf("%s %.1f s", name, took.Seconds()))
 	require.NoError(l.t, err, "%s; times: %s", name, strings.Join(l.steps, ", "))
 }

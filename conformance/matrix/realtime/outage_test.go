@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/coapgw/coapgw/coap/link"
 	"github.com/coapgw/coapgw/conformance/matrix/pair"
 )
 
@@ -59,5 +60,10 @@ func TestOutage(t *testing.T) {
 	assert.Positive(t, handshakes(w.read(t, before)))
 	assert.Zero(t, handshakes(w.read(t, after)), "a new handshake")
 	s.verify(ctx)
+	// Whom nobody reaches is heard of again when it breaks its silence. This is no measure of speed, which
+	// TestLiveness of conformance/push takes in virtual time, but tells who waits for a timer instead.
+	profile, ok := link.ByName(p.profile)
+	require.True(t, ok)
+	assert.Less(t, s.log.longest, 2*profile.KeepAlive, "somebody waited, though the link was there")
 	s.log.done("outage on "+p.profile, s.alice.gaveUp.Load(), stats)
 }
