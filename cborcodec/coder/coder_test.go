@@ -108,9 +108,9 @@ func TestSmall(t *testing.T) {
 		name, prelude, payload string
 		most                   int
 	}{
-		{"send", "\x00", "\x20\x01\xd7\x21\xe1\xd1\x83\x00\x19\x0b\xb8\x01\xa2\x18\x1c\xea\x18\x1b\x78\x1dEngine repaired, sailing on.", 32},
+		{"send", "\x00\x00\x00\x00\x01\x01", "\x20\x01\xd7\x21\xe1\xd1\x83\x00\x19\x0b\xb8\x01\xa2\x18\x1c\xea\x18\x1b\x78\x1dEngine repaired, sailing on.", 32},
 		{"response to a send", "\x01\x00\x01\x02", "\xa1\x01\xd6\x58\x20" + noise(32), 35},
-		{"receipt", "\x00", "\x03\xd7\x21\xf8\x53\xd7\x20", 4},
+		{"receipt", "\x00\x00\x00\x00\x01\x01", "\x20\x03\xd7\x21\xf8\x53\xd7\x20", 4},
 	} {
 		mixed := c.AppendCoded(nil, []byte(tt.prelude), []byte(tt.payload), coder.Server.Policy())
 		deflated := c.AppendCoded(nil, []byte(tt.prelude), []byte(tt.payload), coder.Microcontroller.Policy())

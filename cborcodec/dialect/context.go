@@ -24,6 +24,8 @@ type Note struct {
 	// Count is the last counter of a transaction ID that was known when the message ended,
 	// 0 for none.
 	Count int64
+	// Style is how the client writes, as far as was known when the message ended.
+	Style Style
 	// Room and Event are the last room ID and event ID that were spoken of when the message
 	// ended, "" for none.
 	Room, Event string
@@ -59,6 +61,8 @@ type Context struct {
 	Clock int64
 	// Count is the counter of the last transaction ID that both ends know; 0 for none.
 	Count int64
+	// Style is how the client writes, as far as both ends know.
+	Style Style
 	// Room and Event are the last room ID and event ID that both ends know to have been spoken
 	// of; "" for none.
 	Room, Event string

@@ -3,6 +3,7 @@ package dialect
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"strconv"
 )
 
 // Identity identifies the tables of both ends, which must be equal.
@@ -35,19 +36,22 @@ func patternRows() []string {
 		if p.nanos {
 			unit = "<ns>"
 		}
-		rows[i] = p.prefix + unit + p.infix + "<n>"
+		row := p.prefix + unit + p.infix + "<n>"
 		if p.counterFirst {
-			rows[i] = p.prefix + "<n>" + p.infix + unit
+			row = p.prefix + "<n>" + p.infix + unit
 		}
 		if p.named {
-			rows[i] = "<name>" + rows[i]
+			row = "<name>" + row
 		}
 		switch p.drawn {
 		case lotUUID:
-			rows[i] = p.prefix + "<uuid>"
+			row = p.prefix + "<uuid>"
+		case lotPlainUUID:
+			row = p.prefix + "<uuid without hyphens>"
 		case lotHex:
-			rows[i] = p.prefix + "<14 hexadecimal digits>"
+			row = p.prefix + "<14 hexadecimal digits>"
 		}
+		rows[i] = strconv.FormatUint(p.number, 10) + " " + row
 	}
 	return rows
 }

@@ -93,7 +93,7 @@ func someRequest() *rapid.Generator[Request] {
 			version := rapid.SampledFrom([]string{"v3", "r0", "v9"}).Draw(t, "version")
 			return get("/_matrix/client/" + version + "/sync?" + query)
 		case 3, 4:
-			id := rapid.SampledFrom([]string{"m1700000000000.1", "m1700000000001.2", "FluffyChat%20android-3-1700000000007", "mautrix-python_R5@T1700000000009", "a-b-07-1700000000007", "$local.24cd3df5-56c8-41ac-bf49-a44928e71192", "t0a23e5b7c8d9f1", "x-1", "short", "a", "m1700000000000.1%2F"}).Draw(t, "transaction")
+			id := rapid.SampledFrom([]string{"m1700000000000.1", "m1700000000001.2", "FluffyChat%20android-3-1700000000007", "mautrix-python_R5@T1700000000009", "a-b-07-1700000000007", "$local.24cd3df5-56c8-41ac-bf49-a44928e71192", "24cd3df5-56c8-41ac-bf49-a44928e71192", "24cd3df556c841acbf49a44928e71192", "mautrix-go_1700000000000123456_7", "t0a23e5b7c8d9f1", "17", "x-1", "short", "a", "m1700000000000.1%2F"}).Draw(t, "transaction")
 			action := rapid.SampledFrom([]string{"rooms/!PlPiL6wQs5xqqYGa:example.org/send/m.room.message", "rooms/!r:example.org/redact/$" + hash, "sendToDevice/m.dummy"}).Draw(t, "action")
 			return put("/_matrix/client/v3/"+action+"/"+id, rapid.OneOf(rapid.SampledFrom(echoBodies), eventful(2)).Draw(t, "body"))
 		case 5:

@@ -21,6 +21,8 @@ type message struct {
 	answered int64
 	// counted is the counter from which those of transaction IDs count.
 	counted int64
+	// style is how the client writes.
+	style Style
 	// room and event are the last identifiers of these kinds that were kept or referred to; of
 	// events, keys do not count.
 	room, event []byte
@@ -43,7 +45,7 @@ type message struct {
 // start begins a message.
 func (m *message) start(x *Context) {
 	m.x, m.key, m.clock, m.answered, m.base = x, keyOther, clock{last: x.Clock, latest: x.Clock}, 0, 0
-	m.streams, m.counted = streams{}, x.Count
+	m.streams, m.counted, m.style = streams{}, x.Count, x.Style
 	m.room, m.event, m.inKey = append(m.room[:0], x.Room...), append(m.event[:0], x.Event...), false
 	m.hasBody, m.former, m.told, m.searched = false, false, false, 0
 	m.streams.take([]byte(x.Since))
@@ -56,6 +58,7 @@ func (m *message) finish() {
 	if m.x.Learned.Count == 0 {
 		m.x.Learned.Count = m.x.Count
 	}
+	m.x.Learned.Style = m.style
 	m.x.Learned.Room, m.x.Learned.Event = same(m.x.Room, m.room), same(m.x.Event, m.event)
 }
 

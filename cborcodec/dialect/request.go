@@ -106,11 +106,15 @@ func (s *state) appendTarget(dst []byte, r *Request, asked string) (out []byte, 
 	dst = appendHead(dst, majorUint, uint64(route))
 	for i, p := range routes.rows[route].parts {
 		if p.param {
+			at := len(dst)
 			if p.literal == transactionParam {
 				s.key = keyNamed
 			}
 			dst = s.appendValue(dst, segments[i])
 			s.key = keyOther
+			if p.literal == transactionParam {
+				s.style = s.style.with(form.Byte(), dst[at:])
+			}
 		}
 	}
 	if !hasQuery {

@@ -66,9 +66,13 @@ func (s *state) readTarget(r *Request, in *items) error {
 			segments = append(segments, p.literal)
 			continue
 		}
+		at := in.pos
 		value, err := s.readValue(in)
 		if err != nil {
 			return err
+		}
+		if p.literal == transactionParam {
+			s.style = s.style.with(form.Byte(), in.src[at:in.pos])
 		}
 		segments = append(segments, value)
 	}

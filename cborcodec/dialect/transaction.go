@@ -8,9 +8,11 @@ import (
 // pattern is how a client makes transaction IDs: a time and a counter, with constant text
 // before and between them.
 type pattern struct {
+	// number is that on the wire. A UUID has this and the three above it.
+	number        uint64
 	prefix, infix string
 	// nanos says that the time is in nanoseconds; on the wire it is milliseconds
-	// and a second number, the nanoseconds beyond.
+	// and, in nanosBytes, the nanoseconds beyond.
 	nanos bool
 	// counterFirst says that the counter stands before the time.
 	counterFirst bool
@@ -20,28 +22,30 @@ type pattern struct {
 	drawn lot
 }
 
-// lot is how what is drawn by lot is written.
-type lot uint8
-
-const (
-	lotNone lot = iota
-	lotUUID     // a UUID
-	lotHex      // lotBytes as hexadecimal digits
-)
-
-// lotBytes are those of lotHex: the random numbers of JavaScript have 53 bits.
-const lotBytes = 7
-
 // patterns are wire format: a row is never changed.
 var patterns = [...]pattern{
-	{prefix: "m", infix: "."},                                     // matrix-js-sdk
-	{prefix: "mautrix-go_", infix: "_", nanos: true},              // mautrix-go
-	{prefix: "", infix: "__inc"},                                  // matrix-bot-sdk
-	{prefix: "m", infix: ""},                                      // matrix-js-sdk, to-device messages of old
-	{prefix: "mautrix-python_R", infix: "@T", counterFirst: true}, // mautrix-python
-	{prefix: "-", infix: "-", counterFirst: true, named: true},    // matrix-dart-sdk: "FluffyChat android-5-1700000000000"
-	{prefix: "$local.", drawn: lotUUID},                           // matrix-android-sdk2
-	{prefix: "t", drawn: lotHex},                                  // hydrogen-sdk
+	{number: 0, prefix: "m", infix: "."},                                     // matrix-js-sdk
+	{number: 1, prefix: "mautrix-go_", infix: "_", nanos: true},              // mautrix-go
+	{number: 2, prefix: "", infix: "__inc"},                                  // matrix-bot-sdk
+	{number: 3, prefix: "m", infix: ""},                                      // matrix-js-sdk, to-device messages of old
+	{number: 4, prefix: "mautrix-python_R", infix: "@T", counterFirst: true}, // mautrix-python
+	{number: 5, prefix: "-", infix: "-", counterFirst: true, named: true},    // matrix-dart-sdk: "FluffyChat android-5-1700000000000"
+	{number: 6, prefix: "t", drawn: lotHex},                                  // hydrogen-sdk
+	{number: 8, prefix: "", drawn: lotUUID},                                  // many
+	{number: 12, prefix: "", drawn: lotPlainUUID},                            // Ruma: matrix-rust-sdk, Element X
+	{number: 16, prefix: "$local.", drawn: lotUUID},                          // matrix-android-sdk2
+}
+
+// patternOf returns the pattern that a number on the wire has, and how far it is above
+// that of the row.
+func patternOf(number uint64) (p *pattern, above byte, ok bool) {
+	for row := range patterns {
+		p := &patterns[row]
+		if d := number - p.number; d < p.drawn.numbers() {
+			return p, byte(d), true
+		}
+	}
+	return nil, 0, false
 }
 
 // fields is how many items a transaction ID of the pattern has.
@@ -62,6 +66,10 @@ const (
 	timeDigits = 13
 	nanoDigits = 6
 )
+
+// nanosBytes are those of nanoseconds beyond the millisecond, in a byte string: nothing
+// foretells them, which the coder expects of byte strings and not of integers.
+const nanosBytes = 3
 
 // transaction is a transaction ID taken apart.
 type transaction struct {
@@ -126,7 +134,7 @@ func (m *message) appendTransaction(dst, s []byte) (out []byte, ok bool) {
 		if p.drawn != lotNone {
 			if rest, ok := cutPrefix(s, p.prefix); ok && p.drawn.fits(rest) {
 				dst = append(appendHead(dst, majorTag, tagTransaction), majorArray<<5|2)
-				return appendHexBytes(appendHead(dst, majorUint, uint64(row)), rest), true
+				return p.drawn.append(dst, p.number, rest), true
 			}
 			continue
 		}
@@ -136,15 +144,16 @@ func (m *message) appendTransaction(dst, s []byte) (out []byte, ok bool) {
 		}
 		out := appendHead(dst, majorTag, tagTransaction)
 		out = appendHead(out, majorArray, p.fields())
-		out = appendHead(out, majorUint, uint64(row))
+		out = appendHead(out, majorUint, p.number)
 		out = m.clock.append(out, t.ms)
+		out = appendInt(out, t.count-m.counted)
 		switch {
 		case p.nanos:
-			out = appendInt(out, t.nanos)
+			out = append(out, majorBytes<<5|nanosBytes, byte(t.nanos>>16), byte(t.nanos>>8), byte(t.nanos))
 		case p.named:
 			out = appendText(out, t.name)
 		}
-		return appendInt(out, t.count-m.counted), true
+		return out, true
 	}
 	return dst, false
 }
@@ -155,18 +164,18 @@ func (m *message) appendTransactionText(dst []byte, in *items) ([]byte, error) {
 	if err != nil {
 		return dst, err
 	}
-	row, err := in.uint()
+	number, err := in.uint()
 	if err != nil {
 		return dst, err
 	}
-	if major != majorArray || row >= uint64(len(patterns)) || count != patterns[row].fields() {
+	p, above, ok := patternOf(number)
+	if major != majorArray || !ok || count != p.fields() {
 		return dst, errContent
 	}
-	p := &patterns[row]
 	if p.drawn != lotNone {
-		return p.drawn.appendText(append(dst, p.prefix...), in)
+		return p.drawn.appendText(append(dst, p.prefix...), in, above)
 	}
-	// The time comes first on the wire, but its digits may stand last.
+	// On the wire time and counter come first, wherever their digits stand.
 	at := len(dst)
 	if dst, err = m.clock.appendText(dst, in); err != nil {
 		return dst, err
@@ -174,14 +183,15 @@ func (m *message) appendTransactionText(dst []byte, in *items) ([]byte, error) {
 	var ms [timeDigits]byte
 	copy(ms[:], dst[at:])
 	dst = dst[:at]
+	n, err := m.readCounter(in)
+	if err != nil {
+		return dst, err
+	}
 	nanos := uint64(0)
 	switch {
 	case p.nanos:
-		if nanos, err = in.uint(); err != nil {
+		if nanos, err = readNanos(in); err != nil {
 			return dst, err
-		}
-		if nanos >= 1e6 {
-			return dst, errContent
 		}
 	case p.named:
 		kind, name, err := in.string()
@@ -192,10 +202,6 @@ func (m *message) appendTransactionText(dst []byte, in *items) ([]byte, error) {
 			return dst, errContent
 		}
 		dst = append(dst, name...)
-	}
-	n, err := m.readCounter(in)
-	if err != nil {
-		return dst, err
 	}
 	dst = append(dst, p.prefix...)
 	if p.counterFirst {
@@ -212,38 +218,20 @@ func (m *message) appendTransactionText(dst []byte, in *items) ([]byte, error) {
 	return strconv.AppendInt(append(dst, p.infix...), n, 10), nil
 }
 
-// fits says whether s is written so.
-func (l lot) fits(s []byte) bool {
-	if l == lotUUID {
-		return isUUID(s)
-	}
-	if len(s) != 2*lotBytes {
-		return false
-	}
-	for _, c := range s {
-		if kinds[c]&(hasDigit|hasHexLetter) == 0 {
-			return false
-		}
-	}
-	return true
-}
-
-// appendText appends what was drawn.
-func (l lot) appendText(dst []byte, in *items) ([]byte, error) {
+// readNanos reads the nanoseconds beyond a millisecond.
+func readNanos(in *items) (uint64, error) {
 	major, b, err := in.string()
 	if err != nil {
-		return dst, err
+		return 0, err
 	}
-	switch {
-	case major != majorBytes:
-		return dst, errContent
-	case l == lotUUID && len(b) == uuidBytes:
-		return appendUUIDText(dst, b), nil
-	case l == lotHex && len(b) == lotBytes:
-		return appendHexText(dst, b), nil
-	default:
-		return dst, errContent
+	if major != majorBytes || len(b) != nanosBytes {
+		return 0, errContent
 	}
+	n := uint64(b[0])<<16 | uint64(b[1])<<8 | uint64(b[2])
+	if n >= 1e6 {
+		return 0, errContent
+	}
+	return n, nil
 }
 
 // readCounter reads the counter of a transaction ID, and notes it.

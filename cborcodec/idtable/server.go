@@ -111,6 +111,31 @@ func (s *Server) bury(b *Batch) {
 	s.out.forget(b)
 }
 
+// OwnNote returns the note of the base in the client's table that a request names so, nil
+// where that is 0. It fails with ErrUnknown, as Request then does.
+func (c *Call) OwnNote(client uint8) (any, error) {
+	if client == 0 {
+		return nil, nil
+	}
+	c.server.mu.Lock()
+	defer c.server.mu.Unlock()
+	b := c.named(client)
+	if b == nil {
+		return nil, ErrUnknown
+	}
+	return b.Note, nil
+}
+
+// named resolves the short name of a base in the client's table; nil where it is not
+// known. The server is locked.
+func (c *Call) named(client uint8) *Batch {
+	number, ok := resolve(client, c.newest, clientNames)
+	if !ok || c.stale() {
+		return nil
+	}
+	return c.inThen.batch(number)
+}
+
 // Request begins to read the request. It fails with ErrUnknown where its tables are not
 // known, and ErrMalformed.
 func (c *Call) Request(st State) (*Incoming, error) {
@@ -125,8 +150,7 @@ func (c *Call) Request(st State) (*Incoming, error) {
 		return nil, err
 	}
 	if st.Client != 0 {
-		number, ok := resolve(st.Client, c.newest, clientNames)
-		if c.base = c.inThen.batch(number); !ok || c.ack == nil || c.base == nil {
+		if c.base = c.named(st.Client); c.ack == nil || c.base == nil {
 			return nil, ErrUnknown
 		}
 	}

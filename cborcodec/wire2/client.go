@@ -53,7 +53,7 @@ func (c *Client) Request(dst []byte, r *dialect.Request, now time.Time) ([]byte,
 		out, x.tables = c.tables.Request(now)
 		context.Refer = referrer{out}
 		Recall(&context, asNote(out.BaseNote()))
-		context.Count = countOf(out.OwnNote())
+		RecallOwn(&context, asNote(out.OwnNote()))
 	}
 	message, err := c.codec.AppendRequest(nil, r, &context)
 	if err != nil {
@@ -70,7 +70,7 @@ func (c *Client) Request(dst []byte, r *dialect.Request, now time.Time) ([]byte,
 	if state := appendState(nil, s, s.Client != 0, nil); len(state) > 0 {
 		message = append(state, message...)
 	}
-	return c.format.pack(dst, s.Server|s.Client<<4, []byte{preludeRequest}, message, nil, &c.terms), x, nil
+	return c.format.pack(dst, s.Server|s.Client<<4, requestPrelude(context.Style), message, nil, &c.terms), x, nil
 }
 
 func (a *asked) learn(x *dialect.Context) {

@@ -48,8 +48,12 @@ type Piece struct {
 // Method is how the piece is coded.
 func (p *Piece) Method() coder.Method { return coder.Method(p.Header & coder.MethodMask) }
 
-// RequestPrelude is that of all requests.
-func RequestPrelude() []byte { return []byte{preludeRequest} }
+// RequestPrelude is that of a request by a client that writes so.
+func RequestPrelude(y dialect.Style) []byte { return requestPrelude(y) }
+
+// OwnBase is the short name of the base in the client's table that the payload of a
+// request has, 0 for none.
+func OwnBase(request []byte) byte { return flagsOf(request) >> 4 }
 
 // ResponsePrelude is that of a response, or notification, to a request of a route.
 func ResponsePrelude(route, status int) []byte { return responsePrelude(route, status) }

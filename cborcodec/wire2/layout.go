@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 
 	"github.com/coapgw/coapgw/cborcodec/coder"
+	"github.com/coapgw/coapgw/cborcodec/dialect"
 )
 
 // The header byte: its two low bits are the method of the coder, or wrapped.
@@ -44,6 +45,12 @@ const (
 	preludeResponse = 1
 	preludePiece    = 2
 )
+
+// requestPrelude is that of a request by a client that writes so. What lies behind the
+// first four bytes of a prelude is not about the place.
+func requestPrelude(y dialect.Style) []byte {
+	return []byte{preludeRequest, 0, 0, 0, y.Form, y.Txn}
+}
 
 // responsePrelude is that of a response to the request of a route.
 func responsePrelude(route, status int) []byte {
@@ -143,6 +150,27 @@ func (f *Format) unpackPieces(dst, prelude, rest []byte, limit int) (flags byte,
 		return 0, dst, ErrMalformed
 	}
 	return flags, dst, nil
+}
+
+// flagsOf returns the flags of a payload that was not unpacked, 0 where it has none.
+func flagsOf(payload []byte) byte {
+	for range 2 { // pieces may be padded
+		if len(payload) == 0 {
+			return 0
+		}
+		if payload[0]&coder.MethodMask != wrapped {
+			return payload[0] >> flagsShift
+		}
+		inner, _, err := cutPiece(payload[1:])
+		if err != nil || payload[0]>>flagsShift == kindControl {
+			return 0
+		}
+		payload = inner
+	}
+	if len(payload) == 0 || payload[0]&coder.MethodMask == wrapped {
+		return 0
+	}
+	return payload[0] >> flagsShift
 }
 
 // open decodes one coded payload.

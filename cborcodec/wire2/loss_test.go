@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/coapgw/coapgw/cborcodec/coder"
 	"github.com/coapgw/coapgw/cborcodec/dialect"
 )
 
@@ -26,18 +27,32 @@ type flight struct {
 // that were spoken of last are the same for both ends: each request and each answer comes out as
 // it went in.
 func TestLastOverLoss(t *testing.T) {
+	terms := defaults()
+	terms.Policy = coder.Policy{} // what that does is tested elsewhere
+	overLoss(t, terms, 40, 1500)
+}
+
+// TestStyleOverLoss: the same of how the client writes. A coder that expects another style
+// than the other end makes other bytes of the code.
+func TestStyleOverLoss(t *testing.T) { overLoss(t, defaults(), 5, 1000) }
+
+// paths and transactions are how clients write.
+var (
+	paths        = []string{"!room%d:example.org", "!room%d%%3Aexample.org", "%%21room%d%%3Aexample.org"}
+	transactions = []string{"m17000000%05d.%d", "17000000%05d__inc%d", "mautrix-go_17000000%05d123456_%d", "24cd3df5-56c8-41ac-bf49-a449%05d19%d"}
+)
+
+func overLoss(t *testing.T, terms Terms, seeds uint64, steps int) {
 	f := format(t)
-	for seed := range uint64(40) {
+	for seed := range seeds {
 		chance := rand.New(rand.NewPCG(seed, 1))
-		terms := defaults()
-		terms.Policy.Mixing, terms.Policy.Deflate = 0, 0 // what the coder does is tested elsewhere
 		client, server := f.NewClient(terms), f.NewServer(terms, 0)
 		now := time.Unix(1700000000, 0)
 		room := func() string { return fmt.Sprintf("!room%d:example.org", chance.IntN(4)) }
 		event := func() string { return fmt.Sprintf("$%042dw", chance.IntN(12)) }
 		var flights []*flight
 		read, lost := 0, 0
-		for range 1500 {
+		for range steps {
 			now = now.Add(time.Duration(chance.IntN(3000)) * time.Millisecond)
 			if len(flights) == 0 || len(flights) < 4 && chance.IntN(3) == 0 {
 				x := &flight{answer: `{}`}
@@ -48,7 +63,9 @@ func TestLastOverLoss(t *testing.T) {
 					x.answer = fmt.Sprintf(`{"next_batch":"s%d_1","rooms":{"join":{"%s":{"timeline":{"events":[{"event_id":"%s"}]}}}}}`, chance.IntN(50), room(), event())
 				case 1:
 					x.request.Method = "PUT"
-					x.request.Target = fmt.Sprintf("/_matrix/client/v3/rooms/%s/send/m.reaction/m17000000%05d.%d", room(), chance.IntN(100000), chance.IntN(9))
+					room := fmt.Sprintf(paths[chance.IntN(len(paths))], chance.IntN(4))
+					id := fmt.Sprintf(transactions[chance.IntN(len(transactions))], chance.IntN(100000), chance.IntN(9))
+					x.request.Target = "/_matrix/client/v3/rooms/" + room + "/send/m.reaction/" + id
 					x.request.Body = []byte(`{"m.relates_to":{"event_id":"` + event() + `"}}`)
 					x.answer = `{"event_id":"` + event() + `"}`
 				}

@@ -211,18 +211,49 @@ func TestUnknownState(t *testing.T) {
 	assert.LessOrEqual(t, len(e.up), 4)
 }
 
+// TestUnknownStyle: a server that does not know what the request says of its client cannot
+// read it, and does not try.
+func TestUnknownStyle(t *testing.T) {
+	send := func(i int) dialect.Request {
+		return dialect.Request{
+			Method: "PUT", Body: []byte(`{"body":"hello","msgtype":"m.text"}`),
+			Target: fmt.Sprintf("/_matrix/client/v3/rooms/%s/send/m.room.message/m1795328724548.%d", room, i),
+		}
+	}
+	e := newEnds(t, defaults())
+	for i := range 4 {
+		r := send(i)
+		e.exchange(r.Method, r.Target, string(r.Body), 200, `{"event_id":"`+event+`"}`)
+	}
+	r := send(4)
+	payload, x, err := e.client.Request(nil, &r, time.Time{})
+	require.NoError(t, err)
+	require.NotZero(t, OwnBase(payload))
+	restarted := e.client.format.NewServer(defaults(), 1)
+	require.ErrorIs(t, restarted.Admit(0).Request(new(dialect.Request), payload), ErrState)
+	later := e.server.Admit(1) // another life of the client was there since
+	require.ErrorIs(t, later.Request(new(dialect.Request), payload), ErrState)
+	_, _, err = x.Response(nil, Unknown(), 400)
+	require.ErrorIs(t, err, ErrUnknown)
+	e.server = restarted
+	for i := range 4 {
+		r := send(i)
+		e.exchange(r.Method, r.Target, string(r.Body), 200, `{"event_id":"`+event+`"}`)
+	}
+}
+
 // TestHeaderByte: what the first byte may be.
 func TestHeaderByte(t *testing.T) {
 	f := format(t)
 	terms := defaults()
 	for _, payload := range []string{"", "\x03", "\x03\x01", "\x07", "\x07\x05", "\x07\x01\x03", "\x0b", "\x0b\x05", "\x0f", "\xff"} {
-		_, _, err := f.unpack(nil, []byte{preludeRequest}, []byte(payload), terms.limit())
+		_, _, err := f.unpack(nil, requestPrelude(dialect.Style{}), []byte(payload), terms.limit())
 		assert.Error(t, err, "%x", payload)
 	}
 	message := bytes.Repeat([]byte("abc"), 50)
 	for flags := range byte(64) {
-		payload := f.pack(nil, flags, []byte{preludeRequest}, message, nil, &terms)
-		got, back, err := f.unpack(nil, []byte{preludeRequest}, payload, terms.limit())
+		payload := f.pack(nil, flags, requestPrelude(dialect.Style{}), message, nil, &terms)
+		got, back, err := f.unpack(nil, requestPrelude(dialect.Style{}), payload, terms.limit())
 		require.NoError(t, err)
 		assert.Equal(t, flags, got)
 		assert.Equal(t, message, back)

@@ -75,12 +75,12 @@ func Recall(x *dialect.Context, n *dialect.Note) {
 	}
 }
 
-// countOf is the counter of the last transaction ID at a base, 0 for none.
-func countOf(note any) int64 {
-	if n := asNote(note); n != nil {
-		return n.Count
+// RecallOwn has a request go on from the note of its base in the client's table. n may be
+// nil.
+func RecallOwn(x *dialect.Context, n *dialect.Note) {
+	if n != nil {
+		x.Count, x.Style = n.Count, n.Style
 	}
-	return 0
 }
 
 // maxQuery bounds the query that is remembered with a sync token, in bytes.

@@ -74,7 +74,14 @@ func (c *Call) read(r *dialect.Request, payload []byte, most int) error {
 	if most > 0 {
 		limit = min(limit, most)
 	}
-	flags, message, err := s.format.unpack(nil, []byte{preludeRequest}, payload, limit)
+	// The base in the client's table says how the client writes, so it comes first.
+	own, err := c.ownNote(flagsOf(payload) >> 4)
+	if err != nil {
+		return stateError(err)
+	}
+	context := dialect.Context{Most: most}
+	RecallOwn(&context, own)
+	flags, message, err := s.format.unpack(nil, requestPrelude(context.Style), payload, limit)
 	if err != nil {
 		return err
 	}
@@ -86,7 +93,6 @@ func (c *Call) read(r *dialect.Request, payload []byte, most int) error {
 	if err := checkRequest(state, since); err != nil {
 		return err
 	}
-	context := dialect.Context{Most: most}
 	var in *idtable.Incoming
 	if c.tables != nil {
 		if in, err = c.tables.Request(state); err != nil {
@@ -94,7 +100,6 @@ func (c *Call) read(r *dialect.Request, payload []byte, most int) error {
 		}
 		context.Solve = resolver{in}
 		Recall(&context, asNote(in.BaseNote()))
-		context.Count = countOf(in.OwnNote())
 	} else if state != (idtable.State{}) {
 		return ErrState
 	}
@@ -106,6 +111,16 @@ func (c *Call) read(r *dialect.Request, payload []byte, most int) error {
 		return nil
 	}
 	return stateError(in.Commit(remembered(context.Learned, "")))
+}
+
+// ownNote is the note of the base in the client's table that a request names so, nil for
+// none.
+func (c *Call) ownNote(client byte) (*dialect.Note, error) {
+	if c.tables == nil {
+		return nil, nil
+	}
+	note, err := c.tables.OwnNote(client)
+	return asNote(note), err
 }
 
 // stateError tells what the client can mend from what it cannot.

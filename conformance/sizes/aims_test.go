@@ -17,9 +17,6 @@ type aim struct {
 	most       float64
 	// beyond is what of the messages nothing can make smaller, in bytes.
 	beyond func(*aims) int
-	// lots says that made clients draw so much by lot for these messages that the aim counts
-	// without what is random.
-	lots bool
 }
 
 func rows() []aim {
@@ -29,7 +26,7 @@ func rows() []aim {
 		{name: "sync with one message, response", kind: oneMessage, response: true, most: 72},
 		{name: "receipt", kind: "receipt", most: 4},
 		{name: "typing", kind: "typing", most: 5},
-		{name: "reaction", kind: "send_reaction", most: 10, lots: true},
+		{name: "reaction", kind: "send_reaction", most: 10},
 		{name: "push rules, response", kind: "pushrules", response: true, most: 40},
 		{name: "encrypted, beyond its ciphertext", kind: "send_encrypted", most: 20, beyond: func(a *aims) int { return a.ciphertext }},
 	}

@@ -59,7 +59,7 @@ func (v *exchangeVector) contents() ([]string, error) {
 			if asked[key], err = session.Request(new(inspect.Report), m.Payload); err != nil {
 				break
 			}
-			o, err = f.Open(wire2.RequestPrelude(), m.Payload, maxContent)
+			o, err = f.Open(wire2.RequestPrelude(asked[key].Style), m.Payload, maxContent)
 		case s.At == server && m.Code.IsResponse() && asked[key] != nil && len(m.Payload) > 0 && !m.Options.Has(endpoint.ContentFormat) && !m.Options.Has(coap.OptionControl):
 			status := int(m.Code.Class())*100 + int(m.Code.Detail())
 			if err = session.Response(new(inspect.Report), m.Payload, status, asked[key]); err != nil {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -90,11 +91,37 @@ func (w *watched) add(t *testing.T, e measure.Entry) {
 	}
 }
 
+// manners are exchanges of a client that writes each request in another way, of which the
+// coder of the next one is told. Each has something new, without which nothing is remembered.
+func manners() []measure.Entry {
+	const uuid = "24cd3df5-56c8-41ac-bf49-a44928e71192"
+	ids := []string{
+		"m1795328724548.1", "mautrix-go_1795328725548123456_2", "1795328726548__inc3", "mautrix-python_R4@T1795328727548",
+		"FluffyChat%20android-5-1795328728548", "t0a23e5b7c8d9f1", uuid, strings.ReplaceAll(uuid, "-", ""), "$local." + uuid,
+		"17", "x-1", "example.org", "f81d4fae-7dec-11d0-a765-00a0c91e6bf6", "m1795328724548.1",
+	}
+	var all []measure.Entry
+	add := func(method, path, body, answer string) {
+		all = append(all, measure.Entry{
+			Method: method, Target: "/_matrix/client/v3/rooms/" + path, RequestType: "application/json", Request: []byte(body),
+			Status: 200, ResponseType: "application/json", Response: []byte(answer),
+		})
+	}
+	for i, id := range ids {
+		room := []string{"!r:example.org", "!r%3Aexample.org", "%21r%3Aexample.org"}[i%3]
+		add("PUT", room+"/send/m.room.message/"+id, `{"msgtype":"m.text","body":"hello","to":"@friend`+strconv.Itoa(i)+`:example.org"}`, `{"event_id":"$`+strings.Repeat(string(rune('a'+i)), 43)+`"}`)
+		add("PUT", room+"/typing/@alice:example.org", `{"typing":true,"timeout":30000}`, `{}`)
+	}
+	return all
+}
+
 // TestPythonSessions has the second implementation read sessions: one that was recorded, its
-// syncs pushed, and one of sliding sync, in which rooms are coded apart and payloads padded.
-// Coded without mixing, which takes Python too long.
+// syncs pushed, one of sliding sync, in which rooms are coded apart and payloads padded, and a
+// short one with mixing, which takes Python too long for the others.
 func TestPythonSessions(t *testing.T) {
-	format, err := wire2.ShippedFor(coder.Microcontroller, 1)
+	deflating, err := wire2.ShippedFor(coder.Microcontroller, 1)
+	require.NoError(t, err)
+	mixing, err := wire2.ShippedFor(coder.Server, 1)
 	require.NoError(t, err)
 	recorded, err := os.Open("../../testdata/corpus/recorded/kaspi-port.kz/lebrun.jsonl")
 	require.NoError(t, err)
@@ -113,17 +140,20 @@ func TestPythonSessions(t *testing.T) {
 	for _, s := range []struct {
 		name    string
 		entries []measure.Entry
+		format  *wire2.Format
 		terms   wire2.Terms
+		least   int // messages
 	}{
-		{"recorded", entries, wire2.Terms{Size: 1024}},
-		{"sliding", made.Entries, wire2.Terms{Size: 64, Apart: true, Padding: 16}},
+		{"recorded", entries, deflating, wire2.Terms{Size: 1024, Policy: coder.Microcontroller.Policy()}, 300},
+		{"sliding", made.Entries, deflating, wire2.Terms{Size: 64, Apart: true, Padding: 16, Policy: coder.Microcontroller.Policy()}, 300},
+		{"manners", manners(), mixing, wire2.Terms{Size: 1024, Policy: coder.Server.Policy()}, 50},
 	} {
-		s.terms.Home, s.terms.Policy = measure.HomeOf(s.entries), coder.Microcontroller.Policy()
-		w := &watched{client: format.NewClient(s.terms), server: format.NewServer(s.terms, 0)}
+		s.terms.Home = measure.HomeOf(s.entries)
+		w := &watched{client: s.format.NewClient(s.terms), server: s.format.NewServer(s.terms, 0)}
 		for _, e := range s.entries[:min(len(s.entries), 250)] {
 			w.add(t, e)
 		}
-		assert.Greater(t, len(w.all), 300, s.name)
+		assert.Greater(t, len(w.all), s.least, s.name)
 		for _, to := range []*bytes.Buffer{&right, &wrong} {
 			encode := json.NewEncoder(to)
 			require.NoError(t, encode.Encode(map[string]any{"session": s.name, "home": s.terms.Home, "size": s.terms.Size}))

@@ -53,6 +53,9 @@ type Asked struct {
 	// Route is the row of the routes, or dialect.OtherRoute.
 	Route int
 
+	// Style is how its client writes, as far as that was known before.
+	Style dialect.Style
+
 	sync  dialect.Sync
 	clock int64
 	// room and event are the last that were spoken of.
@@ -73,7 +76,15 @@ func Route(request string) (row int, ok bool) { return dialect.RouteNumber(reque
 // Request reports on the payload of a request.
 func (s *Session) Request(r *Report, payload []byte) (*Asked, error) {
 	a := &Asked{Route: dialect.OtherRoute}
-	o, err := s.format.Open(wire2.RequestPrelude(), payload, maxDecoded)
+	var base *batch
+	x := dialect.Context{}
+	if name := wire2.OwnBase(payload); name != 0 {
+		if base = s.client.named(name, clientNames); base != nil {
+			wire2.RecallOwn(&x, base.note)
+			a.Style = x.Style
+		}
+	}
+	o, err := s.format.Open(wire2.RequestPrelude(a.Style), payload, maxDecoded)
 	v := view{report: r, payload: payload, opened: o, request: true}
 	if err != nil {
 		v.malformed(err)
@@ -81,7 +92,6 @@ func (s *Session) Request(r *Report, payload []byte) (*Asked, error) {
 	}
 	st := &o.State
 	st.Server, st.Client = o.Flags&15, o.Flags>>4
-	var base *batch
 	a.named = st.Server != 0 || st.Client != 0 || st.HasAck && st.Ack != 0
 	a.known = true
 	switch {
@@ -93,18 +103,15 @@ func (s *Session) Request(r *Report, payload []byte) (*Asked, error) {
 		a.known = a.ack != nil
 	}
 	if st.Client != 0 {
-		base = s.client.named(st.Client, clientNames)
 		a.known = a.known && base != nil
 	}
 	in := &resolver{own: s.client, other: s.server, size: s.size}
-	x := dialect.Context{}
 	if a.ack != nil {
 		in.otherEnd = a.ack.end
 		wire2.Recall(&x, a.ack.note)
 	}
 	if base != nil {
 		in.ownEnd = base.end
-		x.Count = countOf(base.note)
 	}
 	v.base, v.ack, v.missing = base, a.ack, a.named && !a.known
 	learned := x
@@ -206,11 +213,4 @@ func (s *Session) learn(t *table, base *batch, o *wire2.Opened, texts []string, 
 		return nil
 	}
 	return t.add(number, first, texts, note)
-}
-
-func countOf(n *dialect.Note) int64 {
-	if n == nil {
-		return 0
-	}
-	return n.Count
 }

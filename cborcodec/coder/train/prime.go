@@ -9,7 +9,7 @@ import (
 )
 
 // maxPrimed is how many slots a model primes: the others are for what messages bring.
-const maxPrimed = 74000
+const maxPrimed = 75500
 
 // uniform is what half a byte costs when nothing is known, in 1/256 bit.
 const uniform = int64(4 << 8)

@@ -20,6 +20,7 @@ class Note:
     asked: tuple = None  # of a sync: the query and the body
     body: str = None
     sorted: str = None
+    style: bytes = b"\0\0"
 
 
 class Nothing:
@@ -38,6 +39,7 @@ class Context:
     event: str = None
     since: str = None  # of a response, and of a notification: the place from which its request went on
     source: Note = None  # the note of that place
+    style: bytes = b"\0\0"  # how the client wrote: the form, and the kind of its last transaction ID
 
 
 def load(text):

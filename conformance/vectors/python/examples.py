@@ -71,8 +71,9 @@ class Exchanges:
             payload = bytes.fromhex(digits)
             if payload == b"\3\1": self.session.epoch()
             elif kind in ("request", "the same again"):
-                content = self.session.content(payload, b"\0")
-                self.compare(name, payload, content, b"\0", rest)
+                prelude = self.session.prelude(payload)
+                content = self.session.content(payload, prelude)
+                self.compare(name, payload, content, prelude, rest)
                 r, self.known = self.session.request(payload, content)
                 check(name, (r.method, r.target, r.body), (said[1], said[2], said[3] or None))
                 if r.route == 0: self.observed = self.known
@@ -95,7 +96,7 @@ class Exchanges:
         """An exchange as datagrams without DTLS."""
         said, request, answer, response = re.fullmatch(r"(.*?)\n\nmessage: (\w+)\n.*?\n\n(\d{3} .*?)\n\nmessage: (\w+)\n.*", part, re.S).groups()
         m = coap.parse(bytes.fromhex(request))
-        r, known = self.session.request(m.payload, self.session.content(m.payload, b"\0"))
+        r, known = self.session.request(m.payload, self.session.content(m.payload, self.session.prelude(m.payload)))
         check("request", (r.method, r.target, r.body), REQUEST.fullmatch(said).groups())
         m = coap.parse(bytes.fromhex(response))
         check("response", f"{status(m)} {self.session.response(m.payload, known, status(m))[1]}", answer)

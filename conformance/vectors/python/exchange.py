@@ -85,12 +85,14 @@ class Play:
 
     def request(self, m, s):
         """A request of version 2, which is kept as refused if it cannot be read."""
-        try: content = self.session.content(m.payload, b"\0")
+        try:
+            prelude = self.session.prelude(m.payload)
+            content = self.session.content(m.payload, prelude)
         except (Damaged, Unknown, Syntax) as e:
             if "content" in s: raise
             self.refused[m.token] = e
             return
-        self.compare(m, content, s, b"\0")
+        self.compare(m, content, s, prelude)
         try: r, self.known[m.token] = self.session.request(m.payload, content)
         except (Syntax, Limit, Unknown) as e:
             self.refused[m.token] = e

@@ -166,20 +166,30 @@ class Strings(Reader):
         major, size, _ = self.head()
         if major != 4: raise Syntax
         pattern = self.whole(())
-        if size != {1: 4, 5: 4, 6: 2, 7: 2}.get(pattern, 3) or not 0 <= pattern < 8: raise Syntax
-        if pattern == 6: return "$local." + self.uuid()
-        if pattern == 7:
-            b = self.octets()
-            if len(b) != 7: raise Syntax
-            return "t" + b.hex()
+        if size != (2 if pattern > 5 else 4 if pattern in (1, 5) else 3) or not 0 <= pattern < 20 or pattern == 7: raise Syntax
+        if pattern > 5: return self.lot(pattern)
         ms = self.moment()
-        extra = self.whole(()) if pattern == 1 else self.plain() if pattern == 5 else None
-        if pattern == 1 and not 0 <= extra < 10**6: raise Syntax
         n = self.context.count + self.whole(())
         if not 0 <= n < 10**15: raise Syntax
         self.count = n
-        return (f"m{ms}.{n}", f"mautrix-go_{ms}{extra or 0:06d}_{n}" if pattern == 1 else "", f"{ms}__inc{n}", f"m{ms}{n}",
-                f"mautrix-python_R{n}@T{ms}", f"{extra}-{n}-{ms}")[pattern]
+        extra = self.nanoseconds() if pattern == 1 else self.plain() if pattern == 5 else ""
+        return (f"m{ms}.{n}", f"mautrix-go_{ms}{extra}_{n}", f"{ms}__inc{n}", f"m{ms}{n}", f"mautrix-python_R{n}@T{ms}",
+                f"{extra}-{n}-{ms}")[pattern]
+
+    def nanoseconds(self):
+        """The six digits beyond the milliseconds."""
+        b = self.octets()
+        if len(b) != 3 or (n := int.from_bytes(b, "big")) >= 10**6: raise Syntax
+        return f"{n:06d}"
+
+    def lot(self, pattern):
+        """A transaction ID that was drawn by lot."""
+        b = self.octets()
+        if len(b) != (7 if pattern == 6 else 15): raise Syntax
+        if pattern == 6: return "t" + b.hex()
+        # The version and the variant are known, and the pattern has what stands beside the variant.
+        u = uuid.UUID(bytes=b[:6] + bytes([0x40 | b[6] >> 4, b[7], 0x80 | (pattern & 3) << 4 | b[6] & 15]) + b[8:])
+        return (str(u), u.hex, f"$local.{u}")[(pattern >> 2) - 2]
 
     def marked(self):
         """A text that repeats the body."""

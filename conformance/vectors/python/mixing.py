@@ -43,8 +43,8 @@ class Predictor:
             mix(r & M32, (r >> 32 & 0xff) << 8 | 5), mix(s.path, s.item + 6),
             mix(s.field, b << 16 | min(s.at, 255) << 8 | 7), mix(self.word, b << 8 | 8), mix(s.item, 9),
             mix(mix(s.path, s.previous), s.item + 10), mix(self.word, self.before + 11), mix(s.kind, 12),
-            mix(self.expected | self.level << 8, 13), mix(mix(s.topic, s.path), s.item + 16),
-            mix(mix(s.field, s.last[s.field >> 24]), s.item + 14), mix(mix(s.field, self.word), s.at << 8 | 15))
+            mix(self.expected | self.level << 8, 13), mix(mix(s.topic ^ s.manner, s.path), s.item + 16),
+            mix(mix(s.field, s.last[s.field >> 24] or s.manner), s.item + 14), mix(mix(s.field, self.word), s.at << 8 | 15))
         self.half()
 
     def half(self):

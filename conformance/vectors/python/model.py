@@ -53,7 +53,7 @@ class Model:
     def __init__(self, deflated):
         self.data = data = zlib.decompress(deflated, -15)
         at = 1
-        if data[0] != 5: raise ValueError("another algorithm")
+        if data[0] != 6: raise ValueError("another algorithm")
         size = shift = 0
         while True:
             b = data[at]

@@ -35,11 +35,12 @@ class RequestItems(Items):
             if form > 63: raise Syntax
             major, n, _ = self.head()
         path_style, self.query_style = PATH_STYLES[form & 7], QUERY_STYLES[form >> 3]
+        self.style = self.context.style
         if major == 0:
             if n >= len(self.rows.routes): raise Syntax
             route = n
             method, row = self.rows.routes[n].split(" ")
-            path = "/".join(escape(self.string(), path_style) if s[:1] == "{" else s for s in row.split("/"))
+            path = "/".join(escape(self.parameter(s, form), path_style) if s[:1] == "{" else s for s in row.split("/"))
         elif major == 3:
             method, space, path = self.text(n).partition(" ")
             if not space or not re.fullmatch("[A-Z-]+", method) or not re.fullmatch("/[!-~]*", path): raise Syntax
@@ -53,6 +54,7 @@ class RequestItems(Items):
         r = Request(method, target, body, route=route)
         note = self.note()
         note.count = self.count or self.context.count  # a counter of 0 says nothing
+        note.style = self.style
         path, _, query = target.partition("?")
         if SYNC.match(path) and method in PLACE:
             r.asked, r.since, r.source = (query, body if method == "POST" else None), self.since, self.source
@@ -61,6 +63,27 @@ class RequestItems(Items):
         if send and body and 8 <= len(body.encode()) <= 2048 and body[0] == "{":
             note.body, note.sorted = body, in_order(body)
         return r, note
+
+    def parameter(self, name, form):
+        """A segment of the path; a transaction ID says how its client writes."""
+        start = self.at
+        value = self.string()
+        if name == "{txnId}":
+            end, self.at = self.at, start
+            self.style, self.at = bytes([form, self.kind()]), end
+        return value
+
+    def kind(self):
+        """The kind of a transaction ID, which is that of the string where it is inserted."""
+        major, n, _ = self.head()
+        if (major, n) == (6, 22): major, n, _ = self.head()
+        if (major, n) == (6, 17):
+            self.head()
+            pattern = self.whole(())
+            return 1 + (pattern if pattern < 8 else pattern & ~3)
+        if (major, n) == (6, 23): return self.context.style[1]
+        if (major, n) == (6, 273): raise Syntax
+        return 64 + n if major == 6 else 63
 
     def query(self, method, path):
         """The query, None for none, and the body where the query is one with it."""

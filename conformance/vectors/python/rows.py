@@ -1,8 +1,8 @@
 """The tables of the dialect (docs/wire-v2-dialect.md), out of the file where the document says they are."""
 import hashlib, json, re
 
-PATTERNS = ("m<ms>.<n>", "mautrix-go_<ns>_<n>", "<ms>__inc<n>", "m<ms><n>", "mautrix-python_R<n>@T<ms>",
-            "<name>-<n>-<ms>", "$local.<uuid>", "t<14 hexadecimal digits>")
+PATTERNS = ("0 m<ms>.<n>", "1 mautrix-go_<ns>_<n>", "2 <ms>__inc<n>", "3 m<ms><n>", "4 mautrix-python_R<n>@T<ms>",
+            "5 <name>-<n>-<ms>", "6 t<14 hexadecimal digits>", "8 <uuid>", "12 <uuid without hyphens>", "16 $local.<uuid>")
 
 
 class Rows:

@@ -26,7 +26,7 @@ def play(world, name):
 def message(session, said, known):
     if "request" in said:
         payload = bytes.fromhex(said["request"])
-        r, known["request"] = session.request(payload, session.content(payload, b"\0"))
+        r, known["request"] = session.request(payload, session.content(payload, session.prelude(payload)))
         if r.asked: known["observed"] = known["request"]
         check("request", (r.method, r.target, r.body), (said["method"], said["target"], said.get("json")))
     elif "response" in said:

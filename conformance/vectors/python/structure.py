@@ -11,25 +11,30 @@ def mix(a, b):
 
 
 class Level:
-    def __init__(self, path, topic, map=False, left=None):
+    def __init__(self, path, topic, manner, map=False, left=None):
         self.path, self.topic, self.map, self.left = path, topic, map, left  # left: None until a break
+        self.manner = 0 if map else manner
         self.key = self.index = 0
         self.key_next = map
 
 
 class Structure:
-    """Gives kind, path, field, item, previous, last, at, and the topic of its level."""
+    """Gives kind, path, field, item, previous, last, at, and the topic and the manner of its level."""
 
     def __init__(self, prelude):
-        path = 0
-        for b in prelude: path = mix(path, b)
-        self.levels = [Level(path, 0)]
+        path = manner = 0
+        for b in prelude[:4]: path = mix(path, b)
+        for b in prelude[4:]: manner = mix(manner, b)  # how the sender writes, whatever it says
+        self.levels = [Level(path, 0, manner)]
         self.kind, self.field, self.item, self.at, self.previous = 16, mix(0, 5), 0, 0, 0
         self.path = mix(path, self.field)
         self.last = [0] * 256
 
     @property
     def topic(self): return self.levels[-1].topic
+
+    @property
+    def manner(self): return self.levels[-1].manner
 
     def length(self, byte, ends):
         """Takes a byte of the length."""
@@ -103,7 +108,7 @@ class Structure:
         if len(self.levels) > 15: return self.ends()
         is_map = self.major == 5
         left = n if n is None or not is_map else 2 * min(n, 1 << 40)
-        self.levels.append(Level(self.path, self.topic, is_map, left))
+        self.levels.append(Level(self.path, self.topic, self.manner, is_map, left))
         self.begin()
 
     def ends(self):

@@ -73,6 +73,16 @@ class Session:
         _, pieces = unwrap(payload)
         return b"".join(coder.decode(self.model, method, body, prelude if i == 0 else b"\2") for i, (method, body) in enumerate(pieces))
 
+    def mine(self, payload):
+        """The batch of the client's that a request names, None for none."""
+        c = unwrap(payload)[0] >> 4
+        return named(self.client, c - 1, 3) if c else None
+
+    def prelude(self, payload):
+        """That of a request: how its client writes is known by that batch, before anything is decoded."""
+        mine = self.mine(payload)
+        return bytes(4) + (mine.note if mine else Note()).style
+
     def message(self, base, own, other_base, other):
         return Message(self.size, base, list(own.values()), other_base, list(other.values()))
 
@@ -92,10 +102,10 @@ class Session:
         if said.keys() & {"since", "asked"} or a and "ack" in said: raise Syntax
         base = named(self.server, a - 1, 15) if a else self.server.get(said.get("ack"))
         if said.get("ack") and not base or c and not base: raise Unknown("base")
-        mine = named(self.client, c - 1, 3) if c else None
-        note = base.note if base else Note()
+        mine, note = self.mine(payload), base.note if base else Note()
+        wrote = mine.note if mine else Note()
         m = self.message(mine, self.client, base, self.server)
-        r, left = request(rest, self.rows, Context(self.home, m, note.clock, mine.note.count if mine else 0, note.room, note.event))
+        r, left = request(rest, self.rows, Context(self.home, m, note.clock, wrote.count, note.room, note.event, style=wrote.style))
         batch = self.keep(m, said, self.client, left)
         return r, Known(base, batch or mine, left, r)
 

@@ -71,7 +71,7 @@ func (c *contexts) compute(expected uint32) {
 		hash(kind, 12),
 		hash(expected, 13),
 		hash(hash(s.topic(), s.path), s.item+16),
-		hash(hash(s.field, s.last[s.field>>24]), s.item+14),
+		hash(hash(s.field, s.before()), s.item+14),
 		hash(hash(s.field, c.word), s.at<<8|15),
 	}
 }
@@ -85,7 +85,19 @@ func (c *contexts) opaque(m *matcher) bool {
 	return c.structure.kind == kindBytes && c.structure.at >= opaqueFrom && m.length == 0
 }
 
-// topic is what the message, or the object, says it is.
-func (s *structure) topic() uint32 { return s.levels[s.depth].topic }
+// before is the last value that the field had, or else how the sender writes.
+func (s *structure) before() uint32 {
+	if last := s.last[s.field>>24]; last != 0 {
+		return last
+	}
+	return s.levels[s.depth].manner
+}
+
+// topic is what the message, or the object, says it is, and outside of objects how the
+// sender writes.
+func (s *structure) topic() uint32 {
+	l := &s.levels[s.depth]
+	return l.topic ^ l.manner
+}
 
 func isLetter(b byte) bool { return b|0x20-'a' < 26 || b >= 0x80 }

@@ -11,7 +11,7 @@ import (
 
 // Version is the number of the algorithm. Whoever changes a constant, a rule or a
 // table of this package that alters a code gives it the next number.
-const Version = 5
+const Version = 6
 
 // ErrModel says that bytes are no model of this Version.
 var ErrModel = errors.New("mixing: not a model")

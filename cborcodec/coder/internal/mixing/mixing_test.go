@@ -341,3 +341,29 @@ func TestOpaque(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, append(message, message...), got)
 }
+
+// TestManner: what a prelude has behind its fourth byte makes no other place of a message,
+// and other topics only outside of objects.
+func TestManner(t *testing.T) {
+	const topicContext, lastContext = 13, 14
+	message := []byte{0x01, 0x81, 0x05, 0xa1, 0x02, 0xe1, 0x03}
+	var plain, written contexts
+	plain.reset([]byte{0, 0, 0, 0})
+	written.reset([]byte{0, 0, 0, 0, 1, 2})
+	plain.count(0)
+	written.count(0)
+	for i, b := range message {
+		plain.compute(0)
+		written.compute(0)
+		for c, h := range plain.hashes {
+			switch {
+			case c == topicContext || c == lastContext:
+				assert.Equal(t, i == 4 || i == 5, h == written.hashes[c], "at %d", i)
+			case c == 5 || c > ordered: // the others have the last bytes
+				assert.Equal(t, h, written.hashes[c], "context %d at %d", c, i)
+			}
+		}
+		plain.add(b)
+		written.add(b)
+	}
+}

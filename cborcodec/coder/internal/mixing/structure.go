@@ -55,8 +55,9 @@ type level struct {
 	// element.
 	path, key uint32
 	index     uint32
-	// topic is what the words of the container say, and those around it.
-	topic uint32
+	// topic is what the words of the container say, and those around it. manner is how the
+	// sender writes, 0 where that is not known or says nothing.
+	topic, manner uint32
 }
 
 // structure follows the CBOR items of a message, a byte at a time, to tell what the
@@ -83,13 +84,21 @@ type structure struct {
 	last [256]uint32
 }
 
+// placeBytes are those of a prelude that say what the message is; what follows them says
+// how its sender writes.
+const placeBytes = 4
+
 // reset begins a message: its length comes first.
 func (s *structure) reset(prelude []byte) {
 	*s = structure{}
 	l := &s.levels[0]
 	l.open = true
-	for _, b := range prelude {
-		l.path = hash(l.path, uint32(b))
+	for i, b := range prelude {
+		if i < placeBytes {
+			l.path = hash(l.path, uint32(b))
+		} else {
+			l.manner = hash(l.manner, uint32(b))
+		}
 	}
 	s.kind, s.field = kindCount, hash(0, 5)
 	s.path = hash(l.path, s.field)
@@ -200,9 +209,13 @@ func (s *structure) push(n uint64, open, isMap bool) {
 		s.complete()
 		return
 	}
-	topic := s.levels[s.depth].topic
+	around := &s.levels[s.depth]
+	inner := level{left: n, open: open, isMap: isMap, wantKey: isMap, path: s.path, topic: around.topic}
+	if !isMap { // objects are much the same whoever writes them
+		inner.manner = around.manner
+	}
 	s.depth++
-	s.levels[s.depth] = level{left: n, open: open, isMap: isMap, wantKey: isMap, path: s.path, topic: topic}
+	s.levels[s.depth] = inner
 	s.begin()
 }
 
