@@ -170,8 +170,12 @@ func (e *explainer) parameters(row *route, form paths.Form) error {
 			continue
 		}
 		part := &Part{Role: Parameter, Name: p.literal}
-		if err := e.text(part, e.in.pos); err != nil {
+		at := e.in.pos
+		if err := e.text(part, at); err != nil {
 			return err
+		}
+		if p.literal == transactionParam {
+			e.style = e.style.with(form.Byte(), e.in.src[at:e.in.pos])
 		}
 		segments, unknown = append(segments, part.Text), unknown || part.Unknown
 	}

@@ -17,6 +17,22 @@ const (
 	txnTagged = 64
 )
 
+// Styles returns those of the clients that are known, for who has not seen the last request
+// of one.
+func Styles() []Style {
+	var all []Style
+	for _, form := range [...]uint8{1, 0, 2} { // the commonest first
+		for row := range patterns {
+			all = append(all, Style{form, uint8(1 + patterns[row].number)})
+		}
+		for _, tag := range [...]uint8{tagDecimal, tagUUID, tagHex} {
+			all = append(all, Style{form, txnTagged + tag})
+		}
+		all = append(all, Style{form, txnOther})
+	}
+	return append(all, Style{})
+}
+
 // with is the style behind a request with a form whose transaction ID is this item. A
 // reference says nothing of how the ID looks.
 func (y Style) with(form uint8, item []byte) Style {

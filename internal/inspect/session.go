@@ -21,13 +21,14 @@ type Session struct {
 	format         *wire2.Format
 	codec          *dialect.Codec
 	client, server *table
-	size           int // how many entries of each may be referred to, at most
+	guessed        dialect.Style // see guess
+	size           int           // how many entries of each may be referred to, at most
 }
 
 // NewSession returns a session of which nothing was seen. Home is the name of the home
 // server, empty for unknown.
 func NewSession(f *wire2.Format, home string) *Session {
-	s := &Session{format: f}
+	s := &Session{format: f, guessed: noStyle}
 	s.begin(home, 0)
 	return s
 }
@@ -76,16 +77,26 @@ func Route(request string) (row int, ok bool) { return dialect.RouteNumber(reque
 // Request reports on the payload of a request.
 func (s *Session) Request(r *Report, payload []byte) (*Asked, error) {
 	a := &Asked{Route: dialect.OtherRoute}
-	var base *batch
+	name := wire2.OwnBase(payload)
+	base := s.client.named(name, clientNames)
 	x := dialect.Context{}
-	if name := wire2.OwnBase(payload); name != 0 {
-		if base = s.client.named(name, clientNames); base != nil {
-			wire2.RecallOwn(&x, base.note)
-			a.Style = x.Style
-		}
+	guessed := false
+	switch {
+	case base != nil:
+		wire2.RecallOwn(&x, base.note)
+	case name != 0:
+		x.Style, guessed = s.guess(payload)
 	}
+	a.Style = x.Style
 	o, err := s.format.Open(wire2.RequestPrelude(a.Style), payload, maxDecoded)
 	v := view{report: r, payload: payload, opened: o, request: true}
+	switch {
+	case guessed:
+		r.say(1, "how its client writes was not seen, and is guessed")
+	case name != 0 && base == nil && (err != nil || mixes(o)):
+		r.hide(Payload, 1, len(payload), "coded against what was not seen: how its client writes")
+		return a, nil
+	}
 	if err != nil {
 		v.malformed(err)
 		return a, err
