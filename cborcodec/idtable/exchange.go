@@ -159,7 +159,7 @@ func (x *Exchange) Notification(s State) (*Incoming, error) {
 }
 
 func (x *Exchange) read(known view, base *Batch, s State) (*Incoming, error) {
-	in := &Incoming{own: known, other: x.ours, size: x.client.size, base: base}
+	in := &Incoming{own: known, other: x.ours, size: x.client.size}
 	if base != nil {
 		in.note = base.Note
 	}

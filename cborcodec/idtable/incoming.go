@@ -6,7 +6,6 @@ type Incoming struct {
 	own   view // of the sender's table
 	other view // of the receiver's
 	size  int
-	base  *Batch // in the sender's table, nil for none
 	note  any
 	added []string
 	// finish keeps what the message inserted.
@@ -44,14 +43,6 @@ func (in *Incoming) Note(ref int64) any {
 
 // BaseNote returns the note of the base in the server's table, nil for none.
 func (in *Incoming) BaseNote() any { return in.note }
-
-// OwnNote returns the note of the base in the sender's own table, nil for none.
-func (in *Incoming) OwnNote() any {
-	if in.base == nil {
-		return nil
-	}
-	return in.base.Note
-}
 
 // Inserted notes a string that the message inserts. It fails with ErrMalformed.
 func (in *Incoming) Inserted(text []byte) error {

@@ -154,7 +154,7 @@ func (c *Call) Request(st State) (*Incoming, error) {
 			return nil, ErrUnknown
 		}
 	}
-	in := &Incoming{own: view{size: s.size}, other: view{size: s.size}, size: s.size, base: c.base}
+	in := &Incoming{own: view{size: s.size}, other: view{size: s.size}, size: s.size}
 	if c.base != nil {
 		in.own = c.inThen.upTo(c.base.End)
 	}

@@ -242,6 +242,47 @@ func TestUnknownStyle(t *testing.T) {
 	}
 }
 
+// TestAnotherStyle: a server that was restarted may hold a batch of the name that a request
+// gives to another one, since the first request of a client names no life of the server. It
+// decodes with the style of that batch, and whatever comes out, the answer is Unknown. A
+// server that holds none of that name does not even try.
+func TestAnotherStyle(t *testing.T) {
+	undecoded := 0
+	for i := range 40 {
+		e := newEnds(t, defaults())
+		send := func(n int) (r dialect.Request, answer string) {
+			r = dialect.Request{Method: "PUT", Body: []byte(`{"body":"hello","msgtype":"m.text"}`)}
+			r.Target = fmt.Sprintf("/_matrix/client/v3/rooms/!r%d:example.org/send/m.room.message/", 100*i+n)
+			r.Target += fmt.Sprintf(transactions[(i+n)%len(transactions)], 100+i, n)
+			return r, fmt.Sprintf(`{"event_id":"$%042dw"}`, n)
+		}
+		r, _ := send(0)
+		first, _, err := e.client.Request(nil, &r, time.Time{})
+		require.NoError(t, err)
+		for n := range 3 {
+			r, answer := send(1 + n)
+			e.exchange(r.Method, r.Target, string(r.Body), 200, answer)
+		}
+		r, _ = send(4)
+		payload, _, err := e.client.Request(nil, &r, time.Time{})
+		require.NoError(t, err)
+		restarted := e.client.format.NewServer(defaults(), 1)
+		require.ErrorIs(t, restarted.Admit(0).Request(new(dialect.Request), payload), ErrState)
+		without := e.client.format.NewServer(Terms{Home: "example.org"}, 1)
+		require.ErrorIs(t, without.Admit(0).Request(new(dialect.Request), payload), ErrState)
+		require.NoError(t, restarted.Admit(0).Request(new(dialect.Request), first))
+		call := restarted.Admit(0)
+		own, err := call.ownNote(OwnBase(payload))
+		require.NoError(t, err)
+		require.NotNil(t, own)
+		if _, _, err := e.client.format.unpack(nil, requestPrelude(own.Style), payload, 1<<16); err != nil {
+			undecoded++
+		}
+		require.ErrorIs(t, call.Request(new(dialect.Request), payload), ErrState)
+	}
+	assert.NotZero(t, undecoded)
+}
+
 // TestHeaderByte: what the first byte may be.
 func TestHeaderByte(t *testing.T) {
 	f := format(t)
@@ -257,6 +298,14 @@ func TestHeaderByte(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, flags, got)
 		assert.Equal(t, message, back)
+		for _, padding := range []int{0, 64} {
+			for _, apart := range []bool{false, true} {
+				terms := terms
+				terms.Padding, terms.Apart = padding, apart
+				payload := f.pack(nil, flags, requestPrelude(dialect.Style{}), message, []int{30}, &terms)
+				assert.Equal(t, flags, flagsOf(payload), "padding %d, apart %v", padding, apart)
+			}
+		}
 	}
 }
 

@@ -81,16 +81,13 @@ func (c *Call) read(r *dialect.Request, payload []byte, most int) error {
 	}
 	context := dialect.Context{Most: most}
 	RecallOwn(&context, own)
-	flags, message, err := s.format.unpack(nil, requestPrelude(context.Style), payload, limit)
+	state, items, err := s.open(payload, requestPrelude(context.Style), limit)
 	if err != nil {
-		return err
-	}
-	state, since, message, err := cutState(message)
-	if err != nil {
-		return err
-	}
-	state.Server, state.Client = flags&15, flags>>4
-	if err := checkRequest(state, since); err != nil {
+		if own != nil && !isLimit(err) {
+			// Only what it acknowledges would show that its base is this one: a server that was
+			// restarted may hold another of that name.
+			return ErrState
+		}
 		return err
 	}
 	var in *idtable.Incoming
@@ -103,7 +100,7 @@ func (c *Call) read(r *dialect.Request, payload []byte, most int) error {
 	} else if state != (idtable.State{}) {
 		return ErrState
 	}
-	if err := s.codec.DecodeRequest(r, message, &context); err != nil {
+	if err := s.codec.DecodeRequest(r, items, &context); err != nil {
 		return stateError(err)
 	}
 	c.learn(&context)
@@ -113,11 +110,28 @@ func (c *Call) read(r *dialect.Request, payload []byte, most int) error {
 	return stateError(in.Commit(remembered(context.Learned, "")))
 }
 
+// open decodes a request: what it says of the tables, and its items.
+func (s *Server) open(payload, prelude []byte, limit int) (st idtable.State, items []byte, err error) {
+	flags, message, err := s.format.unpack(nil, prelude, payload, limit)
+	if err != nil {
+		return st, nil, err
+	}
+	st, since, items, err := cutState(message)
+	if err != nil {
+		return st, nil, err
+	}
+	st.Server, st.Client = flags&15, flags>>4
+	return st, items, checkRequest(st, since)
+}
+
 // ownNote is the note of the base in the client's table that a request names so, nil for
 // none.
 func (c *Call) ownNote(client byte) (*dialect.Note, error) {
-	if c.tables == nil {
+	switch {
+	case client == 0:
 		return nil, nil
+	case c.tables == nil:
+		return nil, idtable.ErrUnknown
 	}
 	note, err := c.tables.OwnNote(client)
 	return asNote(note), err
