@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -25,7 +26,7 @@ type flight struct {
 
 // TestLastOverLoss: whatever is lost, late, or under way at the same time, the room and the event
 // that were spoken of last are the same for both ends: each request and each answer comes out as
-// it went in.
+// it went in. So they do when the server is restarted and has lost all.
 func TestLastOverLoss(t *testing.T) {
 	terms := defaults()
 	terms.Policy = coder.Policy{} // what that does is tested elsewhere
@@ -46,7 +47,7 @@ func overLoss(t *testing.T, terms Terms, seeds uint64, steps int) {
 	f := format(t)
 	for seed := range seeds {
 		chance := rand.New(rand.NewPCG(seed, 1))
-		client, server := f.NewClient(terms), f.NewServer(terms, 0)
+		client, server, lives := f.NewClient(terms), f.NewServer(terms, 0), uint32(0)
 		now := time.Unix(1700000000, 0)
 		room := func() string { return fmt.Sprintf("!room%d:example.org", chance.IntN(4)) }
 		event := func() string { return fmt.Sprintf("$%042dw", chance.IntN(12)) }
@@ -54,6 +55,17 @@ func overLoss(t *testing.T, terms Terms, seeds uint64, steps int) {
 		read, lost := 0, 0
 		for range steps {
 			now = now.Add(time.Duration(chance.IntN(3000)) * time.Millisecond)
+			if chance.IntN(200) == 0 {
+				lives++
+				server = f.NewServer(terms, lives)
+				flights = slices.DeleteFunc(flights, func(x *flight) bool {
+					lost := x.call != nil && x.response == nil
+					if lost {
+						x.exchange.GiveUp(now)
+					}
+					return lost
+				})
+			}
 			if len(flights) == 0 || len(flights) < 4 && chance.IntN(3) == 0 {
 				x := &flight{answer: `{}`}
 				x.request = dialect.Request{Method: "POST", Target: "/_matrix/client/v3/rooms/" + room() + "/receipt/m.read/" + event(), Body: []byte("{}")}
