@@ -88,7 +88,7 @@ $(BUILD)/staticcheck: tools/go.mod tools/go.sum
 # under it by then. PLAIN only compute and run without it, but for what tests with many
 # goroutines. The tests of LONG are short under
 # the race detector (conformance/race), so they run once more without.
-PLAIN := /(cborcodec|cborcodec/(coder|coder/internal/mixing|dialect|idtable)|internal/(corpus|ctables|dialectgen|importgraph|manual|traffic|trainv2))$$
+PLAIN := /(cborcodec|cborcodec/(coder|coder/internal/mixing|dialect|idtable|wire2)|internal/(corpus|ctables|dialectgen|importgraph|manual|traffic|trainv2))$$
 LONG  := TestFlood|TestNoNonceIsUsedTwice|TestStalledHandshakes|TestHistories
 unit:
 	$(GO) test -race -timeout 10m $$($(GO) list ./... | grep -v /conformance/ | grep -vE '$(PLAIN)')

@@ -35,17 +35,29 @@ func rows() []aim {
 // oneMessage is the kind of an incremental sync that brings one message and nothing else.
 const oneMessage = "sync, one message"
 
-// aims measures what rows are about.
+// aims is what sessions took of what rows are about. Syncs with one message are of a kind
+// of their own.
 type aims struct {
-	meter      *measure.Meter
+	measure.Report
 	ciphertext int // bytes of all that were sent
 	// random is what nothing foretells of the requests of a kind, in bytes.
 	random map[string]float64
 }
 
-func newAims(m *measure.Meter) *aims { return &aims{meter: m, random: map[string]float64{}} }
+func newAims() *aims { return &aims{Report: measure.NewReport(), random: map[string]float64{}} }
 
-func (a *aims) session(s corpus.Session) error {
+// add adds what other sessions took.
+func (a *aims) add(other *aims) {
+	a.Report.Add(other.Report)
+	a.ciphertext += other.ciphertext
+	for kind, bytes := range other.random {
+		a.random[kind] += bytes
+	}
+}
+
+// session measures one.
+func session(m *measure.Meter, s corpus.Session) (*aims, error) {
+	a := newAims()
 	entries := make([]measure.Entry, len(s.Entries))
 	f := floor{seen: map[string]bool{}}
 	for i, e := range s.Entries {
@@ -57,13 +69,28 @@ func (a *aims) session(s corpus.Session) error {
 		case e.Kind == "send_encrypted":
 			var content struct{ Ciphertext string }
 			if err := json.Unmarshal(e.Request, &content); err != nil {
-				return err
+				return nil, err
 			}
 			a.ciphertext += base64.RawStdEncoding.DecodedLen(len(content.Ciphertext))
 		}
 		entries[i] = e
 	}
-	return a.meter.Session(entries, false)
+	if err := m.Session(entries, false); err != nil {
+		return nil, err
+	}
+	a.Report = m.Report()
+	return a, nil
+}
+
+// kinds are those of the exchanges as the sessions have them.
+func (a *aims) kinds() map[string]*measure.Cost {
+	whole := measure.NewReport()
+	whole.Add(a.Report)
+	sync := measure.NewReport()
+	sync.Kinds["sync"] = whole.Kinds[oneMessage]
+	delete(whole.Kinds, oneMessage)
+	whole.Add(sync)
+	return whole.Kinds
 }
 
 // bringsOneMessage reports whether the response to a sync has one event only, which is a
@@ -92,7 +119,7 @@ func bringsOneMessage(response []byte) bool {
 
 // mean is that of a row, and of how many exchanges.
 func (a *aims) mean(row aim) (bytes float64, count int) {
-	c := a.meter.Report().Kinds[row.kind]
+	c := a.Kinds[row.kind]
 	if c == nil {
 		return 0, 0
 	}

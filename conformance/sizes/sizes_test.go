@@ -28,44 +28,39 @@ const root = "../.."
 func TestSizes(t *testing.T) {
 	format, err := wire2.Shipped(1)
 	require.NoError(t, err)
-	servers := map[string]*measure.Meter{}
-	all := measure.NewMeter(format, measure.Options{Variants: *update})
-	recordedAims := newAims(measure.NewMeter(format, measure.Options{}))
-	allAims := newAims(measure.NewMeter(format, measure.Options{}))
+	servers, all, recorded := map[string]*aims{}, newAims(), newAims()
 	require.NoError(t, corpus.HeldOut(root, func(s corpus.Session) error {
+		one, err := session(measure.NewMeter(format, measure.Options{Variants: *update}), s)
+		if err != nil {
+			return err
+		}
 		if servers[s.Server] == nil {
-			servers[s.Server] = measure.NewMeter(format, measure.Options{})
+			servers[s.Server] = newAims()
 		}
-		if err := all.Session(s.Entries, false); err != nil {
-			return err
-		}
-		if err := allAims.session(s); err != nil {
-			return err
-		}
+		servers[s.Server].add(one)
+		all.add(one)
 		if s.File != "" {
-			if err := recordedAims.session(s); err != nil {
-				return err
-			}
+			recorded.add(one)
 		}
-		return servers[s.Server].Session(s.Entries, false)
+		return nil
 	}))
-	total := all.Report().Total
+	total := all.Total
 	assert.LessOrEqual(t, float64(total.V2), 0.26*float64(total.V1), "of version 1")
 	assert.LessOrEqual(t, float64(total.V2), 0.20*float64(total.JSON), "of JSON")
 
 	for _, row := range rows() {
-		mean, count := recordedAims.mean(row)
+		mean, count := recorded.mean(row)
 		assert.NotZero(t, count, row.name)
 		assert.LessOrEqual(t, mean, row.most, "%s, recorded", row.name)
-		all, _ := allAims.mean(row)
-		t.Logf("%s: recorded %.2f, with made ones %.2f, of it not random %.2f", row.name, mean, all, all-allAims.floor(row))
-		assert.LessOrEqual(t, all, row.most, "%s, recorded and made", row.name)
+		made, _ := all.mean(row)
+		t.Logf("%s: recorded %.2f, with made ones %.2f, of it not random %.2f", row.name, mean, made, made-all.floor(row))
+		assert.LessOrEqual(t, made, row.most, "%s, recorded and made", row.name)
 	}
 
 	page := golden.WrittenBy(root+"/docs/wire-v2-sizes.md", "sizes", "make sizes")
-	block := serverTable(servers, total) + aimsTable(recordedAims, allAims) + kindTable(all.Report())
+	block := serverTable(servers, total) + aimsTable(recorded, all) + kindTable(all.kinds())
 	if *update {
-		page.Hold(t, block+variantTable(all.Report()), true)
+		page.Hold(t, block+variantTable(all.Report), true)
 		return
 	}
 	require.True(t, strings.HasPrefix(page.Read(t), block), "the page does not say what was measured (make sizes)")
@@ -75,29 +70,29 @@ func percent(part, whole int) string {
 	return fmt.Sprintf("%.1f %%", 100*float64(part)/float64(max(whole, 1)))
 }
 
-func serverTable(servers map[string]*measure.Meter, total measure.Cost) string {
+func serverTable(servers map[string]*aims, total measure.Cost) string {
 	var b strings.Builder
 	b.WriteString("\n| homeserver | exchanges | JSON | version 1 | version 2 | of JSON | of version 1 |\n|---|---|---|---|---|---|---|\n")
 	row := func(name string, c measure.Cost) {
 		fmt.Fprintf(&b, "| %s | %d | %d | %d | %d | %s | %s |\n", name, c.Count, c.JSON, c.V1, c.V2, percent(c.V2, c.JSON), percent(c.V2, c.V1))
 	}
 	for _, name := range slices.Sorted(maps.Keys(servers)) {
-		row(name, servers[name].Report().Total)
+		row(name, servers[name].Total)
 	}
 	row("all", total)
 	return b.String()
 }
 
 // kindTable has the kinds that take most.
-func kindTable(r measure.Report) string {
+func kindTable(costs map[string]*measure.Cost) string {
 	const most = 32
-	kinds := slices.SortedFunc(maps.Keys(r.Kinds), func(a, b string) int {
-		return cmp.Or(cmp.Compare(r.Kinds[b].V2, r.Kinds[a].V2), cmp.Compare(a, b))
+	kinds := slices.SortedFunc(maps.Keys(costs), func(a, b string) int {
+		return cmp.Or(cmp.Compare(costs[b].V2, costs[a].V2), cmp.Compare(a, b))
 	})
 	var b strings.Builder
 	b.WriteString("\n| exchange | count | JSON, mean | version 1, mean | request, mean | response, mean | of version 1 |\n|---|---|---|---|---|---|---|\n")
 	for _, kind := range kinds[:min(most, len(kinds))] {
-		c := r.Kinds[kind]
+		c := costs[kind]
 		mean := func(n int) string { return fmt.Sprintf("%.1f", float64(n)/float64(c.Count)) }
 		fmt.Fprintf(&b, "| %s | %d | %s | %s | %s | %s | %s |\n", kind, c.Count, mean(c.JSON), mean(c.V1), mean(c.V2Up), mean(c.V2Down), percent(c.V2, c.V1))
 	}

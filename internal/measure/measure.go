@@ -68,6 +68,39 @@ type Report struct {
 	Unusable map[string]int `json:"unusable,omitempty"`
 }
 
+// NewReport returns one with nothing counted.
+func NewReport() Report { return Report{Kinds: make(map[string]*Cost), Variants: make(map[string]int)} }
+
+// Add adds what another report has counted.
+func (r *Report) Add(other Report) {
+	r.Total.add(other.Total)
+	for kind, cost := range other.Kinds {
+		r.add(kind, *cost)
+	}
+	for name, n := range other.Variants {
+		r.Variants[name] += n
+	}
+	for reason, n := range other.Unusable {
+		r.unusable(reason, n)
+	}
+}
+
+func (r *Report) add(kind string, c Cost) {
+	sum := r.Kinds[kind]
+	if sum == nil {
+		sum = &Cost{}
+		r.Kinds[kind] = sum
+	}
+	sum.add(c)
+}
+
+func (r *Report) unusable(reason string, n int) {
+	if r.Unusable == nil {
+		r.Unusable = make(map[string]int)
+	}
+	r.Unusable[reason] += n
+}
+
 // Meter measures entries. It is not safe for concurrent use.
 type Meter struct {
 	v1     *coap.Mapping
@@ -91,7 +124,7 @@ func NewMeter(format *wire2.Format, o Options) *Meter {
 	return &Meter{
 		v1:     coap.NewMapping(coap.MappingConfig{FoldV3: true}),
 		format: format, home: o.Home, compare: o.Variants,
-		report: Report{Kinds: make(map[string]*Cost), Variants: make(map[string]int)},
+		report: NewReport(),
 	}
 }
 
@@ -99,12 +132,7 @@ func NewMeter(format *wire2.Format, o Options) *Meter {
 func (m *Meter) Report() Report { return m.report }
 
 // Unusable counts an exchange that cannot be measured.
-func (m *Meter) Unusable(reason string) {
-	if m.report.Unusable == nil {
-		m.report.Unusable = make(map[string]int)
-	}
-	m.report.Unusable[reason]++
-}
+func (m *Meter) Unusable(reason string) { m.report.unusable(reason, 1) }
 
 // Session measures the exchanges of one session, in their order. Those that cannot be
 // encoded are counted as unusable where lenient is set.
@@ -150,12 +178,7 @@ func (m *Meter) add(e Entry, sessions []*session2) error {
 		}
 	}
 	m.report.Total.add(cost)
-	kind := m.report.Kinds[e.Kind]
-	if kind == nil {
-		kind = &Cost{}
-		m.report.Kinds[e.Kind] = kind
-	}
-	kind.add(cost)
+	m.report.add(e.Kind, cost)
 	return nil
 }
 
