@@ -21,6 +21,7 @@ type inspectCmd struct {
 	Payload    bool   `env:"-" help:"The message is the payload of wire version 2 alone, of a request."`
 	Response   bool   `env:"-" help:"With --payload: of a response."`
 	Route      string `env:"-" help:"Request that a response answers, such as 'GET /_matrix/client/v3/sync': the coder goes by it." placeholder:"'METHOD /PATH'"`
+	After      string `env:"-" help:"Path of a request with a transaction ID, as the client wrote the last one before a request that is shown: the coder goes by how clients write." placeholder:"/PATH"`
 	Status     int    `env:"-" default:"200" help:"HTTP status of the response." placeholder:"N"`
 	ServerName string `env:"-" help:"Name of the homeserver, where the session that is shown does not tell it." placeholder:"NAME"`
 	Full       bool   `env:"-" help:"Show all bytes and texts."`
@@ -89,16 +90,23 @@ func (c *inspectCmd) message(r *inspect.Report, data []byte, format *wire2.Forma
 	case !known:
 		return &config.Error{Option: "route", Problem: fmt.Sprintf("%q is no request that version 2 has a row for", c.Route)}
 	}
+	conversation := inspect.NewConversation(format, c.ServerName)
+	if c.After != "" {
+		style, ok := inspect.StyleOf(c.After)
+		if !ok {
+			return &config.Error{Option: "after", Problem: fmt.Sprintf("%q is no path with a transaction ID that version 2 has a row for", c.After)}
+		}
+		conversation.Assume(style)
+	}
 	switch {
 	case !c.Payload:
-		conversation := inspect.NewConversation(format, c.ServerName)
-		conversation.Assume(route, known)
+		conversation.AssumeRoute(route, known)
 		conversation.Datagram(r, data)
 	case c.Response:
 		// What cannot be read is said in the report.
-		_ = inspect.NewSession(format, c.ServerName).Response(r, data, c.Status, &inspect.Asked{Route: route})
+		_ = conversation.Response(r, data, c.Status, &inspect.Asked{Route: route})
 	default:
-		_, _ = inspect.NewSession(format, c.ServerName).Request(r, data)
+		_, _ = conversation.Request(r, data)
 	}
 	return nil
 }

@@ -109,4 +109,9 @@ func TestInspectErrors(t *testing.T) {
 	r := coapgw(t, "40010001", "inspect", "--route", "BREW /coffee")
 	assert.Equal(t, exitUsage, r.code)
 	assert.Contains(t, r.err, "--route")
+	r = coapgw(t, "00 15", "inspect", "--payload", "--after", "/_matrix/client/v3/sync")
+	assert.Equal(t, exitUsage, r.code)
+	assert.Contains(t, r.err, "--after")
+	r = coapgw(t, "00 15", "inspect", "--payload", "--after", "/_matrix/client/v3/rooms/!r:example.org/send/m.room.message/m1700000000000.1")
+	assert.Equal(t, exitOK, r.code, r.err)
 }

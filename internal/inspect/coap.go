@@ -37,9 +37,9 @@ func NewConversation(f *wire2.Format, home string) *Conversation {
 	return &Conversation{Session: NewSession(f, home), home: home, asked: map[string]*exchange{}}
 }
 
-// Assume says what request the responses answer that are shown without it: a row of the
+// AssumeRoute says what request the responses answer that are shown without it: a row of the
 // routes, and whether it is of version 2.
-func (c *Conversation) Assume(route int, version2 bool) {
+func (c *Conversation) AssumeRoute(route int, version2 bool) {
 	c.asked[assumed] = &exchange{version2: version2, asked: &Asked{Route: route}}
 }
 

@@ -1,6 +1,7 @@
 package inspect
 
 import (
+	"net/http"
 	"slices"
 
 	"github.com/coapgw/coapgw/cborcodec/coder"
@@ -14,6 +15,18 @@ const maxGuessed = 4 << 10
 // noStyle is one that no client has.
 var noStyle = dialect.Style{Form: 255, Txn: 255}
 
+// StyleOf returns how a client writes that has made a request with this target; ok is false
+// where that has no transaction ID.
+func StyleOf(target string) (y dialect.Style, ok bool) {
+	x := dialect.Context{Style: noStyle}
+	r := dialect.Request{Method: http.MethodPut, Target: target, Body: []byte("{}")}
+	_, err := dialect.New(unknownHome, limits).AppendRequest(nil, &r, &x)
+	return x.Learned.Style, err == nil && x.Learned.Style != noStyle
+}
+
+// Assume says how the client writes, where the session was not seen from its beginning.
+func (s *Session) Assume(y dialect.Style) { s.guessed, s.told = y, true }
+
 // guess finds how the client of a request writes, where the batch that tells was not seen:
 // so that a whole request comes of the payload whose transaction ID, if it has one, is
 // written in this way, too, since clients seldom change. One without says nothing, and is
@@ -24,6 +37,9 @@ func (s *Session) guess(payload []byte) (y dialect.Style, ok bool) {
 	}
 	if o, err := s.format.Open(wire2.RequestPrelude(y), payload, maxDecoded); err == nil && !mixes(o) {
 		return y, false // it makes no difference
+	}
+	if s.told {
+		return s.guessed, true
 	}
 	if s.guessed != noStyle {
 		if left := s.reads(payload, s.guessed); left != nil && (*left == noStyle || *left == s.guessed) {

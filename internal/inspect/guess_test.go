@@ -53,7 +53,7 @@ func midway(t *testing.T, policy coder.Policy) (payloads [][]byte) {
 // TestGuess: of a session that was not seen from its beginning, requests are read from the
 // first on that tells how its client writes, and the reader is told so.
 func TestGuess(t *testing.T) {
-	const unseen, guessed = "coded against what was not seen", "is guessed"
+	const unseen, guessed = "coded against what was not seen, how its client writes", "is guessed"
 	format, err := shippedFormat()
 	require.NoError(t, err)
 	show := func(s *Session, payload []byte) string {
@@ -82,6 +82,19 @@ func TestGuess(t *testing.T) {
 	text = show(s, midway(t, coder.Policy{})[0])
 	assert.Contains(t, text, "typing/{userId}")
 	assert.NotContains(t, text, guessed)
+
+	// Who knows how it writes may say it.
+	s = NewSession(format, "example.org")
+	style, ok := StyleOf("/_matrix/client/v3/rooms/!r%3Aexample.org/send/m.room.message/1795328724548__inc1")
+	require.True(t, ok)
+	s.Assume(style)
+	text = show(s, payloads[0])
+	assert.Contains(t, text, "typing/{userId}")
+	assert.NotContains(t, text, guessed)
+	_, ok = StyleOf("/_matrix/client/v3/sync")
+	assert.False(t, ok)
+	_, ok = StyleOf("nowhere")
+	assert.False(t, ok)
 
 	s = NewSession(format, "example.org")
 	assert.Contains(t, show(s, append(payloads[1], make([]byte, maxGuessed)...)), unseen, "too long to try")

@@ -22,6 +22,7 @@ type Session struct {
 	codec          *dialect.Codec
 	client, server *table
 	guessed        dialect.Style // see guess
+	told           bool          // it was not guessed, but Assume has said it
 	size           int           // how many entries of each may be referred to, at most
 }
 
@@ -91,10 +92,11 @@ func (s *Session) Request(r *Report, payload []byte) (*Asked, error) {
 	o, err := s.format.Open(wire2.RequestPrelude(a.Style), payload, maxDecoded)
 	v := view{report: r, payload: payload, opened: o, request: true}
 	switch {
+	case guessed && s.told:
 	case guessed:
 		r.say(1, "how its client writes was not seen, and is guessed")
 	case name != 0 && base == nil && (err != nil || mixes(o)):
-		r.hide(Payload, 1, len(payload), "coded against what was not seen: how its client writes")
+		r.hide(Payload, 1, len(payload), "coded against what was not seen, how its client writes (--after)")
 		return a, nil
 	}
 	if err != nil {
