@@ -11,7 +11,7 @@
 # make vectors
 #             testdata/vectors, anew from the rows in conformance/vectors
 # make bench  benchmarks
-# make fuzz   each fuzz target for FUZZTIME, default 3s
+# make fuzz   each fuzz target for FUZZTIME, default 2s
 # make budgets
 #             bytes of each operation over coapgw, HTTPS/1.1 and HTTP/2 with gzip, into
 #             testdata and README
@@ -34,7 +34,7 @@
 #             docs/clients.md, ten minutes of load, then long fuzzing
 
 GO       ?= go
-FUZZTIME ?= 3s
+FUZZTIME ?= 2s
 SOAK     ?= 20
 SEEDS    ?= 1000
 SLOW     ?= hf-vara500,hf-s5066-75
@@ -47,6 +47,7 @@ export COAPGW_PANIC := exit
 # Modules with packages of their own. conformance/dendrite and tools only pin
 # programs. Nested modules keep go.mod small for those who link coapgw.
 MODULES := $(filter-out ./tools ./conformance/dendrite,$(patsubst %/go.mod,%,$(shell find . -name go.mod -not -path '*/.*/*')))
+NESTED  := $(patsubst ./%,nested/%,$(filter-out .,$(MODULES)))
 
 # mautrix finds its cryptography in Go, not in C, by this tag.
 TAGS := -tags goolm
@@ -54,18 +55,12 @@ TAGS := -tags goolm
 # The program for small machines, which leaves out all but the client's side.
 SMALL := -tags clientonly ./cmd/coapgw
 
-.PHONY: test check fmt vet staticcheck waiting busy realtime unit architectures tables model vectors sizes conformance nested fuzz bench budgets links hour plots page release library package-test vuln soak clean
+.PHONY: test check fmt vet staticcheck realtime unit architectures tables model vectors sizes conformance nested $(NESTED) libcoap fuzz bench budgets links hour plots page release library package-test vuln soak clean
 
-# The suites in real time and those of real programs wait for links and for each other
-# most of their time, so the others run meanwhile.
+# Two jobs at a time. The suites in real time wait for links most of theirs, and come
+# first; then what takes longest, so that no long job is left alone at the end.
 test: check
-	$(MAKE) -j 2 waiting busy
-
-waiting:
-	@for t in realtime nested; do $(MAKE) $$t || exit 1; done
-
-busy:
-	@for t in unit architectures conformance fuzz; do $(MAKE) $$t || exit 1; done
+	$(MAKE) -j 2 realtime unit nested/packaging conformance nested/conformance/matrix fuzz architectures nested
 
 check: fmt vet staticcheck
 
@@ -132,9 +127,13 @@ REALTIME := conformance/matrix/realtime
 realtime:
 	$(GO) -C $(REALTIME) test $(TAGS) -timeout 20m .
 
-nested:
-	@for m in $(filter-out .,$(MODULES)); do echo "test $$m"; \
-		$(GO) -C $$m test $(TAGS) -timeout 15m $$($(GO) -C $$m list $(TAGS) ./... | grep -v /$(REALTIME)) || exit 1; done
+nested: $(NESTED) libcoap
+
+$(NESTED): nested/%:
+	$(GO) -C $* test $(TAGS) -timeout 15m $$($(GO) -C $* list $(TAGS) ./... | grep -v /$(REALTIME))
+
+# The handshake of our own, towards another one.
+libcoap:
 	$(GO) -C conformance/interop test -tags coapgw_psk -timeout 10m -run 'TowardsLibcoap' .
 
 fuzz:
