@@ -29,7 +29,7 @@ type Session struct {
 // NewSession returns a session of which nothing was seen. Home is the name of the home
 // server, empty for unknown.
 func NewSession(f *wire2.Format, home string) *Session {
-	s := &Session{format: f, guessed: noStyle}
+	s := &Session{format: f}
 	s.begin(home, 0)
 	return s
 }
@@ -48,6 +48,9 @@ func (s *Session) begin(home string, entries int) {
 	s.size = entries
 	s.codec = dialect.New(home, limits)
 	s.client, s.server = newTable(), newTable()
+	if !s.told {
+		s.guessed = noStyle
+	}
 }
 
 // Asked is a request, as far as its response is read against it.
