@@ -15,7 +15,8 @@ type word struct {
 type message struct {
 	state State
 	words []word
-	base  any // the note of the base
+	base  any // the note of the base in the server's table
+	own   any // that of the base in the sender's own
 	note  string
 }
 
@@ -41,7 +42,7 @@ func (w *simulation) texts(side string) []string {
 
 // write makes a message of texts.
 func (w *simulation) write(o *Outgoing, texts []string) message {
-	m := message{base: o.BaseNote(), note: fmt.Sprint("note", w.id())}
+	m := message{base: o.BaseNote(), own: o.OwnNote(), note: fmt.Sprint("note", w.id())}
 	for _, text := range texts {
 		if ref, ok := o.Find([]byte(text)); ok && w.rng.IntN(50) > 0 {
 			m.words = append(m.words, word{ref: ref, text: text, note: o.Note(ref)})

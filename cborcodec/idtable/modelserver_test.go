@@ -89,7 +89,11 @@ func (s *modelServer) take(call *Call, r *request, separate bool) {
 		return
 	}
 	w.broken.take(s.tables, call)
+	own, missing := call.OwnNote(r.m.state.Client)
 	in, err := call.Request(r.m.state)
+	if err == nil && (missing != nil || own != r.m.own) {
+		w.fail("request (%+v): the note of its own base is %v (%v) and was %v", r.m.state, own, missing, r.m.own)
+	}
 	if err == nil {
 		err = w.read(in, r.m)
 	}

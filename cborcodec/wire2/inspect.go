@@ -53,7 +53,10 @@ func RequestPrelude(y dialect.Style) []byte { return requestPrelude(y) }
 
 // OwnBase is the short name of the base in the client's table that the payload of a
 // request has, 0 for none.
-func OwnBase(request []byte) byte { return flagsOf(request) >> 4 }
+func OwnBase(request []byte) byte {
+	b, _ := unwrap(request) // of none the flags are 0
+	return b.flags >> 4
+}
 
 // ResponsePrelude is that of a response, or notification, to a request of a route.
 func ResponsePrelude(route, status int) []byte { return responsePrelude(route, status) }
@@ -119,7 +122,10 @@ func (f *Format) openPieces(o *Opened, prelude, rest []byte, limit int) error {
 }
 
 func (f *Format) openPiece(o *Opened, prelude, payload []byte, limit int) error {
-	flags, message, err := f.open(nil, prelude, payload, limit)
+	if len(payload) == 0 {
+		return ErrMalformed
+	}
+	message, err := f.coder.AppendDecoded(nil, prelude, payload, limit)
 	if err != nil {
 		return fmt.Errorf("wire2: a piece of %d bytes: %w", len(payload), err)
 	}
@@ -128,7 +134,7 @@ func (f *Format) openPiece(o *Opened, prelude, payload []byte, limit int) error 
 		p.Cost = f.coder.Cost(prelude, message)
 	}
 	if len(o.Pieces) == 0 {
-		o.Flags = flags
+		o.Flags = payload[0] >> flagsShift
 	}
 	o.Pieces = append(o.Pieces, p)
 	o.Message = append(o.Message, message...)

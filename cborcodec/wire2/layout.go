@@ -104,82 +104,70 @@ func (f *Format) piece(dst []byte, flags byte, prelude, message []byte, t *Terms
 
 // unpack is the inverse of pack: it returns the flags and appends the message to dst.
 func (f *Format) unpack(dst, prelude, payload []byte, limit int) (flags byte, message []byte, err error) {
+	b, err := unwrap(payload)
+	if err != nil {
+		return 0, dst, err
+	}
+	message, err = f.decode(dst, prelude, b, limit)
+	return b.flags, message, err
+}
+
+// body is a payload without what is wrapped around it.
+type body struct {
+	// flags are those of the payload, or of its first piece.
+	flags byte
+	// coded is the payload, or the pieces, each with its length in front.
+	coded    []byte
+	inPieces bool
+}
+
+// unwrap finds the body of a payload, for whose flags nothing needs to be decoded.
+func unwrap(payload []byte) (body, error) {
 	if len(payload) == 0 {
-		return 0, dst, ErrMalformed
+		return body{}, ErrMalformed
 	}
 	if payload[0]&coder.MethodMask != wrapped {
-		return f.open(dst, prelude, payload, limit)
+		return body{flags: payload[0] >> flagsShift, coded: payload}, nil
 	}
 	rest := payload[1:]
 	switch payload[0] >> flagsShift {
 	case kindPadded:
 		inner, padding, err := cutPiece(rest)
 		if err != nil || len(inner) == 0 || len(bytes.Trim(padding, "\x00")) > 0 {
-			return 0, dst, ErrMalformed
+			return body{}, ErrMalformed
 		}
 		if k := inner[0]; k&coder.MethodMask == wrapped && k>>flagsShift != kindPieces {
-			return 0, dst, ErrMalformed // nothing is padded twice
+			return body{}, ErrMalformed // nothing is padded twice
 		}
-		return f.unpack(dst, prelude, inner, limit)
+		return unwrap(inner)
 	case kindPieces:
-		return f.unpackPieces(dst, prelude, rest, limit)
+		first, _, err := cutPiece(rest)
+		if err != nil || len(first) == 0 {
+			return body{}, ErrMalformed
+		}
+		return body{flags: first[0] >> flagsShift, coded: rest, inPieces: true}, nil
 	}
-	return 0, dst, ErrMalformed
+	return body{}, ErrMalformed
 }
 
-func (f *Format) unpackPieces(dst, prelude, rest []byte, limit int) (flags byte, message []byte, err error) {
-	begin, first := len(dst), true
-	for len(rest) > 0 {
-		var piece []byte
-		if piece, rest, err = cutPiece(rest); err != nil {
-			return 0, dst[:begin], err
-		}
-		has, out, err := f.open(dst, prelude, piece, limit-(len(dst)-begin))
-		if err != nil {
-			return 0, dst[:begin], err
-		}
-		if !first && has != 0 {
-			return 0, dst[:begin], ErrMalformed
-		}
-		if first {
-			flags, first, prelude = has, false, []byte{preludePiece}
-		}
-		dst = out
+// decode appends the message of a body to dst.
+func (f *Format) decode(dst, prelude []byte, b body, limit int) ([]byte, error) {
+	if !b.inPieces {
+		return f.coder.AppendDecoded(dst, prelude, b.coded, limit)
 	}
-	if first {
-		return 0, dst, ErrMalformed
-	}
-	return flags, dst, nil
-}
-
-// flagsOf returns the flags of a payload that was not unpacked, 0 where it has none.
-func flagsOf(payload []byte) byte {
-	for range 2 { // pieces may be padded
-		if len(payload) == 0 {
-			return 0
+	begin := len(dst)
+	for rest := b.coded; len(rest) > 0; prelude = []byte{preludePiece} {
+		first := len(rest) == len(b.coded)
+		piece, after, err := cutPiece(rest)
+		if err != nil || len(piece) == 0 || !first && piece[0]>>flagsShift != 0 {
+			return dst[:begin], ErrMalformed
 		}
-		if payload[0]&coder.MethodMask != wrapped {
-			return payload[0] >> flagsShift
+		if dst, err = f.coder.AppendDecoded(dst, prelude, piece, limit-(len(dst)-begin)); err != nil {
+			return dst[:begin], err
 		}
-		inner, _, err := cutPiece(payload[1:])
-		if err != nil || payload[0]>>flagsShift == kindControl {
-			return 0
-		}
-		payload = inner
+		rest = after
 	}
-	if len(payload) == 0 || payload[0]&coder.MethodMask == wrapped {
-		return 0
-	}
-	return payload[0] >> flagsShift
-}
-
-// open decodes one coded payload.
-func (f *Format) open(dst, prelude, payload []byte, limit int) (flags byte, message []byte, err error) {
-	if len(payload) == 0 {
-		return 0, dst, ErrMalformed
-	}
-	message, err = f.coder.AppendDecoded(dst, prelude, payload, limit)
-	return payload[0] >> flagsShift, message, err
+	return dst, nil
 }
 
 // cutPiece reads a length and so many bytes.

@@ -303,7 +303,9 @@ func TestHeaderByte(t *testing.T) {
 				terms := terms
 				terms.Padding, terms.Apart = padding, apart
 				payload := f.pack(nil, flags, requestPrelude(dialect.Style{}), message, []int{30}, &terms)
-				assert.Equal(t, flags, flagsOf(payload), "padding %d, apart %v", padding, apart)
+				b, err := unwrap(payload)
+				require.NoError(t, err)
+				assert.Equal(t, flags, b.flags, "padding %d, apart %v", padding, apart)
 			}
 		}
 	}

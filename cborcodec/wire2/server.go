@@ -74,14 +74,18 @@ func (c *Call) read(r *dialect.Request, payload []byte, most int) error {
 	if most > 0 {
 		limit = min(limit, most)
 	}
+	b, err := unwrap(payload)
+	if err != nil {
+		return err
+	}
 	// The base in the client's table says how the client writes, so it comes first.
-	own, err := c.ownNote(flagsOf(payload) >> 4)
+	own, err := c.ownNote(b.flags >> 4)
 	if err != nil {
 		return stateError(err)
 	}
 	context := dialect.Context{Most: most}
 	RecallOwn(&context, own)
-	state, items, err := s.open(payload, requestPrelude(context.Style), limit)
+	state, items, err := s.open(b, requestPrelude(context.Style), limit)
 	if err != nil {
 		if own != nil && !isLimit(err) {
 			// Only what it acknowledges would show that its base is this one: a server that was
@@ -111,8 +115,8 @@ func (c *Call) read(r *dialect.Request, payload []byte, most int) error {
 }
 
 // open decodes a request: what it says of the tables, and its items.
-func (s *Server) open(payload, prelude []byte, limit int) (st idtable.State, items []byte, err error) {
-	flags, message, err := s.format.unpack(nil, prelude, payload, limit)
+func (s *Server) open(b body, prelude []byte, limit int) (st idtable.State, items []byte, err error) {
+	message, err := s.format.decode(nil, prelude, b, limit)
 	if err != nil {
 		return st, nil, err
 	}
@@ -120,7 +124,7 @@ func (s *Server) open(payload, prelude []byte, limit int) (st idtable.State, ite
 	if err != nil {
 		return st, nil, err
 	}
-	st.Server, st.Client = flags&15, flags>>4
+	st.Server, st.Client = b.flags&15, b.flags>>4
 	return st, items, checkRequest(st, since)
 }
 

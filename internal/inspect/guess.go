@@ -9,8 +9,12 @@ import (
 	"github.com/coapgw/coapgw/cborcodec/wire2"
 )
 
-// maxGuessed is the longest payload, in bytes, whose style is guessed.
-const maxGuessed = 4 << 10
+// What is guessed has so many bytes at most, and decodes to so many: it is decoded once for each
+// style, and may have been made to take long.
+const (
+	maxGuessed = 1 << 10
+	maxWhole   = 4 << 10
+)
 
 // noStyle is one that no client has.
 var noStyle = dialect.Style{Form: 255, Txn: 255}
@@ -32,14 +36,11 @@ func (s *Session) Assume(y dialect.Style) { s.guessed, s.told = y, true }
 // written in this way, too, since clients seldom change. One without says nothing, and is
 // read as the one before.
 func (s *Session) guess(payload []byte) (y dialect.Style, ok bool) {
-	if len(payload) > maxGuessed {
-		return y, false
-	}
-	if o, err := s.format.Open(wire2.RequestPrelude(y), payload, maxDecoded); err == nil && !mixes(o) {
-		return y, false // it makes no difference
-	}
 	if s.told {
 		return s.guessed, true
+	}
+	if len(payload) > maxGuessed {
+		return y, false
 	}
 	if s.guessed != noStyle {
 		if left := s.reads(payload, s.guessed); left != nil && (*left == noStyle || *left == s.guessed) {
@@ -58,7 +59,7 @@ func (s *Session) guess(payload []byte) (y dialect.Style, ok bool) {
 // reads returns the style that a request in this one leaves behind, nil where that is no
 // whole request.
 func (s *Session) reads(payload []byte, y dialect.Style) *dialect.Style {
-	o, err := s.format.Open(wire2.RequestPrelude(y), payload, maxDecoded)
+	o, err := s.format.Open(wire2.RequestPrelude(y), payload, maxWhole)
 	if err != nil {
 		return nil
 	}

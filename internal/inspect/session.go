@@ -94,13 +94,12 @@ func (s *Session) Request(r *Report, payload []byte) (*Asked, error) {
 	a.Style = x.Style
 	o, err := s.format.Open(wire2.RequestPrelude(a.Style), payload, maxDecoded)
 	v := view{report: r, payload: payload, opened: o, request: true}
-	switch {
-	case guessed && s.told:
-	case guessed:
+	if unseen := name != 0 && base == nil && !s.told; unseen && (err != nil || mixes(o)) {
+		if !guessed {
+			r.hide(Payload, 1, len(payload), "coded against what was not seen, how its client writes (--after)")
+			return a, nil
+		}
 		r.say(1, "how its client writes was not seen, and is guessed")
-	case name != 0 && base == nil && (err != nil || mixes(o)):
-		r.hide(Payload, 1, len(payload), "coded against what was not seen, how its client writes (--after)")
-		return a, nil
 	}
 	if err != nil {
 		v.malformed(err)
