@@ -24,7 +24,7 @@ type measureCmd struct {
 
 // Help is shown by measure --help.
 func (measureCmd) Help() string {
-	return `Counts what recorded Matrix traffic costs: as JSON over HTTP (path, query and both bodies), with the bodies as CBOR, and in wire version 1 (path, query and content-format options and both bodies, /v3/ folded onto the r0 enums). Headers of the layers below are the same for each and not counted. One file is one session, in order.
+	return `Counts what recorded Matrix traffic costs: as JSON over HTTP (path, query and both bodies), with the bodies as CBOR, in wire version 1 (path, query and content-format options and both bodies, /v3/ folded onto the r0 enums), and in wire version 2 (both payloads, each message acknowledged before the next, and all options). Headers of the layers below are the same for each and not counted. One file is one session, in order.
 
 Example: record in the browser's network panel, export, and
 
