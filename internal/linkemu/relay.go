@@ -183,8 +183,11 @@ func (r *Relay) fromLink() {
 		if out == nil { // it gave way meanwhile
 			return nil
 		}
+		if err := r.capture(from, out.RemoteAddr(), b); err != nil {
+			return err
+		}
 		_, _ = out.Write(b) // like any datagram it may be lost
-		return r.capture(from, out.RemoteAddr(), b)
+		return nil
 	})
 	if err != nil {
 		r.fail(err)
@@ -212,14 +215,18 @@ func (r *Relay) toClient(c *relayed) {
 		r.mu.Lock()
 		target := c.out.RemoteAddr()
 		r.mu.Unlock()
+		if err := r.capture(target, c.addr, b); err != nil {
+			return err
+		}
 		_, _ = r.pc.WriteTo(b, c.addr) // like any datagram it may be lost
-		return r.capture(target, c.addr, b)
+		return nil
 	})
 	if err != nil {
 		r.fail(err)
 	}
 }
 
+// capture records a datagram, before it is sent: so its answer comes behind it.
 func (r *Relay) capture(from, to net.Addr, payload []byte) error {
 	if r.Capture == nil {
 		return nil

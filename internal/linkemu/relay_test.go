@@ -155,12 +155,33 @@ type failing struct{ err error }
 
 func (f failing) Write([]byte) (int, error) { return 0, f.err }
 
-// TestRelayCapture: what leaves the link is recorded when it does.
+// recorded is a connection that has each datagram looked for before it is sent.
+type recorded struct {
+	net.Conn
+	look func([]byte)
+}
+
+// Write implements net.Conn.
+func (r recorded) Write(b []byte) (int, error) {
+	r.look(b)
+	return r.Conn.Write(b)
+}
+
+// TestRelayCapture: what leaves the link is recorded when it does, and before anybody can
+// answer it.
 func TestRelayCapture(t *testing.T) {
 	var file bytes.Buffer
 	capture, err := NewCapture(&file)
 	require.NoError(t, err)
-	err = inScene(t, Config{Up: Direction{Delay: 2 * time.Second}}, func(s *scene) { s.relay.Capture = capture }, func(t *testing.T, s *scene) {
+	equip := func(s *scene) {
+		s.relay.Capture = capture
+		dial := s.relay.Dial
+		s.relay.Dial = func(ctx context.Context) (net.Conn, error) {
+			out, err := dial(ctx)
+			return recorded{out, func(b []byte) { assert.True(t, bytes.HasSuffix(file.Bytes(), b), "sent before it was recorded") }}, err
+		}
+	}
+	err = inScene(t, Config{Up: Direction{Delay: 2 * time.Second}}, equip, func(t *testing.T, s *scene) {
 		s.ask(t, s.clients.Dial(client(1)), "hello")
 	})
 	require.NoError(t, err)
